@@ -1,0 +1,1 @@
+export { assert, AssertionFailure, must, unreachable } from "./assert.js";

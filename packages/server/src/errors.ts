@@ -1,0 +1,271 @@
+/**
+ * The closed list of what can be refused. Each error has the API's code, a gRPC status, an HTTP
+ * status and a sentence: what happened, to what, and what to do. `form: "plain"` are those that
+ * clients expect as a sentence; all others travel as JSON {error, message, extra}.
+ */
+
+/** gRPC status numbers used here. */
+export const grpcStatus = {
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  alreadyExists: 6,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  aborted: 10,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+} as const;
+
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+
+export interface ErrorDefinition<Arguments> {
+  readonly code: number;
+  readonly grpc: (typeof grpcStatus)[keyof typeof grpcStatus];
+  readonly http: number;
+  readonly form: "json" | "plain";
+  readonly message: (args: Arguments) => string;
+}
+
+function define<Arguments>(
+  code: number,
+  grpc: keyof typeof grpcStatus,
+  http: number,
+  message: (args: Arguments) => string,
+  form: "json" | "plain" = "json",
+): ErrorDefinition<Arguments> {
+  return { code, grpc: grpcStatus[grpc], http, form, message };
+}
+
+const none = (sentence: string) => (_: Record<never, never>) => sentence;
+
+export const errors = {
+  StreamNotFound: define(
+    200,
+    "notFound",
+    404,
+    (a: { stream: string }) => `Stream "${a.stream}" does not exist. SHOW STREAMS lists those that do.`,
+  ),
+  /** ListShards: the clients need a plain sentence here. */
+  StreamNotFoundPlain: define(
+    200,
+    "notFound",
+    404,
+    (a: { stream: string }) => `Stream "${a.stream}" does not exist.`,
+    "plain",
+  ),
+  StreamExists: define(
+    201,
+    "alreadyExists",
+    409,
+    (a: { stream: string }) => `Stream "${a.stream}" exists already. Choose another name or delete it first.`,
+  ),
+  StreamHasSubscriptions: define(
+    202,
+    "failedPrecondition",
+    409,
+    (a: { stream: string }) =>
+      `Stream still has subscription: "${a.stream}". Delete its subscriptions first, or delete it with force.`,
+  ),
+  InvalidReplicationFactor: define(
+    203,
+    "invalidArgument",
+    400,
+    (a: { value: number }) => `A replication factor of ${a.value} is not possible: it must be 1 to 255.`,
+  ),
+  InvalidStreamName: define(204, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  InvalidShardCount: define(
+    205,
+    "invalidArgument",
+    400,
+    (a: { value: number; max: number }) =>
+      `A shard count of ${a.value} is not possible: it must be 1 to ${a.max} (shardsPerStreamMax).`,
+  ),
+  InvalidBacklogDuration: define(
+    0,
+    "invalidArgument",
+    400,
+    (a: { value: number }) =>
+      `A backlog duration of ${a.value} s is not possible: it must be below 2^31, 0 keeps records for ever.`,
+  ),
+  EmptyBatch: define(
+    206,
+    "invalidArgument",
+    400,
+    none("BatchedRecord shouldn't be Nothing: an append needs records, a batchSize above 0 and a payload."),
+  ),
+  RecordTooLarge: define(
+    207,
+    "invalidArgument",
+    413,
+    (a: { bytes: number; max: number }) =>
+      `Record size exceeds the maximum size limit: ${a.bytes} bytes, recordBytesMax is ${a.max}. Split the batch or raise max-record-size.`,
+  ),
+  InvalidShardOffset: define(208, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  InvalidRecordId: define(209, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  ShardNotInStream: define(
+    210,
+    "invalidArgument",
+    400,
+    (a: { shardId: string; stream: string }) =>
+      `Shard ${a.shardId} is not part of stream "${a.stream}". Look its shards up again.`,
+  ),
+  InvalidBatch: define(0, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  SubscriptionNotFound: define(
+    300,
+    "notFound",
+    404,
+    (a: { subscription: string }) => `Subscription "${a.subscription}" does not exist.`,
+  ),
+  SubscriptionExists: define(
+    301,
+    "alreadyExists",
+    409,
+    (a: { subscription: string }) =>
+      `Subscription "${a.subscription}" exists already. Choose another name or delete it first.`,
+  ),
+  SubscriptionStreamNotFound: define(
+    302,
+    "failedPrecondition",
+    404,
+    (a: { stream: string }) => `Stream "${a.stream}" does not exist, so nothing can subscribe to it.`,
+  ),
+  InvalidSubscriptionOffset: define(
+    303,
+    "invalidArgument",
+    400,
+    (a: { value: number }) => `${a.value} is not a subscription offset: use EARLIEST (0) or LATEST (1).`,
+  ),
+  InvalidSubscriptionName: define(304, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  InvalidSubscriptionOption: define(0, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  SubscriptionHasConsumers: define(
+    305,
+    "failedPrecondition",
+    409,
+    (a: { subscription: string }) =>
+      `Subscription "${a.subscription}" has active consumers. Stop them first, or delete it with force.`,
+  ),
+  SubscriptionBeingDeleted: define(
+    0,
+    "aborted",
+    409,
+    (a: { subscription: string }) => `Subscription "${a.subscription}" is being deleted.`,
+  ),
+  ConsumerExists: define(
+    0,
+    "alreadyExists",
+    409,
+    (a: { consumer: string; subscription: string }) =>
+      `A consumer named "${a.consumer}" is already connected to subscription "${a.subscription}". Give each consumer a name of its own.`,
+  ),
+  TooManyConsumers: define(
+    0,
+    "resourceExhausted",
+    429,
+    (a: { subscription: string; max: number }) =>
+      `Subscription "${a.subscription}" has ${a.max} consumers already (consumersPerSubscriptionMax).`,
+  ),
+  ShardNotFound: define(
+    0,
+    "notFound",
+    404,
+    (a: { shardId: string }) => `Shard ${a.shardId} does not exist. List the stream's shards again.`,
+  ),
+  QueryNotFound: define(
+    400,
+    "notFound",
+    404,
+    (a: { query: string }) => `Query "${a.query}" does not exist. SHOW QUERIES lists those that do.`,
+  ),
+  InvalidSql: define(402, "invalidArgument", 400, (a: { message: string }) => a.message),
+  InvalidName: define(404, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  ViewExists: define(
+    501,
+    "alreadyExists",
+    409,
+    (a: { view: string }) => `View "${a.view}" exists already. Choose another name or drop it first.`,
+  ),
+  ViewNotFound: define(
+    400,
+    "notFound",
+    404,
+    (a: { view: string }) => `View "${a.view}" does not exist. SHOW VIEWS lists those that do.`,
+  ),
+  ViewInUse: define(
+    403,
+    "failedPrecondition",
+    409,
+    (a: { relation: string; by: string }) => `"${a.relation}" is read by "${a.by}". Drop that first.`,
+  ),
+  QueryFailed: define(0, "internal", 500, (a: { message: string }) => a.message),
+  QueryStateTooLarge: define(
+    0,
+    "resourceExhausted",
+    413,
+    (a: { operator: string; max: number }) =>
+      `The query needs more than ${a.max} bytes of state in ${a.operator} (queryStateBytesMax). Narrow it with WHERE, or raise the limit.`,
+  ),
+  InvalidResourceType: define(
+    0,
+    "invalidArgument",
+    400,
+    (a: { value: number }) => `${a.value} is not a resource type.`,
+  ),
+  AppendFull: define(
+    0,
+    "unavailable",
+    503,
+    (a: { reason: string; max: number }) =>
+      `The log takes no appends at the moment: ${a.reason} (limit ${a.max} bytes). Try again later.`,
+  ),
+  Fenced: define(
+    0,
+    "unavailable",
+    503,
+    (a: { shardId: string }) => `Shard ${a.shardId} has a new owner. Look it up again.`,
+  ),
+  ShuttingDown: define(0, "unavailable", 503, none("The server is shutting down. Try another one.")),
+  LogFailed: define(
+    0,
+    "unavailable",
+    503,
+    none("The disk refused a sync. The server must be restarted to recover; acknowledged data is safe."),
+    "plain",
+  ),
+  ReadTimedOut: define(
+    0,
+    "unavailable",
+    503,
+    (a: { detail: string }) => `The answer is not ready yet: ${a.detail}. Ask again.`,
+  ),
+  Unimplemented: define(
+    0,
+    "unimplemented",
+    501,
+    (a: { what: string }) => `${a.what} is not available on this server.`,
+  ),
+  Internal: define(0, "internal", 500, none("An unexpected error; the server's log has the details.")),
+} as const;
+
+export type ErrorName = keyof typeof errors;
+export type ErrorArguments<Name extends ErrorName> = Parameters<(typeof errors)[Name]["message"]>[0];
+
+/** A refusal from the list. `extra` is what the API's JSON form carries along. */
+export class HStreamError<Name extends ErrorName = ErrorName> extends Error {
+  override readonly name = "HStreamError";
+  readonly kind: Name;
+  readonly extra: JsonValue;
+
+  constructor(kind: Name, args: ErrorArguments<Name>, extra: JsonValue = null, cause?: unknown) {
+    super((errors[kind].message as (args: ErrorArguments<Name>) => string)(args), { cause });
+    this.kind = kind;
+    this.extra = extra;
+  }
+}

@@ -1,0 +1,59 @@
+import { assert } from "@hstream/proto";
+
+/**
+ * Every limit of the server, with its unit in the name. What exceeds one is refused with an error
+ * that names the limit and its value.
+ */
+export const limits = {
+  /** Records of one stored batch. */
+  batchRecordsMax: 65_536,
+  /** Encoded size of one appended BatchedRecord (option max-record-size). */
+  recordBytesMax: 1_048_576,
+  /** What a compressed batch may grow to. */
+  inflatedBytesMax: 64 * 1_048_576,
+  /** A gRPC message that we receive. */
+  requestBytesMax: 4 * 1_048_576,
+  /** A gRPC message that we send stays below: clients refuse 4 MiB. */
+  responseBytesMax: 3 * 1_048_576,
+  /** Appends that wait for the disk. */
+  appendBytesInFlightMax: 64 * 1_048_576,
+  /** One write and sync of the log. */
+  groupCommitBytesMax: 1_048_576,
+  /** A segment of the log is sealed once it has this size. */
+  segmentBytes: 64 * 1_048_576,
+  /** Recent batches kept in memory for readers at the tail. */
+  tailCacheBytesMax: 64 * 1_048_576,
+  /** Results kept for each (producer, shard) to answer repeats with. */
+  producerResultsKept: 5,
+  /** Names of streams, subscriptions, queries, views, readers: Unicode characters. */
+  nameCharactersMax: 255,
+  /** Shards of one stream. */
+  shardsPerStreamMax: 4_096,
+  /** UTF-8 bytes of one document in the metadata store. */
+  metaValueBytesMax: 1_048_576,
+  /** Text of one ExecuteSql call, in bytes. */
+  sqlTextBytesMax: 1_048_576,
+  /** A batch of result rows. */
+  resultBatchBytesMax: 1_048_576,
+  /** Result batches that wait for a slow reader before the query stops producing. */
+  resultBatchesQueuedMax: 16,
+  /** Rows that one step of a dataflow takes in. */
+  stepRowsMax: 8_192,
+  /** State of one query: an estimate, kept by the executor. */
+  queryStateBytesMax: 512 * 1_048_576,
+  /** Queries that run at a time. */
+  queriesMax: 1_000,
+  /** Consumers of one subscription. */
+  consumersPerSubscriptionMax: 10_000,
+  /** Acks in one StreamingFetch request. */
+  acksPerRequestMax: 100_000,
+  /** How long acks may stay unsaved, ms. */
+  ackFlushMs: 100,
+  /** From SIGTERM to the end of the process, ms. */
+  drainMs: 5_000,
+} as const;
+
+assert(limits.groupCommitBytesMax <= limits.segmentBytes, "a group must fit a segment");
+assert(limits.recordBytesMax < limits.responseBytesMax, "a stored batch must fit an answer");
+assert(limits.resultBatchBytesMax < limits.responseBytesMax, "a result batch must fit an answer");
+assert(limits.responseBytesMax < 4 * 1_048_576, "clients refuse answers of 4 MiB");
