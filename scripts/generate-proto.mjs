@@ -3,7 +3,15 @@
 //   node scripts/generate-proto.mjs --check   writes nothing; fails where the files differ
 // The generators are fetched when this runs, in exactly these versions, so that an install does without.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -50,7 +58,10 @@ try {
 
 /** The node_modules folder that npx filled; never a protoc that happens to be on the PATH. */
 function fetchGenerators() {
-  const packages = Object.entries(generators).flatMap(([name, version]) => ["--package", `${name}@${version}`]);
+  const packages = Object.entries(generators).flatMap(([name, version]) => [
+    "--package",
+    `${name}@${version}`,
+  ]);
   const printPath = ["node", "-p", "process.env.PATH"];
   const path = run("npx", ["--yes", ...packages, "--", ...printPath], {
     shell: process.platform === "win32",
@@ -60,7 +71,9 @@ function fetchGenerators() {
     .trim()
     .split(delimiter)
     .map((bin) => dirname(bin))
-    .find((dir) => Object.entries(generators).every(([name, version]) => installedVersion(dir, name) === version));
+    .find((dir) =>
+      Object.entries(generators).every(([name, version]) => installedVersion(dir, name) === version),
+    );
   if (found === undefined) throw new Error("npx did not provide protoc and ts-proto");
   return found;
 }
@@ -110,7 +123,8 @@ function write(generated, present) {
 function check(generated, present) {
   const names = new Set([...generated.keys(), ...present.keys()]);
   const differing = [...names].filter((name) => generated.get(name) !== present.get(name));
-  for (const name of differing) console.error(`packages/proto/src/generated/${name} does not match the schema`);
+  for (const name of differing)
+    console.error(`packages/proto/src/generated/${name} does not match the schema`);
   if (differing.length > 0) {
     console.error("Run `npm run proto` and commit the result.");
     process.exitCode = 1;
