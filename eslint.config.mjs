@@ -1,0 +1,176 @@
+/**
+ * The house rules that a machine can check. Formatting is biome's.
+ */
+import { createNodeResolver, importX } from "eslint-plugin-import-x";
+import tseslint from "typescript-eslint";
+
+/** What each package may import of the others. */
+const packageLayers = {
+  proto: [],
+  sql: ["@hstream/proto"],
+  client: ["@hstream/proto"],
+  server: ["@hstream/proto", "@hstream/sql"],
+  cli: ["@hstream/proto", "@hstream/client", "@hstream/sql", "@hstream/server"],
+};
+const packages = ["@hstream/proto", "@hstream/sql", "@hstream/server", "@hstream/client"];
+/** The subpaths that packages export on purpose; every other one is a deep import. */
+const exported = ["@hstream/sql/runtime", "@hstream/sql/tokens"];
+
+/** What each room of the server may import of the other rooms. */
+const roomLayers = {
+  env: [],
+  log: ["env"],
+  meta: ["env", "log"],
+  config: [],
+  executor: [],
+  cluster: ["env", "meta"],
+  streams: ["env", "log", "meta"],
+  subscription: ["env", "log", "meta", "streams"],
+  queries: ["env", "log", "meta", "streams", "executor"],
+  rpc: ["env", "log", "meta", "config", "cluster", "streams", "subscription", "queries"],
+};
+
+/** The only places that may touch a clock, a timer, randomness, files or sockets. */
+const edges = [
+  "packages/server/src/env/**",
+  "packages/cli/src/system/**",
+  "packages/client/src/system.ts",
+  "**/*.test.ts",
+  "**/*.test.tsx",
+];
+
+const through = "comes in through env, so that a test can own it";
+
+const effects = {
+  "no-restricted-globals": [
+    "error",
+    ...["setTimeout", "setInterval", "setImmediate", "performance", "fetch"].map((name) => ({
+      name,
+      message: `${name} ${through}.`,
+    })),
+  ],
+  "no-restricted-properties": [
+    "error",
+    { object: "Date", property: "now", message: `The clock ${through}.` },
+    { object: "Math", property: "random", message: `Randomness ${through}.` },
+    { object: "process", property: "hrtime", message: `The clock ${through}.` },
+  ],
+  "no-restricted-syntax": [
+    "error",
+    {
+      selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+      message: `The clock ${through}.`,
+    },
+  ],
+};
+
+const effectModules = [
+  "fs",
+  "fs/promises",
+  "net",
+  "dgram",
+  "http",
+  "http2",
+  "tls",
+  "timers",
+  "timers/promises",
+].map((name) => ({ name: `node:${name}`, message: `node:${name} ${through}.` }));
+
+function importsOf(name, withEffects) {
+  const allowed = packageLayers[name];
+  return {
+    "no-restricted-imports": [
+      "error",
+      {
+        paths: [
+          ...(withEffects ? [] : effectModules),
+          ...packages
+            .filter((other) => !allowed.includes(other))
+            .map((other) => ({
+              name: other,
+              message: `${name} may not import ${other}: imports go one way.`,
+            })),
+        ],
+        patterns: [
+          {
+            group: ["@hstream/*/*", ...exported.map((path) => `!${path}`)],
+            message: "A deep import: use what the package exports.",
+          },
+        ],
+      },
+    ],
+  };
+}
+
+const rooms = Object.keys(roomLayers);
+const roomZones = rooms.flatMap((room) =>
+  rooms
+    .filter((other) => other !== room && !roomLayers[room].includes(other))
+    .map((other) => ({
+      target: `./packages/server/src/${room}`,
+      from: `./packages/server/src/${other}`,
+      message: `The room ${room} may not import from ${other}: imports go one way.`,
+    })),
+);
+
+export default tseslint.config(
+  {
+    ignores: [
+      "**/dist/**",
+      "**/bundle/**",
+      "**/generated/**",
+      ".build/**",
+      "**/*.mjs",
+      "**/*.cjs",
+      "compat/**",
+    ],
+  },
+  {
+    files: ["**/*.ts", "**/*.tsx"],
+    plugins: { "@typescript-eslint": tseslint.plugin, "import-x": importX },
+    languageOptions: {
+      parser: tseslint.parser,
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    linterOptions: { reportUnusedDisableDirectives: "error" },
+    settings: {
+      "import-x/resolver-next": [createNodeResolver({ extensionAlias: { ".js": [".ts", ".tsx", ".js"] } })],
+      "import-x/extensions": [".ts", ".tsx"],
+      "import-x/parsers": { "@typescript-eslint/parser": [".ts", ".tsx"] },
+    },
+    rules: {
+      "@typescript-eslint/no-floating-promises": "error",
+      "@typescript-eslint/no-misused-promises": "error",
+      "@typescript-eslint/no-explicit-any": "error",
+      "@typescript-eslint/no-non-null-assertion": "error",
+      "@typescript-eslint/ban-ts-comment": "error",
+      "@typescript-eslint/consistent-type-imports": "error",
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      "@typescript-eslint/only-throw-error": "error",
+      "@typescript-eslint/no-unnecessary-type-assertion": "error",
+      "no-empty": "error",
+      eqeqeq: "error",
+      "import-x/no-cycle": ["error", { ignoreExternal: true }],
+      "import-x/no-restricted-paths": ["error", { zones: roomZones }],
+      ...effects,
+    },
+  },
+  ...Object.keys(packageLayers).map((name) => ({
+    files: [`packages/${name}/src/**/*.ts`, `packages/${name}/src/**/*.tsx`],
+    rules: importsOf(name, false),
+  })),
+  ...Object.keys(packageLayers).map((name) => ({
+    files: edges
+      .map((edge) => (edge.startsWith("**") ? `packages/${name}/src/${edge}` : edge))
+      .filter((edge) => edge.startsWith(`packages/${name}/`)),
+    rules: {
+      ...importsOf(name, true),
+      "no-restricted-globals": "off",
+      "no-restricted-properties": "off",
+      "no-restricted-syntax": "off",
+    },
+  })),
+);
