@@ -1,8 +1,8 @@
 /**
  * The house rules that a machine can check. Formatting is biome's.
  */
-import { createNodeResolver, importX } from "eslint-plugin-import-x";
 import tseslint from "typescript-eslint";
+import { importRules } from "./scripts/lint/import-rules.mjs";
 
 /** What each package may import of the others. */
 const packageLayers = {
@@ -102,17 +102,6 @@ function importsOf(name, withEffects) {
   };
 }
 
-const rooms = Object.keys(roomLayers);
-const roomZones = rooms.flatMap((room) =>
-  rooms
-    .filter((other) => other !== room && !roomLayers[room].includes(other))
-    .map((other) => ({
-      target: `./packages/server/src/${room}`,
-      from: `./packages/server/src/${other}`,
-      message: `The room ${room} may not import from ${other}: imports go one way.`,
-    })),
-);
-
 export default tseslint.config(
   {
     ignores: [
@@ -127,17 +116,12 @@ export default tseslint.config(
   },
   {
     files: ["**/*.ts", "**/*.tsx"],
-    plugins: { "@typescript-eslint": tseslint.plugin, "import-x": importX },
+    plugins: { "@typescript-eslint": tseslint.plugin, imports: importRules },
     languageOptions: {
       parser: tseslint.parser,
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
     },
     linterOptions: { reportUnusedDisableDirectives: "error" },
-    settings: {
-      "import-x/resolver-next": [createNodeResolver({ extensionAlias: { ".js": [".ts", ".tsx", ".js"] } })],
-      "import-x/extensions": [".ts", ".tsx"],
-      "import-x/parsers": { "@typescript-eslint/parser": [".ts", ".tsx"] },
-    },
     rules: {
       "@typescript-eslint/no-floating-promises": "error",
       "@typescript-eslint/no-misused-promises": "error",
@@ -153,8 +137,8 @@ export default tseslint.config(
       "@typescript-eslint/no-unnecessary-type-assertion": "error",
       "no-empty": "error",
       eqeqeq: "error",
-      "import-x/no-cycle": ["error", { ignoreExternal: true }],
-      "import-x/no-restricted-paths": ["error", { zones: roomZones }],
+      "imports/no-cycle": "error",
+      "imports/rooms": ["error", "packages/server/src", roomLayers],
       ...effects,
     },
   },

@@ -6,6 +6,7 @@ ready();
 runSteps([
   { name: "format", args: ["node_modules/@biomejs/biome/bin/biome", "format", "."] },
   { name: "lint", args: ["node_modules/eslint/bin/eslint.js", ".", "--max-warnings", "0"] },
+  { name: "lock file", args: ["scripts/test-lock.mjs"] },
   { name: "tests", args: ["scripts/test.mjs", ...process.argv.slice(2)] },
   { name: "documentation examples", args: ["scripts/test-docs.mjs"] },
   { name: "packages", args: ["scripts/test-packages.mjs"] },
