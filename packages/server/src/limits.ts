@@ -49,6 +49,12 @@ export const limits = {
   acksPerRequestMax: 100_000,
   /** How long acks may stay unsaved, ms. */
   ackFlushMs: 100,
+  /** How long a unary Append waits for room before it is refused, ms. */
+  appendPatienceMs: 1_000,
+  /** gRPC calls at a time on one connection. */
+  callsPerConnectionMax: 10_000,
+  /** After draining: how long the last answers may take to be sent, ms. */
+  lastAnswersMs: 500,
   /** From SIGTERM to the end of the process, ms. */
   drainMs: 5_000,
 } as const;
