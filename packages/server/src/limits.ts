@@ -55,6 +55,10 @@ export const limits = {
   callsPerConnectionMax: 10_000,
   /** After draining: how long the last answers may take to be sent, ms. */
   lastAnswersMs: 500,
+  /** Runs and bitmaps kept of the progress in one shard, so that it fits a document. */
+  savedProgressEntriesMax: 4_096,
+  /** How long a subscription waits after a failed read of the log, ms. */
+  failedReadPauseMs: 1_000,
   /** From SIGTERM to the end of the process, ms. */
   drainMs: 5_000,
 } as const;

@@ -236,6 +236,7 @@ export class SubscriptionState {
     const lane = this.#enlist(shard);
     this.#run(reader, nowMs);
     if (lane !== undefined && lane !== reader) this.#run(lane, nowMs);
+    this.#runBlocked(nowMs);
     return this.#take();
   }
 
@@ -275,6 +276,11 @@ export class SubscriptionState {
     return this.#take();
   }
 
+  /** What `takeChanges` gave for these shards could not be kept: it will give them again. */
+  notKept(shardIds: Iterable<ShardId>): void {
+    for (const shardId of shardIds) this.#dirty.add(this.#shard(shardId));
+  }
+
   /** A record is acked. Unknown ones and repeats are ignored; false for those. */
   ack(shardId: ShardId, batchId: BatchId, index: number): boolean {
     const shard = this.#shards.get(shardId);
@@ -309,13 +315,14 @@ export class SubscriptionState {
     result: { readonly batches: readonly ReadBatch[]; readonly next: BatchId; readonly goneUpTo?: BatchId },
     nowMs: number,
   ): BatchId {
-    let gone = result.goneUpTo;
+    let gone = result.goneUpTo !== undefined && result.goneUpTo >= shard.position ? result.goneUpTo : undefined;
     for (const { batchId, recordCount } of result.batches) {
       if (gone !== undefined && gone < batchId) {
         shard.progress.skip(shard.position, gone);
+        shard.position = gone + 1;
         gone = undefined;
       }
-      const consumer = this.#nextConsumer(shard);
+      const consumer = this.#nextConsumer(shard, false);
       if (consumer === undefined || this.#isFull()) return batchId;
       const batch = shard.progress.add(batchId, recordCount, (id, acks) => newBatch(shard, id, acks));
       if (batch === undefined) continue;
@@ -374,7 +381,11 @@ export class SubscriptionState {
   #send(batch: TrackedBatch, consumer: Consumer, nowMs: number): void {
     batch.shard.due.delete(batch);
     batch.sentTo = consumer;
-    if (!this.#isOrdered()) consumer.sent.add(batch);
+    if (!this.#isOrdered()) {
+      consumer.sent.add(batch);
+      // To the end of the line: it is the next one's turn.
+      if (this.#inTurn.delete(consumer)) this.#inTurn.add(consumer);
+    }
     this.#deadlines.push(batch, nowMs + this.#settings.ackTimeoutMs);
   }
 
@@ -416,25 +427,12 @@ export class SubscriptionState {
 
   /**
    * Who gets the next batch of a shard. An owner takes what was read for it even when it has become
-   * full meanwhile; `mustBeReady` is for new work.
+   * full meanwhile; `newWork` is for those only that are ready.
    */
-  #nextConsumer(shard: ShardState, mustBeReady = false): Consumer | undefined {
-    if (this.#isOrdered()) {
-      return mustBeReady && shard.owner?.ready === false ? undefined : shard.owner;
-    }
+  #nextConsumer(shard: ShardState, newWork: boolean): Consumer | undefined {
+    if (this.#isOrdered()) return newWork && shard.owner?.ready === false ? undefined : shard.owner;
     const [consumer] = this.#inTurn;
-    if (consumer === undefined) return undefined;
-    if (!mustBeReady || this.#isNextToBeServed(shard)) this.#rotate(consumer);
     return consumer;
-  }
-
-  #isNextToBeServed(shard: ShardState): boolean {
-    return shard.due.size > 0;
-  }
-
-  #rotate(consumer: Consumer): void {
-    this.#inTurn.delete(consumer);
-    this.#inTurn.add(consumer);
   }
 
   #isFull(more = 0): boolean {
