@@ -17,12 +17,22 @@ export const limits = {
   responseBytesMax: 3 * 1_048_576,
   /** Appends that wait for the disk. */
   appendBytesInFlightMax: 64 * 1_048_576,
+  /** Appends that wait for room among those; beyond it they are refused. */
+  appendBytesWaitingMax: 64 * 1_048_576,
   /** One write and sync of the log. */
   groupCommitBytesMax: 1_048_576,
   /** A segment of the log is sealed once it has this size. */
   segmentBytes: 64 * 1_048_576,
   /** Recent batches kept in memory for readers at the tail. */
   tailCacheBytesMax: 64 * 1_048_576,
+  /** Indexes of sealed segments kept in memory. */
+  segmentIndexCacheBytesMax: 32 * 1_048_576,
+  /** Segments that are open for reading. */
+  openSegmentsMax: 64,
+  /** Names of holds, UTF-8 bytes. */
+  holdNameBytesMax: 1_024,
+  /** A client's sequence is forgotten after this long without an append, ms. */
+  producerExpiryMs: 24 * 3_600_000,
   /** Results kept for each (producer, shard) to answer repeats with. */
   producerResultsKept: 5,
   /** Names of streams, subscriptions, queries, views, readers: Unicode characters. */
