@@ -231,6 +231,18 @@ export const errors = {
     503,
     (a: { shardId: string }) => `Shard ${a.shardId} has a new owner. Look it up again.`,
   ),
+  DuplicateAppend: define(
+    0,
+    "alreadyExists",
+    409,
+    (a: { shardId: string }) => `The batch was appended to shard ${a.shardId} before.`,
+  ),
+  AppendSequenceGap: define(
+    0,
+    "failedPrecondition",
+    409,
+    (a: { expected: number }) => `An append is missing: the producer's next sequence is ${a.expected}.`,
+  ),
   ShuttingDown: define(0, "unavailable", 503, none("The server is shutting down. Try another one.")),
   LogFailed: define(
     0,

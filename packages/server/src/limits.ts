@@ -59,6 +59,16 @@ export const limits = {
   acksPerRequestMax: 100_000,
   /** How long acks may stay unsaved, ms. */
   ackFlushMs: 100,
+  /** How long a unary Append waits for room before it is refused, ms. */
+  appendPatienceMs: 1_000,
+  /** gRPC calls at a time on one connection. */
+  callsPerConnectionMax: 10_000,
+  /** After draining: how long the last answers may take to be sent, ms. */
+  lastAnswersMs: 500,
+  /** Runs and bitmaps kept of the progress in one shard, so that it fits a document. */
+  savedProgressEntriesMax: 4_096,
+  /** How long a subscription waits after a failed read of the log, ms. */
+  failedReadPauseMs: 1_000,
   /** From SIGTERM to the end of the process, ms. */
   drainMs: 5_000,
 } as const;
