@@ -1,6 +1,16 @@
 export { assert, AssertionFailure, must, unreachable } from "./assert.js";
+export * from "./batched-record.js";
 export { Empty } from "./generated/google/protobuf/empty.js";
 export { Struct } from "./generated/google/protobuf/struct.js";
 export { Timestamp } from "./generated/google/protobuf/timestamp.js";
 export * from "./generated/hstream.js";
 export * from "./generated/hstream_ext.js";
+export * from "./hrecord.js";
+export { codecLimits } from "./limits.js";
+export { isMalformed, type Malformed } from "./malformed.js";
+export * from "./record-batch.js";
+export * from "./result-columns.js";
+export { timestampFromMs, timestampToMs } from "./timestamp.js";
+export { asBuffer, readUtf8, utf8Length, writeUtf8 } from "./utf8.js";
+export * from "./varint.js";
+export { WireCursor, wireType } from "./wire-cursor.js";
