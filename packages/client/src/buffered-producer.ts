@@ -129,7 +129,7 @@ export class BufferedProducer {
   }
 
   #enqueue(entry: Waiting): void {
-    const shardId = this.#shards.shardOf(entry.record.header.key);
+    const shardId = this.#shards.shardOf(entry.record.key);
     let queue = this.#queues.get(shardId);
     if (queue === undefined) {
       queue = {

@@ -10,7 +10,7 @@ import type { Connection } from "./connection.js";
 import { fromGrpc, HStreamClientError, isUnavailable } from "./errors.js";
 import { limits } from "./limits.js";
 import { decodeBatch, formatRecordId, type JsonObject } from "./record.js";
-import { toDate } from "./streams.js";
+import { toDate } from "./time.js";
 import type { Subscriptions } from "./subscriptions.js";
 
 export interface ConsumeOptions {

@@ -12,6 +12,8 @@ export const limits = {
   /** A server refuses larger batches; some bytes less than 1 MiB for what surrounds the records. */
   batchBytesMax: 1_048_576 - 1_024,
   batchRecordsMax: 65_536,
+  /** What a compressed batch may grow to. */
+  inflatedBytesMax: 64 * 1_048_576,
   /** Defaults of a buffered producer. */
   producerRecordsMax: 1_000,
   producerBytesMax: 256 * 1_024,

@@ -1,20 +1,22 @@
-import { gunzip, gzip } from "node:zlib";
-import { constants } from "node:zlib";
 import { promisify } from "node:util";
+import { constants, gunzip, gzip } from "node:zlib";
 import {
-  BatchedRecord,
-  BatchHStreamRecords,
+  type BatchedRecord,
   CompressionType,
+  decodeHRecord,
+  encodeHRecord,
+  encodeRecordBatch,
+  type HValue,
   HStreamRecordHeader_Flag as Flag,
+  isMalformed,
+  RecordBatchReader,
   type RecordId,
-  Struct,
 } from "@hstream/proto";
 import { HStreamClientError } from "./errors.js";
 import { limits } from "./limits.js";
 
 const gzipAsync = promisify(gzip);
 const gunzipAsync = promisify<Uint8Array, { finishFlush: number; maxOutputLength: number }, Buffer>(gunzip);
-const inflatedBytesMax = 64 * 1_048_576;
 
 /** What a JSON record may hold. Numbers are doubles. */
 export type JsonValue =
@@ -39,7 +41,9 @@ export interface RecordOptions {
 
 /** A record ready to be sent. */
 export interface PreparedRecord {
-  readonly header: { readonly flag: Flag; readonly attributes: Map<string, string>; readonly key: string };
+  readonly flag: Flag;
+  readonly key: string;
+  readonly attributes: ReadonlyMap<string, string>;
   readonly payload: Uint8Array;
   /** About what it takes within a batch. */
   readonly bytes: number;
@@ -59,7 +63,7 @@ export function prepareRecord(record: RecordInput, options: RecordOptions = {}):
       message: `A record of ${payload.byteLength} bytes is too large: at most ${limits.batchBytesMax} bytes fit a batch (batchBytesMax).`,
     });
   }
-  return { header: { flag: raw ? Flag.RAW : Flag.JSON, attributes, key }, payload, bytes };
+  return { flag: raw ? Flag.RAW : Flag.JSON, key, attributes, payload, bytes };
 }
 
 /** The batch to append, its payload compressed as asked. */
@@ -67,9 +71,7 @@ export async function encodeBatch(
   records: readonly PreparedRecord[],
   compression: Compression,
 ): Promise<BatchedRecord> {
-  const plain = BatchHStreamRecords.encode({
-    records: records.map(({ header, payload }) => ({ header, payload })),
-  }).finish();
+  const plain = encodeRecordBatch(records);
   const payload = compression === "gzip" ? await gzipAsync(plain) : plain;
   return {
     compressionType: compression === "gzip" ? CompressionType.Gzip : CompressionType.None,
@@ -89,13 +91,19 @@ export interface DecodedRecord {
 
 /** The records of a stored batch. */
 export async function decodeBatch(batch: BatchedRecord): Promise<readonly DecodedRecord[]> {
-  const { records } = BatchHStreamRecords.decode(await inflate(batch));
-  return records.map(({ header, payload }) => ({
-    key: header?.key ?? "",
-    attributes: header?.attributes ?? new Map<string, string>(),
-    json: header?.flag === Flag.RAW ? undefined : decodeJson(payload),
-    payload,
-  }));
+  const reader = new RecordBatchReader(await inflate(batch));
+  const records: DecodedRecord[] = [];
+  while (reader.next()) {
+    const payload = reader.bytes.subarray(reader.payloadStart, reader.payloadEnd);
+    records.push({
+      key: reader.key(),
+      attributes: reader.attributes(),
+      json: reader.flag === Flag.RAW ? undefined : decodeJson(payload),
+      payload,
+    });
+  }
+  if (reader.failure !== null) throw unreadable(reader.failure.reason);
+  return records;
 }
 
 async function inflate(batch: BatchedRecord): Promise<Uint8Array> {
@@ -106,32 +114,46 @@ async function inflate(batch: BatchedRecord): Promise<Uint8Array> {
       // Some writers do not end their gzip streams.
       return gunzipAsync(batch.payload, {
         finishFlush: constants.Z_SYNC_FLUSH,
-        maxOutputLength: inflatedBytesMax,
+        maxOutputLength: limits.inflatedBytesMax,
       });
     default:
-      throw new HStreamClientError({
-        reason: "protocol",
-        message: `A batch arrived with compression ${batch.compressionType}, which this client cannot read.`,
-      });
+      throw unreadable(`compression ${batch.compressionType} is not known to this client`);
   }
 }
 
 function encodeJson(record: JsonObject): Uint8Array {
-  checkObject(record);
-  return Struct.encode(Struct.wrap(record)).finish();
+  const plain = typeof record === "object" && record !== null && !Array.isArray(record);
+  const encoded = plain ? encodeHRecord(record) : { reason: "a record is an object, or bytes" };
+  if (encoded instanceof Uint8Array) return encoded;
+  throw new HStreamClientError({ reason: "usage", message: `The record cannot be sent: ${encoded.reason}.` });
 }
 
 function decodeJson(payload: Uint8Array): JsonObject {
-  return Struct.unwrap(Struct.decode(payload)) as JsonObject;
+  const record = decodeHRecord(payload);
+  if (isMalformed(record)) throw unreadable(record.reason);
+  return plainObject(record);
 }
 
-function checkObject(record: unknown): void {
-  if (typeof record !== "object" || record === null || Array.isArray(record)) {
-    throw new HStreamClientError({
-      reason: "usage",
-      message: "A record is an object, or bytes (Uint8Array).",
-    });
+function plainObject(fields: ReadonlyMap<string, HValue>): JsonObject {
+  const object: Record<string, JsonValue> = {};
+  for (const [name, value] of fields) {
+    // Assigning would call a setter here.
+    if (name === "__proto__") Object.defineProperty(object, name, { value: plain(value), enumerable: true });
+    else object[name] = plain(value);
   }
+  return object;
+}
+
+function plain(value: HValue): JsonValue {
+  if (value instanceof Map) return plainObject(value);
+  return Array.isArray(value) ? value.map(plain) : (value as JsonValue);
+}
+
+function unreadable(reason: string): HStreamClientError {
+  return new HStreamClientError({
+    reason: "protocol",
+    message: `A batch arrived that cannot be read: ${reason}.`,
+  });
 }
 
 /** `shardId-batchId-batchIndex`. */

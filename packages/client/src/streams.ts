@@ -1,4 +1,5 @@
 import { HStreamApiService, type Shard, type Stream } from "@hstream/proto";
+import { toDate } from "./time.js";
 import type { CallSettings, Connection } from "./connection.js";
 import { HStreamClientError } from "./errors.js";
 
@@ -86,13 +87,4 @@ function toInfo(stream: Stream): StreamInfo {
     shardCount: stream.shardCount,
     createdAt: toDate(stream.creationTime),
   };
-}
-
-/** A protobuf timestamp, to the millisecond. */
-export function toDate(
-  time: { readonly seconds: bigint; readonly nanos: number } | undefined,
-): Date | undefined {
-  return time === undefined
-    ? undefined
-    : new Date(Number(time.seconds) * 1_000 + Math.floor(time.nanos / 1_000_000));
 }

@@ -2,7 +2,7 @@ import { type Consumer, HStreamApiService, SpecialOffset, type Subscription } fr
 import type { Address } from "./address.js";
 import type { CallSettings, Connection } from "./connection.js";
 import { HStreamClientError } from "./errors.js";
-import { toDate } from "./streams.js";
+import { toDate } from "./time.js";
 
 export interface SubscriptionOptions {
   readonly stream: string;

@@ -74,7 +74,7 @@ function int64Column(values: BigInt64Array, isNull: IsNull): ColumnValues {
     const integer = isNull(row) ? undefined : values[row];
     if (integer === undefined) return null;
     const number = Number(integer);
-    return Number.isSafeInteger(number) ? number : integer;
+    return Math.abs(number) <= 2 ** 53 && BigInt(number) === integer ? number : integer;
   };
   return {
     kind: "int64",

@@ -63,7 +63,9 @@ describe("SQL through the client", () => {
             values.forEach((value, row) => {
               const found = column.value(row);
               const expected =
-                typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value;
+                typeof value === "bigint" && value <= 2n ** 53n && value >= -(2n ** 53n)
+                  ? Number(value)
+                  : value;
               assert.deepEqual(found, expected);
               if (typeof value !== "bigint")
                 assert.deepEqual(JSON.parse(column.json(row)), value === -0 ? 0 : value);
