@@ -60,7 +60,7 @@ try {
     join(directory, "client.mjs"),
     `import { HStreamClient } from "@hstream/client";
      const client = await HStreamClient.connect("hstream://127.0.0.1:${server.current.port}");
-     const names = (await client.listStreams()).map((stream) => stream.name);
+     const names = (await client.streams.list()).map((stream) => stream.name);
      await client.close();
      console.log(names.join());`,
   );
