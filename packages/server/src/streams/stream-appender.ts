@@ -145,7 +145,10 @@ export function refusalOf(error: LogError, shardId: ShardId): HStreamError {
       return new HStreamError("ShuttingDown", {}, null, error);
     case "failed":
       return new HStreamError("LogFailed", {}, null, error);
+    case "full":
+      return new HStreamError("DiskFull", {}, null, error);
     case "shard-exists":
+    case "locked":
       return new HStreamError("Internal", {}, null, error);
     default:
       return unreachable(error.kind);

@@ -60,6 +60,7 @@ export class SubscriptionDriver {
   readonly #tools: DriverTools;
   readonly #state: SubscriptionState;
   readonly #consumers = new Map<number, Consumer>();
+  readonly #names = new Set<string>();
   readonly #unwatch: (() => void)[] = [];
   #deadline: { readonly timer: Timer; readonly atMs: number } | undefined;
   #flushTimer: Timer | undefined;
@@ -85,6 +86,14 @@ export class SubscriptionDriver {
     return [...this.#consumers.values()];
   }
 
+  get consumerCount(): number {
+    return this.#consumers.size;
+  }
+
+  hasConsumer(name: string): boolean {
+    return this.#names.has(name);
+  }
+
   /** Everything up to and including this batch is acked. */
   ackedUpTo(shardId: ShardId): BatchId {
     return this.#state.ackedUpTo(shardId);
@@ -97,12 +106,15 @@ export class SubscriptionDriver {
   attach(consumer: Consumer): Attachment {
     const { consumer: number, actions } = this.#state.join(this.#now());
     this.#consumers.set(number, consumer);
+    this.#names.add(consumer.name);
     this.#execute(actions);
     return {
       ack: (records) => this.#ack(records),
       ready: () => this.#execute(this.#state.setReady(number, true, this.#now())),
       detach: () => {
-        if (this.#consumers.delete(number)) this.#execute(this.#state.leave(number, this.#now()));
+        if (!this.#consumers.delete(number)) return;
+        this.#names.delete(consumer.name);
+        this.#execute(this.#state.leave(number, this.#now()));
       },
     };
   }
@@ -237,7 +249,7 @@ export class SubscriptionDriver {
   #flush(): Promise<void> {
     this.#flushing = this.#flushing.then(async () => {
       if (!this.#state.hasChanges) return;
-      const changes = this.#state.takeChanges(limits.savedProgressEntriesMax);
+      const changes = this.#state.takeChanges(limits.savedProgressBytesMax);
       try {
         await this.#tools.progress.save(this.#uid, changes);
       } catch (error) {

@@ -144,10 +144,10 @@ export class SubscriptionState {
     return [...(this.#consumers.get(consumer)?.shards ?? [])].map(({ shardId }) => shardId);
   }
 
-  /** What changed since the last call and is to be kept durably. */
-  takeChanges(entriesMax: number): Map<ShardId, SavedProgress> {
+  /** What changed since the last call and is to be kept durably, at most `bytesMax` for each shard. */
+  takeChanges(bytesMax: number): Map<ShardId, SavedProgress> {
     const changes = new Map<ShardId, SavedProgress>();
-    for (const { shardId, progress } of this.#dirty) changes.set(shardId, progress.save(entriesMax));
+    for (const { shardId, progress } of this.#dirty) changes.set(shardId, progress.save(bytesMax));
     this.#dirty.clear();
     return changes;
   }
