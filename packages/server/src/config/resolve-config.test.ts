@@ -9,7 +9,9 @@ const configOf = (sources: ConfigSources) => {
 };
 const errorsOf = (sources: ConfigSources) => {
   const resolved = resolveConfig(sources);
-  return resolved.kind === "errors" ? resolved.errors.map(({ where, message }) => `${where}: ${message}`) : [];
+  return resolved.kind === "errors"
+    ? resolved.errors.map(({ where, message }) => `${where}: ${message}`)
+    : [];
 };
 
 describe("configuration", () => {
@@ -43,10 +45,14 @@ describe("configuration", () => {
     assert.deepEqual(errorsOf({ fileText: "host: localhost\nmax-record-siz: 5\n", fileName: "h.yaml" }), [
       "h.yaml, line 2: max-record-siz is not a setting. Did you mean max-record-size?",
     ]);
-    assert.deepEqual(errorsOf({ environment: { HSTREAM_PROT: "1", HSTREAM_SOMETHING_ELSE: "1", HOME: "x" } }), [
-      "environment: HSTREAM_PROT is not a setting. Did you mean HSTREAM_PORT?",
-    ]);
-    assert.match(errorsOf({ flags: { zzzzzz: 1 } }).join(), /zzzzzz is not a setting\. Known are: data-dir, /);
+    assert.deepEqual(
+      errorsOf({ environment: { HSTREAM_PROT: "1", HSTREAM_SOMETHING_ELSE: "1", HOME: "x" } }),
+      ["environment: HSTREAM_PROT is not a setting. Did you mean HSTREAM_PORT?"],
+    );
+    assert.match(
+      errorsOf({ flags: { zzzzzz: 1 } }).join(),
+      /zzzzzz is not a setting\. Known are: data-dir, /,
+    );
   });
 
   it("says what a value must be, and reports every error at once", () => {
@@ -55,7 +61,8 @@ describe("configuration", () => {
       'flag: port is "many"; it must be a whole number from 0 to 65535.',
       'flag: fsync is "sometimes"; it must be one of always, interval, never.',
     ]);
-    for (const port of [-1, 65_536, 1.5, "", "0x10", true]) assert.equal(errorsOf({ flags: { port } }).length, 1);
+    for (const port of [-1, 65_536, 1.5, "", "0x10", true])
+      assert.equal(errorsOf({ flags: { port } }).length, 1);
   });
 
   it("refuses files that are no YAML map, with the line", () => {

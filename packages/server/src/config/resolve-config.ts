@@ -78,7 +78,10 @@ function candidates(where: string, values: Readonly<Record<string, unknown>> = {
   return Object.entries(values).map(([name, value]) => ({ where, name, value }));
 }
 
-function fileCandidates({ fileText, fileName = "configuration" }: ConfigSources, errors: ConfigError[]): Candidate[] {
+function fileCandidates(
+  { fileText, fileName = "configuration" }: ConfigSources,
+  errors: ConfigError[],
+): Candidate[] {
   if (fileText === undefined) return [];
   const parsed = parseConfigFile(fileText);
   const at = (line: number) => `${fileName}, line ${line}`;

@@ -20,14 +20,24 @@ function text(key: string, fallback: string, help: string): Setting<string> {
   return { key, schema, default: fallback, expected: "a text", help, fromText: (value) => value };
 }
 
-function wholeNumber(key: string, [min, max]: [number, number], fallback: number, help: string): Setting<number> {
+function wholeNumber(
+  key: string,
+  [min, max]: [number, number],
+  fallback: number,
+  help: string,
+): Setting<number> {
   const expected = `a whole number from ${min} to ${max}`;
   const schema = z.number().int().min(min).max(max);
   const fromText = (value: string) => (/^-?\d{1,15}$/.test(value.trim()) ? Number(value) : value);
   return { key, schema, default: fallback, expected, help, fromText };
 }
 
-function choice<const T extends string>(key: string, of: readonly T[], fallback: NoInfer<T>, help: string): Setting<T> {
+function choice<const T extends string>(
+  key: string,
+  of: readonly T[],
+  fallback: NoInfer<T>,
+  help: string,
+): Setting<T> {
   const expected = `one of ${of.join(", ")}`;
   return { key, schema: z.enum(of), default: fallback, expected, help, fromText: (value) => value };
 }
@@ -35,7 +45,11 @@ function choice<const T extends string>(key: string, of: readonly T[], fallback:
 /** All settings of the server: parsing, names in the environment, messages and docs come from here. */
 export const settings = {
   dataDir: text("data-dir", "hstream-data", "Directory of the data; made if it is missing."),
-  host: text("host", "127.0.0.1", "Address to listen on; other machines reach the server only on another one."),
+  host: text(
+    "host",
+    "127.0.0.1",
+    "Address to listen on; other machines reach the server only on another one.",
+  ),
   port: wholeNumber("port", [0, 65_535], 6_570, "Port of the gRPC services; 0 takes any free one."),
   advertisedAddress: text(
     "advertised-address",

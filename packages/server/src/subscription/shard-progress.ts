@@ -84,7 +84,11 @@ export class ShardProgress<Batch extends OpenBatch> {
    * Takes in the next batch that was read. The open batch that `make` makes of it, or undefined if
    * all of it had been acked in an earlier life.
    */
-  add(batchId: BatchId, recordCount: number, make: (batchId: BatchId, acks: AckSet) => Batch): Batch | undefined {
+  add(
+    batchId: BatchId,
+    recordCount: number,
+    make: (batchId: BatchId, acks: AckSet) => Batch,
+  ): Batch | undefined {
     if (this.#wasAcked(batchId)) {
       this.skip(batchId, batchId);
       return undefined;

@@ -7,7 +7,11 @@ import type { Decompress } from "../streams/decompress.js";
 import { type Delivery, deliveriesOf } from "./delivery.js";
 import type { ProgressStore } from "./progress-store.js";
 import type { SavedProgress } from "./shard-progress.js";
-import { type SubscriptionAction, type SubscriptionSettings, SubscriptionState } from "./subscription-state.js";
+import {
+  type SubscriptionAction,
+  type SubscriptionSettings,
+  SubscriptionState,
+} from "./subscription-state.js";
 
 /** Who takes deliveries. None of its functions throws. */
 export interface Consumer {

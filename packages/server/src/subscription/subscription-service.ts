@@ -8,7 +8,12 @@ import { deletedStreamName, type StreamCatalogue } from "../streams/stream-catal
 import { ProgressStore } from "./progress-store.js";
 import { startingAfter } from "./shard-progress.js";
 import { parseSubscriptionDocument, type SubscriptionDocument } from "./subscription.js";
-import { type Attachment, type Consumer, type DriverTools, SubscriptionDriver } from "./subscription-driver.js";
+import {
+  type Attachment,
+  type Consumer,
+  type DriverTools,
+  SubscriptionDriver,
+} from "./subscription-driver.js";
 import type { DispatchPolicy } from "./subscription-state.js";
 
 export interface SubscriptionOptions {

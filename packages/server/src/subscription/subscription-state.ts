@@ -34,7 +34,12 @@ export type SubscriptionAction =
       readonly missing: readonly number[] | undefined;
     }
   /** Read one batch again, hand over what is not acked (`missing`), and report with `resent`. */
-  | { readonly kind: "resend"; readonly consumer: number; readonly shardId: ShardId; readonly batchId: BatchId };
+  | {
+      readonly kind: "resend";
+      readonly consumer: number;
+      readonly shardId: ShardId;
+      readonly batchId: BatchId;
+    };
 
 /** What the state machine needs to know of a batch that was read. */
 export interface ReadBatch {
@@ -301,7 +306,11 @@ export class SubscriptionState {
   /** Makes due what has not been acked in time. */
   expire(nowMs: number): SubscriptionAction[] {
     const lanes = new Set<Lane>();
-    for (let batch = this.#deadlines.popDue(nowMs); batch !== undefined; batch = this.#deadlines.popDue(nowMs)) {
+    for (
+      let batch = this.#deadlines.popDue(nowMs);
+      batch !== undefined;
+      batch = this.#deadlines.popDue(nowMs)
+    ) {
       const lane = this.#makeDue(batch);
       if (lane !== undefined) lanes.add(lane);
     }
@@ -315,7 +324,8 @@ export class SubscriptionState {
     result: { readonly batches: readonly ReadBatch[]; readonly next: BatchId; readonly goneUpTo?: BatchId },
     nowMs: number,
   ): BatchId {
-    let gone = result.goneUpTo !== undefined && result.goneUpTo >= shard.position ? result.goneUpTo : undefined;
+    let gone =
+      result.goneUpTo !== undefined && result.goneUpTo >= shard.position ? result.goneUpTo : undefined;
     for (const { batchId, recordCount } of result.batches) {
       if (gone !== undefined && gone < batchId) {
         shard.progress.skip(shard.position, gone);
@@ -329,7 +339,13 @@ export class SubscriptionState {
       const missing = batch.acks.count === 0 ? undefined : batch.acks.missing();
       this.#unackedRecords += batch.acks.size - batch.acks.count;
       this.#send(batch, consumer, nowMs);
-      this.#actions.push({ kind: "deliver", consumer: consumer.number, shardId: shard.shardId, batchId, missing });
+      this.#actions.push({
+        kind: "deliver",
+        consumer: consumer.number,
+        shardId: shard.shardId,
+        batchId,
+        missing,
+      });
     }
     if (gone !== undefined) shard.progress.skip(shard.position, gone);
     return result.next;
