@@ -108,17 +108,17 @@ export class SubscriptionDriver {
   }
 
   attach(consumer: Consumer): Attachment {
-    const { consumer: number, actions } = this.#state.join(this.#now());
+    const { consumer: number, actions } = this.#state.join();
     this.#consumers.set(number, consumer);
     this.#names.add(consumer.name);
     this.#execute(actions);
     return {
       ack: (records) => this.#ack(records),
-      ready: () => this.#execute(this.#state.setReady(number, true, this.#now())),
+      ready: () => this.#execute(this.#state.setReady(number, true)),
       detach: () => {
         if (!this.#consumers.delete(number)) return;
         this.#names.delete(consumer.name);
-        this.#execute(this.#state.leave(number, this.#now()));
+        this.#execute(this.#state.leave(number));
       },
     };
   }
@@ -140,13 +140,13 @@ export class SubscriptionDriver {
   }
 
   #tailMoved(shardId: ShardId, tail: BatchId): void {
-    if (!this.#closed) this.#execute(this.#state.tailMoved(shardId, tail, this.#now()));
+    if (!this.#closed) this.#execute(this.#state.tailMoved(shardId, tail));
   }
 
   #ack(records: readonly RecordId[]): void {
     if (this.#closed) return;
     for (const { shardId, batchId, index } of records) this.#state.ack(shardId, batchId, index);
-    this.#execute(this.#state.acked(this.#now()));
+    this.#execute(this.#state.acked());
   }
 
   #execute(actions: readonly SubscriptionAction[], inHand: readonly StoredBatch[] = []): void {
@@ -226,7 +226,7 @@ export class SubscriptionDriver {
     for (const delivery of deliveriesOf(batch, missing, this.#tools.decompress)) {
       takesMore = consumer.deliver(delivery);
     }
-    if (!takesMore) this.#state.setReady(number, false, this.#now());
+    if (!takesMore) this.#state.setReady(number, false);
     return true;
   }
 
