@@ -41,6 +41,8 @@ export const limits = {
   shardsPerStreamMax: 4_096,
   /** UTF-8 bytes of one document in the metadata store. */
   metaValueBytesMax: 1_048_576,
+  /** Changes of the metadata after which a snapshot is taken, in bytes. */
+  metaSnapshotBytesMin: 1_048_576,
   /** Text of one ExecuteSql call, in bytes. */
   sqlTextBytesMax: 1_048_576,
   /** A batch of result rows. */

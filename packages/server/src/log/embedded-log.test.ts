@@ -38,13 +38,13 @@ logStoreConformance(
 
 logStoreConformance("the embedded log on a real disk", async () => {
   const directory = await mkdtemp(join(tmpdir(), "hstream-log-"));
-  let skewMs = 0;
+  let timeMs: number | undefined;
   const real = createNodeEnv();
-  const env = { ...real, clock: { ...real.clock, now: () => Date.now() + skewMs } };
+  const env = { ...real, clock: { ...real.clock, now: () => timeMs ?? real.clock.now() } };
   return {
     start: () => EmbeddedLog.start(env, directory, { tailCacheBytesMax: 0 }),
     setTime: (ms: number) => {
-      skewMs = ms - Date.now();
+      timeMs = ms;
     },
     dispose: () => rm(directory, { recursive: true }),
   };
