@@ -165,6 +165,19 @@ export const errors = {
     (a: { consumer: string; subscription: string }) =>
       `A consumer named "${a.consumer}" is already connected to subscription "${a.subscription}". Give each consumer a name of its own.`,
   ),
+  MissingConsumerName: define(
+    0,
+    "invalidArgument",
+    400,
+    none("A fetch begins with the names of its subscription and of the consumer."),
+  ),
+  TooManyAcks: define(
+    0,
+    "invalidArgument",
+    400,
+    (a: { count: number; max: number }) =>
+      `A request acks ${a.count} records; acksPerRequestMax is ${a.max}. Send them in several requests.`,
+  ),
   TooManyConsumers: define(
     0,
     "resourceExhausted",
@@ -224,6 +237,12 @@ export const errors = {
     503,
     (a: { reason: string; max: number }) =>
       `The log takes no appends at the moment: ${a.reason} (limit ${a.max} bytes). Try again later.`,
+  ),
+  DiskFull: define(
+    0,
+    "unavailable",
+    503,
+    none("The disk has no room for the change. Free some, then try again."),
   ),
   Fenced: define(
     0,

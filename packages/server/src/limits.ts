@@ -41,6 +41,8 @@ export const limits = {
   shardsPerStreamMax: 4_096,
   /** UTF-8 bytes of one document in the metadata store. */
   metaValueBytesMax: 1_048_576,
+  /** Changes of the metadata after which a snapshot is taken, in bytes. */
+  metaSnapshotBytesMin: 1_048_576,
   /** Text of one ExecuteSql call, in bytes. */
   sqlTextBytesMax: 1_048_576,
   /** A batch of result rows. */
@@ -65,8 +67,8 @@ export const limits = {
   callsPerConnectionMax: 10_000,
   /** After draining: how long the last answers may take to be sent, ms. */
   lastAnswersMs: 500,
-  /** Runs and bitmaps kept of the progress in one shard, so that it fits a document. */
-  savedProgressEntriesMax: 4_096,
+  /** What is kept of a subscription's progress in one shard; acks beyond it are lost in a restart. */
+  savedProgressBytesMax: 256 * 1_024,
   /** How long a subscription waits after a failed read of the log, ms. */
   failedReadPauseMs: 1_000,
   /** From SIGTERM to the end of the process, ms. */
@@ -74,6 +76,7 @@ export const limits = {
 } as const;
 
 assert(limits.groupCommitBytesMax <= limits.segmentBytes, "a group must fit a segment");
+assert(limits.savedProgressBytesMax < limits.metaValueBytesMax, "a shard's progress must fit a document");
 assert(limits.recordBytesMax < limits.responseBytesMax, "a stored batch must fit an answer");
 assert(limits.resultBatchBytesMax < limits.responseBytesMax, "a result batch must fit an answer");
 assert(limits.responseBytesMax < 4 * 1_048_576, "clients refuse answers of 4 MiB");

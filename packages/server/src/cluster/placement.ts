@@ -14,7 +14,8 @@ export class Placement<Node> {
 
   constructor(nodes: readonly Node[], nameOf: (node: Node) => string) {
     for (const node of nodes) {
-      for (let i = 0; i < placesPerNode; i++) this.#ring.push({ place: placeOf(`${nameOf(node)}#${i}`), node });
+      for (let i = 0; i < placesPerNode; i++)
+        this.#ring.push({ place: placeOf(`${nameOf(node)}#${i}`), node });
     }
     this.#ring.sort((a, b) => a.place - b.place);
   }

@@ -6,13 +6,16 @@ import { limits } from "../limits.js";
 import type { LogStore } from "../log/log-store.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
-import { appendRpc } from "./append-rpc.js";
+import type { SubscriptionService } from "../subscription/subscription-service.js";
+import { appendMethod, appendRpc } from "./append-rpc.js";
 import { clusterRpcs } from "./cluster-rpcs.js";
+import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
 import { Handlers } from "./handlers.js";
 import { sqlRpc } from "./sql-rpc.js";
 import type { SqlService } from "./sql-service.js";
 import type { ReportDefect } from "./status.js";
 import { streamRpcs } from "./stream-rpcs.js";
+import { subscriptionRpcs } from "./subscription-rpcs.js";
 import { withUnimplemented } from "./unimplemented.js";
 
 /** The rooms that the calls are passed on to. */
@@ -22,6 +25,7 @@ export interface RpcRooms {
   readonly streams: StreamCatalogue;
   readonly appender: StreamAppender;
   readonly log: LogStore;
+  readonly subscriptions: SubscriptionService;
   readonly sql: SqlService;
 }
 
@@ -71,9 +75,11 @@ export class GrpcServer {
       ...clusterRpcs(handlers, rooms.cluster),
       ...streamRpcs(handlers, rooms.streams, rooms.log),
       ...appendRpc(handlers, rooms.appender),
+      ...subscriptionRpcs(handlers, rooms.subscriptions),
+      ...fetchRpc(handlers, rooms.subscriptions),
     };
     const ext = sqlRpc(handlers, rooms.sql);
-    server.addService(HStreamApiService, withUnimplemented(handlers, HStreamApiService, api));
+    server.addService(apiService, withUnimplemented(handlers, apiService, api));
     server.addService(extService, withUnimplemented(handlers, extService, ext));
     return new GrpcServer(server, handlers, rooms.timers, port);
   }
@@ -88,6 +94,13 @@ export class GrpcServer {
     this.#server.forceShutdown();
   }
 }
+
+/** The API; the calls that carry records have codecs of their own. */
+const apiService: ServiceDefinition = {
+  ...HStreamApiService,
+  append: appendMethod,
+  streamingFetch: fetchMethod,
+};
 
 /** Our own service, whose answers are encoded where they are made. */
 const extService: ServiceDefinition = {

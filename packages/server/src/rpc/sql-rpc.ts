@@ -1,5 +1,10 @@
 import type { ServerWritableStream } from "@grpc/grpc-js";
-import { type ExecuteSqlRequest, ExecuteSqlResponse, type HStreamExtServer, unreachable } from "@hstream/proto";
+import {
+  type ExecuteSqlRequest,
+  ExecuteSqlResponse,
+  type HStreamExtServer,
+  unreachable,
+} from "@hstream/proto";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Handlers } from "./handlers.js";

@@ -47,7 +47,10 @@ function gunzip(payload: Uint8Array): Uint8Array {
 function unzstd(payload: Uint8Array): Decompressed {
   const claimed = zstdContentSize(payload);
   if (claimed !== undefined && claimed > limits.inflatedBytesMax) {
-    return { kind: "damaged", reason: `it claims ${claimed} bytes, inflatedBytesMax is ${limits.inflatedBytesMax}` };
+    return {
+      kind: "damaged",
+      reason: `it claims ${claimed} bytes, inflatedBytesMax is ${limits.inflatedBytesMax}`,
+    };
   }
   return { kind: "plain", payload: zstdDecompress(payload, { defaultHeapSize: limits.inflatedBytesMax }) };
 }

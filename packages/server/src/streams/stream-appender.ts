@@ -58,7 +58,12 @@ export class StreamAppender {
    * StreamNotFound, ShardNotInStream, EmptyBatch, RecordTooLarge, InvalidBatch, AppendFull, Fenced,
    * and with DuplicateAppend or AppendSequenceGap for a producer.
    */
-  async append(streamName: string, shardId: ShardId, batch: Batch, how: AppendHow = {}): Promise<AppendedBatch> {
+  async append(
+    streamName: string,
+    shardId: ShardId,
+    batch: Batch,
+    how: AppendHow = {},
+  ): Promise<AppendedBatch> {
     checkBatch(batch, this.#recordBytesMax);
     const stream = this.#catalogue.get(streamName);
     if (this.#catalogue.ofShard(shardId) !== stream) {
@@ -68,7 +73,12 @@ export class StreamAppender {
   }
 
   /** Appends to the shard that the partition key belongs to. Rejects as `append` does. */
-  async appendByKey(streamName: string, key: string, batch: Batch, how: AppendHow = {}): Promise<AppendedBatch> {
+  async appendByKey(
+    streamName: string,
+    key: string,
+    batch: Batch,
+    how: AppendHow = {},
+  ): Promise<AppendedBatch> {
     checkBatch(batch, this.#recordBytesMax);
     return this.#append(shardOfKey(this.#catalogue.get(streamName), key), batch, how);
   }
@@ -145,7 +155,10 @@ export function refusalOf(error: LogError, shardId: ShardId): HStreamError {
       return new HStreamError("ShuttingDown", {}, null, error);
     case "failed":
       return new HStreamError("LogFailed", {}, null, error);
+    case "full":
+      return new HStreamError("DiskFull", {}, null, error);
     case "shard-exists":
+    case "locked":
       return new HStreamError("Internal", {}, null, error);
     default:
       return unreachable(error.kind);

@@ -104,7 +104,8 @@ export class StreamCatalogue {
    */
   async create(options: StreamOptions): Promise<StreamDocument> {
     const checked = checkOptions(options);
-    if (this.find(checked.name) !== undefined) throw new HStreamError("StreamExists", { stream: checked.name });
+    if (this.find(checked.name) !== undefined)
+      throw new HStreamError("StreamExists", { stream: checked.name });
     const id = Buffer.from(this.#env.random.bytes(8)).toString("hex");
     const shardIds = Array.from({ length: checked.shardCount }, () => this.#newShardId());
     await this.#pending.set(id, { shardIds }, 0);
@@ -229,11 +230,7 @@ export class StreamCatalogue {
   }
 
   async #dropArchived(stream: StreamDocument): Promise<void> {
-    await this.#pending.set(
-      stream.id,
-      { shardIds: [...stream.shardIds] },
-      this.#pending.revision(stream.id),
-    );
+    await this.#pending.set(stream.id, { shardIds: [...stream.shardIds] }, this.#pending.revision(stream.id));
     await this.#archived.set(stream.id, undefined, this.#archived.revision(stream.id));
     await this.#dropPending(stream.id);
   }

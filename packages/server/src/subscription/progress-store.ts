@@ -15,7 +15,10 @@ export class ProgressStore {
   async load(uid: string): Promise<Map<ShardId, SavedProgress>> {
     const entries = await this.#meta.range(`${prefix}${uid}/`);
     return new Map(
-      entries.map(({ key, value }) => [Number(key.slice(key.lastIndexOf("/") + 1)), parseSavedProgress(value)]),
+      entries.map(({ key, value }) => [
+        Number(key.slice(key.lastIndexOf("/") + 1)),
+        parseSavedProgress(value),
+      ]),
     );
   }
 

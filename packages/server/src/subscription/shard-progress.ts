@@ -23,6 +23,9 @@ export function startingAfter(upTo: BatchId): SavedProgress {
   return { version: 1, upTo, runs: [], partial: [] };
 }
 
+/** JSON of a run, or of a partly acked batch without its bitmap: two numbers of 16 digits and more. */
+const entryBytesMax = 64;
+
 /** A batch with records that are not acked. */
 export interface OpenBatch {
   readonly kind: "open";
@@ -81,7 +84,11 @@ export class ShardProgress<Batch extends OpenBatch> {
    * Takes in the next batch that was read. The open batch that `make` makes of it, or undefined if
    * all of it had been acked in an earlier life.
    */
-  add(batchId: BatchId, recordCount: number, make: (batchId: BatchId, acks: AckSet) => Batch): Batch | undefined {
+  add(
+    batchId: BatchId,
+    recordCount: number,
+    make: (batchId: BatchId, acks: AckSet) => Batch,
+  ): Batch | undefined {
     if (this.#wasAcked(batchId)) {
       this.skip(batchId, batchId);
       return undefined;
@@ -121,22 +128,31 @@ export class ShardProgress<Batch extends OpenBatch> {
     }
   }
 
-  /** At most `entriesMax` runs and bitmaps; what is left out will be delivered again after a restart. */
-  save(entriesMax: number): SavedProgress {
+  /**
+   * As much of it as fits `bytesMax` of JSON, the first batches before the later ones; what is left
+   * out will be delivered again after a restart.
+   */
+  save(bytesMax: number): SavedProgress {
     const runs: [BatchId, BatchId][] = [];
     const partial: [BatchId, number, string][] = [];
+    let bytes = entryBytesMax;
+    const fits = (bitmapBytes: number) => {
+      bytes += entryBytesMax + Math.ceil(bitmapBytes / 3) * 4;
+      return bytes <= bytesMax;
+    };
     for (let link = this.#first; link !== undefined; link = link.next) {
-      if (runs.length + partial.length >= entriesMax) break;
       const { entry } = link;
-      if (entry.kind === "run") runs.push([entry.from, entry.to]);
-      else if (entry.acks.count > 0) {
-        partial.push([entry.batchId, entry.acks.size, Buffer.from(entry.acks.save()).toString("base64")]);
-      }
+      if (entry.kind === "run" && fits(0)) runs.push([entry.from, entry.to]);
+      if (entry.kind === "run" || entry.acks.count === 0) continue;
+      const bitmap = Buffer.from(entry.acks.save());
+      if (!fits(bitmap.length)) break;
+      partial.push([entry.batchId, entry.acks.size, bitmap.toString("base64")]);
     }
     // What an earlier life knew of batches beyond those read so far still holds.
-    const room = () => runs.length + partial.length < entriesMax;
-    for (const [from, to] of this.#savedRuns) if (room()) runs.push([from, to]);
-    for (const [batchId, [size, bits]] of this.#savedPartial) if (room()) partial.push([batchId, size, bits]);
+    for (const run of this.#savedRuns) if (fits(0)) runs.push([...run]);
+    for (const [batchId, [size, bits]] of this.#savedPartial) {
+      if (fits(bits.length)) partial.push([batchId, size, bits]);
+    }
     return { version: 1, upTo: this.#upTo, runs, partial };
   }
 

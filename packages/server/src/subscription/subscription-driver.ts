@@ -7,7 +7,11 @@ import type { Decompress } from "../streams/decompress.js";
 import { type Delivery, deliveriesOf } from "./delivery.js";
 import type { ProgressStore } from "./progress-store.js";
 import type { SavedProgress } from "./shard-progress.js";
-import { type SubscriptionAction, type SubscriptionSettings, SubscriptionState } from "./subscription-state.js";
+import {
+  type SubscriptionAction,
+  type SubscriptionSettings,
+  SubscriptionState,
+} from "./subscription-state.js";
 
 /** Who takes deliveries. None of its functions throws. */
 export interface Consumer {
@@ -60,6 +64,7 @@ export class SubscriptionDriver {
   readonly #tools: DriverTools;
   readonly #state: SubscriptionState;
   readonly #consumers = new Map<number, Consumer>();
+  readonly #names = new Set<string>();
   readonly #unwatch: (() => void)[] = [];
   #deadline: { readonly timer: Timer; readonly atMs: number } | undefined;
   #flushTimer: Timer | undefined;
@@ -85,6 +90,14 @@ export class SubscriptionDriver {
     return [...this.#consumers.values()];
   }
 
+  get consumerCount(): number {
+    return this.#consumers.size;
+  }
+
+  hasConsumer(name: string): boolean {
+    return this.#names.has(name);
+  }
+
   /** Everything up to and including this batch is acked. */
   ackedUpTo(shardId: ShardId): BatchId {
     return this.#state.ackedUpTo(shardId);
@@ -95,14 +108,17 @@ export class SubscriptionDriver {
   }
 
   attach(consumer: Consumer): Attachment {
-    const { consumer: number, actions } = this.#state.join(this.#now());
+    const { consumer: number, actions } = this.#state.join();
     this.#consumers.set(number, consumer);
+    this.#names.add(consumer.name);
     this.#execute(actions);
     return {
       ack: (records) => this.#ack(records),
-      ready: () => this.#execute(this.#state.setReady(number, true, this.#now())),
+      ready: () => this.#execute(this.#state.setReady(number, true)),
       detach: () => {
-        if (this.#consumers.delete(number)) this.#execute(this.#state.leave(number, this.#now()));
+        if (!this.#consumers.delete(number)) return;
+        this.#names.delete(consumer.name);
+        this.#execute(this.#state.leave(number));
       },
     };
   }
@@ -124,13 +140,13 @@ export class SubscriptionDriver {
   }
 
   #tailMoved(shardId: ShardId, tail: BatchId): void {
-    if (!this.#closed) this.#execute(this.#state.tailMoved(shardId, tail, this.#now()));
+    if (!this.#closed) this.#execute(this.#state.tailMoved(shardId, tail));
   }
 
   #ack(records: readonly RecordId[]): void {
     if (this.#closed) return;
     for (const { shardId, batchId, index } of records) this.#state.ack(shardId, batchId, index);
-    this.#execute(this.#state.acked(this.#now()));
+    this.#execute(this.#state.acked());
   }
 
   #execute(actions: readonly SubscriptionAction[], inHand: readonly StoredBatch[] = []): void {
@@ -210,7 +226,7 @@ export class SubscriptionDriver {
     for (const delivery of deliveriesOf(batch, missing, this.#tools.decompress)) {
       takesMore = consumer.deliver(delivery);
     }
-    if (!takesMore) this.#state.setReady(number, false, this.#now());
+    if (!takesMore) this.#state.setReady(number, false);
     return true;
   }
 
@@ -237,7 +253,7 @@ export class SubscriptionDriver {
   #flush(): Promise<void> {
     this.#flushing = this.#flushing.then(async () => {
       if (!this.#state.hasChanges) return;
-      const changes = this.#state.takeChanges(limits.savedProgressEntriesMax);
+      const changes = this.#state.takeChanges(limits.savedProgressBytesMax);
       try {
         await this.#tools.progress.save(this.#uid, changes);
       } catch (error) {

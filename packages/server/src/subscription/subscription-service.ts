@@ -8,7 +8,12 @@ import { deletedStreamName, type StreamCatalogue } from "../streams/stream-catal
 import { ProgressStore } from "./progress-store.js";
 import { startingAfter } from "./shard-progress.js";
 import { parseSubscriptionDocument, type SubscriptionDocument } from "./subscription.js";
-import { type Attachment, type Consumer, type DriverTools, SubscriptionDriver } from "./subscription-driver.js";
+import {
+  type Attachment,
+  type Consumer,
+  type DriverTools,
+  SubscriptionDriver,
+} from "./subscription-driver.js";
 import type { DispatchPolicy } from "./subscription-state.js";
 
 export interface SubscriptionOptions {
@@ -170,12 +175,11 @@ export class SubscriptionService {
     if (this.#beingDeleted.has(document.uid) || this.#documents.get(id)?.uid !== document.uid) {
       throw new HStreamError("SubscriptionBeingDeleted", { subscription: id });
     }
-    const consumers = driver.consumers();
-    if (consumers.some(({ name }) => name === consumer.name)) {
+    if (driver.hasConsumer(consumer.name)) {
       throw new HStreamError("ConsumerExists", { consumer: consumer.name, subscription: id });
     }
     const max = limits.consumersPerSubscriptionMax;
-    if (consumers.length >= max) throw new HStreamError("TooManyConsumers", { subscription: id, max });
+    if (driver.consumerCount >= max) throw new HStreamError("TooManyConsumers", { subscription: id, max });
     return driver.attach(consumer);
   }
 

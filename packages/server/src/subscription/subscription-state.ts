@@ -34,7 +34,12 @@ export type SubscriptionAction =
       readonly missing: readonly number[] | undefined;
     }
   /** Read one batch again, hand over what is not acked (`missing`), and report with `resent`. */
-  | { readonly kind: "resend"; readonly consumer: number; readonly shardId: ShardId; readonly batchId: BatchId };
+  | {
+      readonly kind: "resend";
+      readonly consumer: number;
+      readonly shardId: ShardId;
+      readonly batchId: BatchId;
+    };
 
 /** What the state machine needs to know of a batch that was read. */
 export interface ReadBatch {
@@ -73,8 +78,10 @@ interface ShardState {
 
 interface TrackedBatch extends OpenBatch, Deadlined {
   readonly shard: ShardState;
-  /** To whom it was sent last; undefined while it is due. */
+  /** To whom it was sent last, or is being sent again; undefined while it is due. */
   sentTo: Consumer | undefined;
+  /** A resend is under way: its time begins when it has been handed over. */
+  resending: boolean;
 }
 
 /**
@@ -144,10 +151,10 @@ export class SubscriptionState {
     return [...(this.#consumers.get(consumer)?.shards ?? [])].map(({ shardId }) => shardId);
   }
 
-  /** What changed since the last call and is to be kept durably. */
-  takeChanges(entriesMax: number): Map<ShardId, SavedProgress> {
+  /** What changed since the last call and is to be kept durably, at most `bytesMax` for each shard. */
+  takeChanges(bytesMax: number): Map<ShardId, SavedProgress> {
     const changes = new Map<ShardId, SavedProgress>();
-    for (const { shardId, progress } of this.#dirty) changes.set(shardId, progress.save(entriesMax));
+    for (const { shardId, progress } of this.#dirty) changes.set(shardId, progress.save(bytesMax));
     this.#dirty.clear();
     return changes;
   }
@@ -157,7 +164,7 @@ export class SubscriptionState {
   }
 
   /** A consumer arrives; it is known by the number returned and ready for deliveries. */
-  join(nowMs: number): { readonly consumer: number; readonly actions: SubscriptionAction[] } {
+  join(): { readonly consumer: number; readonly actions: SubscriptionAction[] } {
     const number = ++this.#lastNumber;
     const ordered = this.#isOrdered();
     const lane = ordered ? newLane() : this.#sharedLane;
@@ -166,11 +173,11 @@ export class SubscriptionState {
     if (ordered) this.#assignment.join(consumer);
     else this.#inTurn.add(consumer);
     // The newcomer may have taken shards from anyone, but only its own lane has got new work.
-    this.#run(lane, nowMs);
+    this.#run(lane);
     return { consumer: number, actions: this.#take() };
   }
 
-  leave(number: number, nowMs: number): SubscriptionAction[] {
+  leave(number: number): SubscriptionAction[] {
     const consumer = this.#consumers.get(number);
     if (consumer === undefined) return [];
     this.#consumers.delete(number);
@@ -181,21 +188,21 @@ export class SubscriptionState {
       this.#assignment.leave(consumer);
       this.#blocked.delete(consumer.lane);
       for (const heir of new Set(shards.map(({ owner }) => owner))) {
-        if (heir !== undefined) this.#run(heir.lane, nowMs);
+        if (heir !== undefined) this.#run(heir.lane);
       }
     } else {
       const returned = [...consumer.sent].sort((a, b) => a.batchId - b.batchId);
       for (const batch of returned) {
-        this.#deadlines.remove(batch);
+        if (!batch.resending) this.#deadlines.remove(batch);
         this.#makeDue(batch);
       }
-      this.#run(this.#sharedLane, nowMs);
+      this.#run(this.#sharedLane);
     }
     return this.#take();
   }
 
   /** Whether a consumer takes more at the moment. */
-  setReady(number: number, ready: boolean, nowMs: number): SubscriptionAction[] {
+  setReady(number: number, ready: boolean): SubscriptionAction[] {
     const consumer = this.#consumers.get(number);
     if (consumer === undefined || consumer.ready === ready) return [];
     consumer.ready = ready;
@@ -203,16 +210,16 @@ export class SubscriptionState {
       if (ready) this.#inTurn.add(consumer);
       else this.#inTurn.delete(consumer);
     }
-    if (ready) this.#run(consumer.lane, nowMs);
+    if (ready) this.#run(consumer.lane);
     return this.#take();
   }
 
   /** The shard has batches up to this one. */
-  tailMoved(shardId: ShardId, tail: BatchId, nowMs: number): SubscriptionAction[] {
+  tailMoved(shardId: ShardId, tail: BatchId): SubscriptionAction[] {
     const shard = this.#shard(shardId);
     shard.tail = Math.max(shard.tail, tail);
     const lane = this.#enlist(shard);
-    if (lane !== undefined) this.#run(lane, nowMs);
+    if (lane !== undefined) this.#run(lane);
     return this.#take();
   }
 
@@ -234,9 +241,9 @@ export class SubscriptionState {
     shard.position = this.#takeIn(shard, result, nowMs);
     if (shard.progress.upTo !== progress) this.#dirty.add(shard);
     const lane = this.#enlist(shard);
-    this.#run(reader, nowMs);
-    if (lane !== undefined && lane !== reader) this.#run(lane, nowMs);
-    this.#runBlocked(nowMs);
+    this.#run(reader);
+    if (lane !== undefined && lane !== reader) this.#run(lane);
+    this.#runBlocked();
     return this.#take();
   }
 
@@ -265,14 +272,17 @@ export class SubscriptionState {
     if (lane !== undefined) lane.readsUnderWay -= 1;
     const batch = shard.progress.get(batchId);
     if (batch !== undefined && outcome === "gone") this.#finish(batch);
-    if (batch !== undefined && outcome === "undelivered" && batch.sentTo?.number === number) {
-      this.#deadlines.remove(batch);
-      this.#makeDue(batch);
+    else if (batch?.resending === true && batch.sentTo?.number === number) {
+      if (outcome === "undelivered") this.#makeDue(batch);
+      else {
+        batch.resending = false;
+        this.#deadlines.push(batch, nowMs + this.#settings.ackTimeoutMs);
+      }
     }
-    if (lane !== undefined) this.#run(lane, nowMs);
+    if (lane !== undefined) this.#run(lane);
     const present = this.#laneOf(shard);
-    if (present !== undefined && present !== lane) this.#run(present, nowMs);
-    this.#runBlocked(nowMs);
+    if (present !== undefined && present !== lane) this.#run(present);
+    this.#runBlocked();
     return this.#take();
   }
 
@@ -293,19 +303,23 @@ export class SubscriptionState {
   }
 
   /** After a row of acks: what has become possible. */
-  acked(nowMs: number): SubscriptionAction[] {
-    this.#runBlocked(nowMs);
+  acked(): SubscriptionAction[] {
+    this.#runBlocked();
     return this.#take();
   }
 
   /** Makes due what has not been acked in time. */
   expire(nowMs: number): SubscriptionAction[] {
     const lanes = new Set<Lane>();
-    for (let batch = this.#deadlines.popDue(nowMs); batch !== undefined; batch = this.#deadlines.popDue(nowMs)) {
+    for (
+      let batch = this.#deadlines.popDue(nowMs);
+      batch !== undefined;
+      batch = this.#deadlines.popDue(nowMs)
+    ) {
       const lane = this.#makeDue(batch);
       if (lane !== undefined) lanes.add(lane);
     }
-    for (const lane of lanes) this.#run(lane, nowMs);
+    for (const lane of lanes) this.#run(lane);
     return this.#take();
   }
 
@@ -315,7 +329,8 @@ export class SubscriptionState {
     result: { readonly batches: readonly ReadBatch[]; readonly next: BatchId; readonly goneUpTo?: BatchId },
     nowMs: number,
   ): BatchId {
-    let gone = result.goneUpTo !== undefined && result.goneUpTo >= shard.position ? result.goneUpTo : undefined;
+    let gone =
+      result.goneUpTo !== undefined && result.goneUpTo >= shard.position ? result.goneUpTo : undefined;
     for (const { batchId, recordCount } of result.batches) {
       if (gone !== undefined && gone < batchId) {
         shard.progress.skip(shard.position, gone);
@@ -328,15 +343,22 @@ export class SubscriptionState {
       if (batch === undefined) continue;
       const missing = batch.acks.count === 0 ? undefined : batch.acks.missing();
       this.#unackedRecords += batch.acks.size - batch.acks.count;
-      this.#send(batch, consumer, nowMs);
-      this.#actions.push({ kind: "deliver", consumer: consumer.number, shardId: shard.shardId, batchId, missing });
+      this.#assign(batch, consumer);
+      this.#deadlines.push(batch, nowMs + this.#settings.ackTimeoutMs);
+      this.#actions.push({
+        kind: "deliver",
+        consumer: consumer.number,
+        shardId: shard.shardId,
+        batchId,
+        missing,
+      });
     }
     if (gone !== undefined) shard.progress.skip(shard.position, gone);
     return result.next;
   }
 
   /** Gives a lane's work to its consumers until it, or their room, is used up. */
-  #run(lane: Lane, nowMs: number): void {
+  #run(lane: Lane): void {
     while (lane.readsUnderWay < this.#settings.readsMax) {
       const [dueShard] = lane.due;
       const [shard] = lane.unread;
@@ -344,7 +366,7 @@ export class SubscriptionState {
       const consumer = this.#nextConsumer(must(dueShard ?? shard, "there is one"), true);
       if (consumer === undefined) return;
       if (dueShard !== undefined) {
-        this.#resend(dueShard, lane, consumer, nowMs);
+        this.#resend(dueShard, lane, consumer);
       } else if (shard !== undefined) {
         if (this.#isFull(this.#readsUnderWay)) {
           this.#blocked.add(lane);
@@ -359,40 +381,41 @@ export class SubscriptionState {
     }
   }
 
-  #resend(shard: ShardState, lane: Lane, consumer: Consumer, nowMs: number): void {
-    const [batch] = shard.due;
-    const { batchId } = must(batch, "a shard among the due ones has a due batch");
-    this.#send(must(batch, "as above"), consumer, nowMs);
+  #resend(shard: ShardState, lane: Lane, consumer: Consumer): void {
+    const [first] = shard.due;
+    const batch = must(first, "a shard among the due ones has a due batch");
+    shard.due.delete(batch);
+    this.#assign(batch, consumer);
+    batch.resending = true;
     // To the end of the line, so that every shard has its turn.
     lane.due.delete(shard);
     if (shard.due.size > 0) lane.due.add(shard);
     lane.readsUnderWay += 1;
-    this.#actions.push({ kind: "resend", consumer: consumer.number, shardId: shard.shardId, batchId });
+    const { shardId } = shard;
+    this.#actions.push({ kind: "resend", consumer: consumer.number, shardId, batchId: batch.batchId });
   }
 
-  #runBlocked(nowMs: number): void {
+  #runBlocked(): void {
     for (const lane of this.#blocked) {
       if (this.#isFull(this.#readsUnderWay)) return;
       this.#blocked.delete(lane);
-      this.#run(lane, nowMs);
+      this.#run(lane);
     }
   }
 
-  #send(batch: TrackedBatch, consumer: Consumer, nowMs: number): void {
-    batch.shard.due.delete(batch);
+  #assign(batch: TrackedBatch, consumer: Consumer): void {
     batch.sentTo = consumer;
-    if (!this.#isOrdered()) {
-      consumer.sent.add(batch);
-      // To the end of the line: it is the next one's turn.
-      if (this.#inTurn.delete(consumer)) this.#inTurn.add(consumer);
-    }
-    this.#deadlines.push(batch, nowMs + this.#settings.ackTimeoutMs);
+    if (this.#isOrdered()) return;
+    consumer.sent.add(batch);
+    // To the end of the line: it is the next one's turn.
+    if (this.#inTurn.delete(consumer)) this.#inTurn.add(consumer);
   }
 
   /** The lane that now has to send it, if there is one. */
   #makeDue(batch: TrackedBatch): Lane | undefined {
     batch.sentTo?.sent.delete(batch);
     batch.sentTo = undefined;
+    batch.resending = false;
     batch.shard.due.add(batch);
     return this.#enlist(batch.shard);
   }
@@ -401,7 +424,7 @@ export class SubscriptionState {
   #finish(batch: TrackedBatch): void {
     const { shard } = batch;
     if (batch.sentTo !== undefined) {
-      this.#deadlines.remove(batch);
+      if (!batch.resending) this.#deadlines.remove(batch);
       batch.sentTo.sent.delete(batch);
     } else {
       shard.due.delete(batch);
@@ -466,6 +489,7 @@ function newBatch(shard: ShardState, batchId: BatchId, acks: AckSet): TrackedBat
     acks,
     shard,
     sentTo: undefined,
+    resending: false,
     deadlineMs: 0,
     earlier: undefined,
     later: undefined,
