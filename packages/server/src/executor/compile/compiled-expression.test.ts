@@ -132,6 +132,22 @@ describe("compiled expressions", () => {
     );
   });
 
+  it("keep arithmetic exact at the edges", () => {
+    const edges = fc.constantFrom(0, 1, -1, 2, 0.5, 3, 9_007_199_254_740_991, -9_007_199_254_740_991, 94_906_267, 1e300);
+    const operation = fc.constantFrom("+", "-", "*", "/", "DIV", "%");
+    fc.assert(
+      fc.property(edges, edges, operation, (a, b, name) => {
+        const args = [0, 1].map((index): Expression => ({ kind: "column", index, name: "", type: DYNAMIC }));
+        const expression: Expression = { kind: "call", function: name, args, type: DYNAMIC };
+        const columns = [columnOfValues([a]), columnOfValues([b])];
+        const batch: ChangeBatch = { rowCount: 1, columns, weights: undefined, updates: undefined };
+        const result = new CompiledExpression(expression).evaluate(batch, new Evaluation(new ErrorLog(1), 1));
+        assert.deepEqual(valueAt(result, 0), evaluate(expression, [a, b], { error: () => null, nowMs: 0 }));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   it("use the column itself for a column", () => {
     const batch: ChangeBatch = { rowCount: 1, columns: [columnOfValues([1])], weights: undefined, updates: undefined };
     const compiled = new CompiledExpression({ kind: "column", index: 0, name: "a", type: DYNAMIC });
