@@ -158,7 +158,10 @@ export class Dataflow {
       processed += batch.rowCount;
       budget -= Math.max(1, batch.rowCount + this.#diverted.total - before);
       if (batch.rowCount === 0) continue;
-      for (const { stage, port } of must(this.#readers[this.#sources.indexOf(source)], "a source has readers")) {
+      for (const { stage, port } of must(
+        this.#readers[this.#sources.indexOf(source)],
+        "a source has readers",
+      )) {
         this.#give(stage, port, batch);
       }
       this.#drain();
@@ -231,7 +234,10 @@ export class Dataflow {
 
   #build(node: PhysicalNode, parent: Stage | undefined, port: number, plan: PhysicalPlan): void {
     if (node.kind === "source") {
-      must(this.#readers[node.source], () => `the plan has a source ${node.source}`).push({ stage: parent, port });
+      must(this.#readers[node.source], () => `the plan has a source ${node.source}`).push({
+        stage: parent,
+        port,
+      });
       return;
     }
     const stage: Stage = { operator: this.#operator(node, plan), parent, port, queue: [], finished: false };
@@ -245,7 +251,12 @@ export class Dataflow {
     const evaluation = this.#evaluation;
     switch (node.kind) {
       case "values":
-        return new ValuesOperator(name, node.rows.map((row) => row.map(compiled)), width, evaluation);
+        return new ValuesOperator(
+          name,
+          node.rows.map((row) => row.map(compiled)),
+          width,
+          evaluation,
+        );
       case "filter":
         return new FilterOperator(name, compiled(node.predicate), evaluation);
       case "project":
@@ -257,12 +268,23 @@ export class Dataflow {
         const retract = !(appendOnly && updatesByKey(plan, node) && (plan.emit.kind === "changes" || byKey));
         const emission = pull ? "at-end" : node.emission;
         const options = { appendOnly, emission, retract } as const;
-        return new AggregateOperator(name, node.keys.map(compiled), node.calls.map(compiledCall), options, evaluation);
+        return new AggregateOperator(
+          name,
+          node.keys.map(compiled),
+          node.calls.map(compiledCall),
+          options,
+          evaluation,
+        );
       }
       case "sort": {
         const keys = node.keys.map((key) => ({ ...key, expression: compiled(key.expression) }));
         const appendOnly = isAppendOnly(node.input, plan);
-        return new SortOperator(name, keys, { limit: node.limit, offset: node.offset, width, appendOnly }, evaluation);
+        return new SortOperator(
+          name,
+          keys,
+          { limit: node.limit, offset: node.offset, width, appendOnly },
+          evaluation,
+        );
       }
       case "limit": {
         const { limit, offset } = node;

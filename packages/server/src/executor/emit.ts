@@ -57,7 +57,10 @@ export class Emitter implements Sink {
       if (count === 0) continue;
       this.#left -= count;
       rowsOut += count;
-      const rows = shown.rows === undefined && count === batch.rowCount ? batch : selectRows(batch, shown.rows ?? ascending(count), count);
+      const rows =
+        shown.rows === undefined && count === batch.rowCount
+          ? batch
+          : selectRows(batch, shown.rows ?? ascending(count), count);
       this.#encoder.encode(rows, shown.operations?.subarray(0, count), output);
     }
     return { output, rowsOut };

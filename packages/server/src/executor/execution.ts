@@ -40,7 +40,13 @@ export class Execution {
   #ended = false;
 
   /** `openedMs`: the clock for what stands before any input. */
-  constructor(plan: PhysicalPlan, sink: SinkKind, openedMs: number, inflate: Inflate, limits: ExecutionLimits) {
+  constructor(
+    plan: PhysicalPlan,
+    sink: SinkKind,
+    openedMs: number,
+    inflate: Inflate,
+    limits: ExecutionLimits,
+  ) {
     this.#openedMs = openedMs;
     this.#limits = limits;
     const keyed = sink.kind === "materialize";

@@ -5,7 +5,15 @@ import type { Timers } from "../env/env.js";
 import { HStreamError } from "../errors.js";
 import { ExecutorHost, type QueryExecution } from "./executor-host.js";
 import { collectReports } from "./reports.js";
-import { aggregateNode, call, column, literal, outputColumns, storedBatch, streamPlan } from "./test-support.js";
+import {
+  aggregateNode,
+  call,
+  column,
+  literal,
+  outputColumns,
+  storedBatch,
+  streamPlan,
+} from "./test-support.js";
 
 /** Real time: the watchdog watches another thread. */
 const timers: Timers = {
@@ -24,7 +32,11 @@ function rowsOf(batches: readonly Uint8Array[]): unknown[][] {
   });
 }
 
-const records = Array.from({ length: 1000 }, (_, i) => ({ id: i, channel: ["a", "b", "c"][i % 3] ?? "", price: i % 10 }));
+const records = Array.from({ length: 1000 }, (_, i) => ({
+  id: i,
+  channel: ["a", "b", "c"][i % 3] ?? "",
+  price: i % 10,
+}));
 const input = (rows: typeof records): Parameters<QueryExecution["feed"]>[0] => [
   { kind: "records", source: 0, batches: [storedBatch(rows)] },
 ];
@@ -36,7 +48,13 @@ const countByChannel = streamPlan(["channel", "price"], byChannel, {
 });
 const filtered = streamPlan(
   ["id", "price"],
-  (source) => ({ id: 1, kind: "filter", types: source.types, input: source, predicate: call("=", column(1), literal(7)) }),
+  (source) => ({
+    id: 1,
+    kind: "filter",
+    types: source.types,
+    input: source,
+    predicate: call("=", column(1), literal(7)),
+  }),
   { emit: { kind: "pull" }, output: outputColumns("id", "price") },
 );
 
@@ -83,7 +101,9 @@ describe("executor host", () => {
       ["channel", "count", "sum"],
     );
     const sum = (channel: string): number =>
-      records.filter((record) => record.channel === channel).reduce((total, record) => total + record.price, 0);
+      records
+        .filter((record) => record.channel === channel)
+        .reduce((total, record) => total + record.price, 0);
     assert.deepEqual(rowsOf(batches), [
       ["a", 334, sum("a")],
       ["b", 333, sum("b")],
@@ -94,7 +114,16 @@ describe("executor host", () => {
 
   it("goes on with other executions when one fails", async () => {
     const broken = host.open(
-      { ...filtered, root: { id: 1, kind: "filter", types: [], input: filtered.root, predicate: call("NO SUCH", column(0)) } },
+      {
+        ...filtered,
+        root: {
+          id: 1,
+          kind: "filter",
+          types: [],
+          input: filtered.root,
+          predicate: call("NO SUCH", column(0)),
+        },
+      },
       { kind: "emit" },
       0,
     );
@@ -154,7 +183,9 @@ describe("executor host", () => {
     const bystander = host.open(filtered, { kind: "emit" }, 0);
     await collectReports(bystander.feed(input(records), 0));
     const stuck = host.open(slow, { kind: "emit" }, 0);
-    const answer = collectReports(stuck.feed([{ kind: "records", source: 0, batches: [storedBatch(texts)] }], 0));
+    const answer = collectReports(
+      stuck.feed([{ kind: "records", source: 0, batches: [storedBatch(texts)] }], 0),
+    );
     await assert.rejects(answer, /The query was busy with one step .* restarted/);
     await assert.rejects(collectReports(bystander.end(0)), /Another query on the worker/);
     const next = host.open(filtered, { kind: "emit" }, 0);

@@ -4,7 +4,14 @@ import type { Timers } from "../env/env.js";
 import { limits } from "../limits.js";
 import { AnswerQueue } from "./answer-queue.js";
 import type { SinkKind } from "./execution.js";
-import { answersIn, type CallId, type ExecutionId, type FromWorker, type ToWorker, type WorkerSetup } from "./protocol.js";
+import {
+  answersIn,
+  type CallId,
+  type ExecutionId,
+  type FromWorker,
+  type ToWorker,
+  type WorkerSetup,
+} from "./protocol.js";
 import type { StepInput, StepReport } from "./step-input.js";
 import { WorkerHandle } from "./worker-handle.js";
 
@@ -132,7 +139,10 @@ export class QueryExecution {
   }
 
   #call(message: (call: CallId) => ToWorker, transfer: readonly ArrayBuffer[] = []): AnswerQueue<Answer> {
-    assert(this.#calls.size < limits.executionCallsQueuedMax, "calls wait for those before (executionCallsQueuedMax)");
+    assert(
+      this.#calls.size < limits.executionCallsQueuedMax,
+      "calls wait for those before (executionCallsQueuedMax)",
+    );
     const call = this.#nextCall++;
     const queue = new AnswerQueue<Answer>(
       (answer) => answersIn(answer.kind === "report" ? answer.report.output : answer.batches),

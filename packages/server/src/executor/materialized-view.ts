@@ -56,7 +56,9 @@ export class MaterializedView implements Sink {
   }
 
   /** The rows at this moment, in the order of their keys, in pieces of at most `rowsMax` rows. */
-  *snapshot(rowsMax: number): Generator<{ readonly batches: readonly Uint8Array[]; readonly columns: readonly ColumnDef[] }> {
+  *snapshot(
+    rowsMax: number,
+  ): Generator<{ readonly batches: readonly Uint8Array[]; readonly columns: readonly ColumnDef[] }> {
     this.#order ??= [...this.#rows.keys()].sort();
     const encoder = new ResultEncoder(this.#output, this.#limits);
     let piece: (readonly SqlValue[])[] = [];
@@ -77,7 +79,9 @@ export class MaterializedView implements Sink {
   }
 
   #apply(values: readonly SqlValue[], weight: number): void {
-    const key = rowKeyText(this.#key === undefined ? values : this.#key.map((index) => values[index] as SqlValue));
+    const key = rowKeyText(
+      this.#key === undefined ? values : this.#key.map((index) => values[index] as SqlValue),
+    );
     const row = this.#rows.get(key);
     if (row === undefined) {
       // Within a step a row may go before it comes.

@@ -20,7 +20,8 @@ export const emptyReport: StepReport = {
 
 function joined(a: StepReport, b: StepReport): StepReport {
   const divertedBy: Record<string, number> = { ...a.divertedBy };
-  for (const [reason, count] of Object.entries(b.divertedBy)) divertedBy[reason] = (divertedBy[reason] ?? 0) + count;
+  for (const [reason, count] of Object.entries(b.divertedBy))
+    divertedBy[reason] = (divertedBy[reason] ?? 0) + count;
   return {
     output: [...a.output, ...b.output],
     rowsIn: a.rowsIn + b.rowsIn,

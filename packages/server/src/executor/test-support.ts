@@ -60,14 +60,32 @@ export function aggregateNode(
 
 export function hrecord(fields: HInputObject): RecordParts {
   const payload = encodeHRecord(fields);
-  return { flag: 0, key: "", payload: must(payload instanceof Uint8Array ? payload : undefined, "fields can be stored") };
+  return {
+    flag: 0,
+    key: "",
+    payload: must(payload instanceof Uint8Array ? payload : undefined, "fields can be stored"),
+  };
 }
 
-export function recordBatch(records: readonly RecordParts[], overrides: Partial<RecordBatchInput> = {}): RecordBatchInput {
+export function recordBatch(
+  records: readonly RecordParts[],
+  overrides: Partial<RecordBatchInput> = {},
+): RecordBatchInput {
   const payload = encodeRecordBatch(records);
-  return { shardId: 1, batchId: 1, timeMs: 1000, recordCount: records.length, compression: 0, payload, ...overrides };
+  return {
+    shardId: 1,
+    batchId: 1,
+    timeMs: 1000,
+    recordCount: records.length,
+    compression: 0,
+    payload,
+    ...overrides,
+  };
 }
 
-export function storedBatch(records: readonly HInputObject[], overrides: Partial<RecordBatchInput> = {}): RecordBatchInput {
+export function storedBatch(
+  records: readonly HInputObject[],
+  overrides: Partial<RecordBatchInput> = {},
+): RecordBatchInput {
   return recordBatch(records.map(hrecord), overrides);
 }

@@ -2,7 +2,14 @@ import { Worker } from "node:worker_threads";
 import { unreachable } from "@hstream/proto";
 import type { Timer, Timers } from "../env/env.js";
 import { HStreamError } from "../errors.js";
-import { type ExecutionId, type FromWorker, heartbeatSlots, protocolVersion, type ToWorker, type WorkerSetup } from "./protocol.js";
+import {
+  type ExecutionId,
+  type FromWorker,
+  heartbeatSlots,
+  protocolVersion,
+  type ToWorker,
+  type WorkerSetup,
+} from "./protocol.js";
 
 export interface WorkerHandleOptions {
   readonly timers: Timers;
@@ -132,7 +139,12 @@ export class WorkerHandle {
     else this.#dead = new HStreamError("QueryFailed", { message: `The worker ${what} before it was ready.` });
     void abandoned.terminate();
     this.#failAll((execution) => {
-      const whose = culprit === undefined ? "The worker" : execution === culprit ? "The query" : "Another query on the worker";
+      const whose =
+        culprit === undefined
+          ? "The worker"
+          : execution === culprit
+            ? "The query"
+            : "Another query on the worker";
       const message = `${whose} ${what}; the worker was restarted and this query has lost its state.`;
       return new HStreamError("QueryFailed", { message });
     });

@@ -58,7 +58,13 @@ export class WorkerLoop {
     switch (message.kind) {
       case "open":
         return this.#guarded(message.execution, () => {
-          const execution = new Execution(message.plan, message.sink, message.nowMs, this.#inflate, this.#setup.limits);
+          const execution = new Execution(
+            message.plan,
+            message.sink,
+            message.nowMs,
+            this.#inflate,
+            this.#setup.limits,
+          );
           const { execution: id } = message;
           const guest: Guest = { id, execution, calls: [], fed: false, snapshot: undefined, outstanding: 0 };
           this.#guests.set(id, guest);

@@ -18,9 +18,22 @@ import { CompiledExpression, Evaluation } from "./compiled-expression.js";
 
 const numbers = fc.oneof(
   fc.integer({ min: -20, max: 20 }),
-  fc.constantFrom(0, 1, 0.5, -2.25, 9_007_199_254_740_991, -9_007_199_254_740_991, 4_503_599_627_370_497, 1e300, 5e-324),
+  fc.constantFrom(
+    0,
+    1,
+    0.5,
+    -2.25,
+    9_007_199_254_740_991,
+    -9_007_199_254_740_991,
+    4_503_599_627_370_497,
+    1e300,
+    5e-324,
+  ),
 );
-const texts = fc.oneof(fc.constantFrom("", "a", "ab", "b", "%", "é", "😀", "\uffff", "10"), fc.string({ unit: "grapheme", maxLength: 4 }));
+const texts = fc.oneof(
+  fc.constantFrom("", "a", "ab", "b", "%", "é", "😀", "\uffff", "10"),
+  fc.string({ unit: "grapheme", maxLength: 4 }),
+);
 const others: fc.Arbitrary<SqlValue> = fc.constantFrom<SqlValue>(
   9_007_199_254_740_993n,
   { kind: "decimal", unscaled: 15n, scale: 1 },
@@ -68,13 +81,20 @@ const { expression } = fc.letrec<{ expression: Expression }>((tie) => {
   return {
     expression: fc.oneof(
       { depthSize: "small", withCrossShrink: true },
-      fc.nat(width - 1).map((index): Expression => ({ kind: "column", index, name: `c${index}`, type: DYNAMIC })),
+      fc
+        .nat(width - 1)
+        .map((index): Expression => ({ kind: "column", index, name: `c${index}`, type: DYNAMIC })),
       anything.map((value): Expression => ({ kind: "literal", value, type: DYNAMIC })),
-      fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...operators) }, { weight: 1, arbitrary: fc.constantFrom(...scalars) }).chain((entry) =>
-        fc.array(sub, { minLength: arity(entry), maxLength: arity(entry) }).map(
-          (args): Expression => ({ kind: "call", function: entry.name, args, type: DYNAMIC }),
+      fc
+        .oneof(
+          { weight: 4, arbitrary: fc.constantFrom(...operators) },
+          { weight: 1, arbitrary: fc.constantFrom(...scalars) },
+        )
+        .chain((entry) =>
+          fc
+            .array(sub, { minLength: arity(entry), maxLength: arity(entry) })
+            .map((args): Expression => ({ kind: "call", function: entry.name, args, type: DYNAMIC })),
         ),
-      ),
       fc.record({
         kind: fc.constantFrom("and" as const, "or" as const),
         args: fc.array(sub, { minLength: 2, maxLength: 3 }),
@@ -133,7 +153,18 @@ describe("compiled expressions", () => {
   });
 
   it("keep arithmetic exact at the edges", () => {
-    const edges = fc.constantFrom(0, 1, -1, 2, 0.5, 3, 9_007_199_254_740_991, -9_007_199_254_740_991, 94_906_267, 1e300);
+    const edges = fc.constantFrom(
+      0,
+      1,
+      -1,
+      2,
+      0.5,
+      3,
+      9_007_199_254_740_991,
+      -9_007_199_254_740_991,
+      94_906_267,
+      1e300,
+    );
     const operation = fc.constantFrom("+", "-", "*", "/", "DIV", "%");
     fc.assert(
       fc.property(edges, edges, operation, (a, b, name) => {
@@ -149,7 +180,12 @@ describe("compiled expressions", () => {
   });
 
   it("use the column itself for a column", () => {
-    const batch: ChangeBatch = { rowCount: 1, columns: [columnOfValues([1])], weights: undefined, updates: undefined };
+    const batch: ChangeBatch = {
+      rowCount: 1,
+      columns: [columnOfValues([1])],
+      weights: undefined,
+      updates: undefined,
+    };
     const compiled = new CompiledExpression({ kind: "column", index: 0, name: "a", type: DYNAMIC });
     assert.equal(compiled.evaluate(batch, new Evaluation(new ErrorLog(1), 1)), batch.columns[0]);
   });
@@ -165,7 +201,12 @@ describe("compiled expressions", () => {
       ],
       type: DYNAMIC,
     });
-    const batch: ChangeBatch = { rowCount: 2, columns: [toColumn([nasty, "x"])], weights: undefined, updates: undefined };
+    const batch: ChangeBatch = {
+      rowCount: 2,
+      columns: [toColumn([nasty, "x"])],
+      weights: undefined,
+      updates: undefined,
+    };
     const result = compiled.evaluate(batch, new Evaluation(new ErrorLog(1), 1));
     assert.deepEqual([valueAt(result, 0), valueAt(result, 1)], [true, false]);
   });

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { decodeHRecord, encodeRecordBatch, type HValue, isMalformed, RecordBatchReader, type RecordParts } from "@hstream/proto";
+import {
+  decodeHRecord,
+  encodeRecordBatch,
+  type HValue,
+  isMalformed,
+  RecordBatchReader,
+  type RecordParts,
+} from "@hstream/proto";
 import { DYNAMIC, fromStored, type ScanColumn, type SqlValue } from "@hstream/sql/runtime";
 import * as fc from "fast-check";
 import { rowAt } from "../columns.js";
@@ -21,10 +28,18 @@ const { value } = fc.letrec<{ value: HValue }>((tie) => ({
     fc.constant(null),
     fc.boolean(),
     fc.oneof(fc.integer({ min: -5, max: 5 }), fc.double({ noNaN: true, noDefaultInfinity: true })),
-    fc.oneof(fc.string({ unit: "grapheme", maxLength: 5 }), fc.constantFrom("y".repeat(127), "z".repeat(20_000))),
+    fc.oneof(
+      fc.string({ unit: "grapheme", maxLength: 5 }),
+      fc.constantFrom("y".repeat(127), "z".repeat(20_000)),
+    ),
     fc.array(tie("value"), { maxLength: 3 }),
-    fc.dictionary(fc.constantFrom(...fieldNames, "$numberLong", "$date"), tie("value"), { maxKeys: 3 }).map((fields) => new Map(Object.entries(fields))),
-    fc.constantFrom<HValue>(new Map([["$numberLong", "9007199254740993"]]), new Map([["$timestamp", "2024-01-01T00:00:00Z"]])),
+    fc
+      .dictionary(fc.constantFrom(...fieldNames, "$numberLong", "$date"), tie("value"), { maxKeys: 3 })
+      .map((fields) => new Map(Object.entries(fields))),
+    fc.constantFrom<HValue>(
+      new Map([["$numberLong", "9007199254740993"]]),
+      new Map([["$timestamp", "2024-01-01T00:00:00Z"]]),
+    ),
   ),
 }));
 const plainRecord = fc
@@ -32,14 +47,27 @@ const plainRecord = fc
   .map((fields) => hrecord(new Map(fields)));
 const record: fc.Arbitrary<RecordParts> = fc.oneof(
   { weight: 6, arbitrary: plainRecord },
-  { weight: 1, arbitrary: plainRecord.map((parts) => ({ ...parts, key: "k", attributes: new Map([["n", "v"]]) })) },
-  { weight: 1, arbitrary: plainRecord.map((parts) => ({ ...parts, attributes: new Map([["hstream.op", "delete"]]) })) },
+  {
+    weight: 1,
+    arbitrary: plainRecord.map((parts) => ({ ...parts, key: "k", attributes: new Map([["n", "v"]]) })),
+  },
+  {
+    weight: 1,
+    arbitrary: plainRecord.map((parts) => ({ ...parts, attributes: new Map([["hstream.op", "delete"]]) })),
+  },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 8 }).map((payload) => ({ flag: 1, key: "", payload })) },
-  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 20 }).map((payload) => ({ flag: 0, key: "", payload })) },
+  {
+    weight: 1,
+    arbitrary: fc.uint8Array({ maxLength: 20 }).map((payload) => ({ flag: 0, key: "", payload })),
+  },
 );
 
 /** The same by the plain decoders: a row for each record that is one, and the number of others. */
-function plainly(bytes: Uint8Array, recordCount: number, timeMs: number): { rows: SqlValue[][]; diverted: number } {
+function plainly(
+  bytes: Uint8Array,
+  recordCount: number,
+  timeMs: number,
+): { rows: SqlValue[][]; diverted: number } {
   const rows: SqlValue[][] = [];
   let diverted = 0;
   let count = 0;
@@ -51,7 +79,8 @@ function plainly(bytes: Uint8Array, recordCount: number, timeMs: number): { rows
       diverted += 1;
       continue;
     }
-    const finite = (stored: HValue | undefined): SqlValue => (stored === undefined ? null : fromStored(stored as never));
+    const finite = (stored: HValue | undefined): SqlValue =>
+      stored === undefined ? null : fromStored(stored as never);
     const record = new Map([...fields].map(([name, stored]) => [name, finite(stored)]));
     rows.push([
       ...fieldNames.slice(0, 7).map((name) => record.get(name) ?? null),
@@ -64,7 +93,10 @@ function plainly(bytes: Uint8Array, recordCount: number, timeMs: number): { rows
   return { rows, diverted };
 }
 
-function decoded(payloads: readonly { bytes: Uint8Array; recordCount: number }[], rowsMax: number): { rows: SqlValue[][]; diverted: number } {
+function decoded(
+  payloads: readonly { bytes: Uint8Array; recordCount: number }[],
+  rowsMax: number,
+): { rows: SqlValue[][]; diverted: number } {
   const diverted = new DivertedCounter();
   const decoder = new RecordDecoder(columns, diverted);
   const arena = Buffer.concat(payloads.map(({ bytes }) => bytes));
@@ -82,17 +114,26 @@ function decoded(payloads: readonly { bytes: Uint8Array; recordCount: number }[]
 }
 
 describe("record decoder", () => {
-  const batch = fc.record({ records: fc.array(record, { maxLength: 5 }), miscount: fc.constantFrom(0, 0, 0, 1, -1) }).map(
-    ({ records, miscount }) => ({ bytes: encodeRecordBatch(records), recordCount: Math.max(1, records.length + miscount) }),
-  );
+  const batch = fc
+    .record({ records: fc.array(record, { maxLength: 5 }), miscount: fc.constantFrom(0, 0, 0, 1, -1) })
+    .map(({ records, miscount }) => ({
+      bytes: encodeRecordBatch(records),
+      recordCount: Math.max(1, records.length + miscount),
+    }));
 
   it("gives what the plain decoders give, whatever the batches and the size of pieces", () => {
     fc.assert(
       fc.property(fc.array(batch, { maxLength: 4 }), fc.integer({ min: 1, max: 12 }), (batches, rowsMax) => {
         const expected = batches.map(({ bytes, recordCount }, i) => plainly(bytes, recordCount, i));
         const actual = decoded(batches, rowsMax);
-        assert.deepEqual(actual.rows, expected.flatMap(({ rows }) => rows));
-        assert.equal(actual.diverted, expected.reduce((total, { diverted }) => total + diverted, 0));
+        assert.deepEqual(
+          actual.rows,
+          expected.flatMap(({ rows }) => rows),
+        );
+        assert.equal(
+          actual.diverted,
+          expected.reduce((total, { diverted }) => total + diverted, 0),
+        );
       }),
       { numRuns: 1000 },
     );

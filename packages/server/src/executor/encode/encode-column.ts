@@ -89,7 +89,10 @@ function wireJson(column: Column, rowCount: number): WireColumn {
 }
 
 /** A byte a row to a bit a row, when there are any. */
-function withNulls(column: Extract<WireColumn, { readonly nulls?: Uint8Array }>, nulls: Uint8Array | undefined): WireColumn {
+function withNulls(
+  column: Extract<WireColumn, { readonly nulls?: Uint8Array }>,
+  nulls: Uint8Array | undefined,
+): WireColumn {
   if (nulls === undefined || !nulls.includes(1)) return column;
   const bits = new Uint8Array((nulls.length + 7) >> 3);
   for (let row = 0; row < nulls.length; row++) {

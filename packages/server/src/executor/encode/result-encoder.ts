@@ -71,7 +71,8 @@ export class ResultEncoder {
       if (isSpread) this.#spread(i, column, rowCount, spread);
       else columns.push({ column, type });
     }
-    for (const values of spread) columns.push({ column: columnOfValues(filled(values, rowCount)), type: DYNAMIC });
+    for (const values of spread)
+      columns.push({ column: columnOfValues(filled(values, rowCount)), type: DYNAMIC });
     const addedColumns = this.#added.slice(this.#announced);
     this.#announced = this.#added.length;
     const message = RowBatch.encode({

@@ -51,7 +51,12 @@ export class Source {
   }
 
   get pending(): boolean {
-    return this.#decoder.pending || this.#nextBatch < this.#batches.length || this.#rows.length > 0 || this.#rest !== undefined;
+    return (
+      this.#decoder.pending ||
+      this.#nextBatch < this.#batches.length ||
+      this.#rows.length > 0 ||
+      this.#rest !== undefined
+    );
   }
 
   /** The next rows, at most `rowsMax`; perhaps none, when all records were diverted. */
@@ -80,7 +85,9 @@ export class Source {
   #openBatches(rowsMax: number): void {
     let bytes: Buffer | undefined;
     for (let rows = 0; rows < rowsMax && this.#nextBatch < this.#batches.length; this.#nextBatch++) {
-      const { payload, compression, recordCount, timeMs } = this.#batches[this.#nextBatch] as RecordBatchInput;
+      const { payload, compression, recordCount, timeMs } = this.#batches[
+        this.#nextBatch
+      ] as RecordBatchInput;
       if (compression !== 0) {
         if (bytes !== undefined) return;
         this.#nextBatch += 1;
