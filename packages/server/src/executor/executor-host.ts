@@ -184,7 +184,8 @@ async function* reportsOf(answers: AsyncIterable<Answer>): AsyncGenerator<StepRe
 function packInputs(inputs: readonly StepInput[]): { inputs: StepInput[]; transfer: ArrayBuffer[] } {
   let length = 0;
   for (const input of inputs) for (const batch of input.batches) length += copiedBytes(payloadOf(batch));
-  const buffer = new ArrayBuffer(length);
+  // Not from Node's pool, and not filled with zeros before it is written over.
+  const buffer = Buffer.allocUnsafeSlow(length).buffer;
   let at = 0;
   const packed = (bytes: Uint8Array): Uint8Array => {
     if (copiedBytes(bytes) === 0) return bytes.length === 0 ? new Uint8Array(buffer, at, 0) : bytes;
