@@ -23,8 +23,8 @@ export interface DataflowOptions {
   readonly queryStateBytesMax: number;
   /** Expression errors of which the message is kept, per step. */
   readonly errorsKeptMax: number;
-  /** Whether the reader of a query that emits changes keeps rows by group key (then old states may be left out). */
-  readonly keyed: boolean;
+  /** Whether the sink keeps rows: by group key where the output has it, else counted. */
+  readonly materialize: boolean;
 }
 
 /** What one step did. */
@@ -264,8 +264,10 @@ export class Dataflow {
       case "aggregate": {
         const { appendOnly } = node;
         const pull = plan.emit.kind === "pull";
-        const byKey = this.#options.keyed && groupKeysInOutput(plan) !== undefined;
-        const retract = !(appendOnly && updatesByKey(plan, node) && (plan.emit.kind === "changes" || byKey));
+        const byKey = this.#options.materialize
+          ? groupKeysInOutput(plan) !== undefined
+          : plan.emit.kind !== "retractions";
+        const retract = !(appendOnly && updatesByKey(plan, node) && byKey);
         const emission = pull ? "at-end" : node.emission;
         const options = { appendOnly, emission, retract } as const;
         return new AggregateOperator(

@@ -49,10 +49,16 @@ export class Execution {
   ) {
     this.#openedMs = openedMs;
     this.#limits = limits;
-    const keyed = sink.kind === "materialize";
+    const materialize = sink.kind === "materialize";
     const { stepRowsMax, queryStateBytesMax, stepErrorsKeptMax: errorsKeptMax } = limits;
-    this.#dataflow = new Dataflow(plan, { inflate, stepRowsMax, queryStateBytesMax, errorsKeptMax, keyed });
-    this.#view = keyed ? new MaterializedView(plan, limits) : undefined;
+    this.#dataflow = new Dataflow(plan, {
+      inflate,
+      stepRowsMax,
+      queryStateBytesMax,
+      errorsKeptMax,
+      materialize,
+    });
+    this.#view = materialize ? new MaterializedView(plan, limits) : undefined;
     this.#sink = this.#view ?? new Emitter(plan, limits);
   }
 
