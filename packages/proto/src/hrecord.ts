@@ -52,14 +52,13 @@ export function decodeHRecord(bytes: Uint8Array, start = 0, end = bytes.length):
   return cursor.failure ?? record;
 }
 
-/** Encodes an HRecord into one new buffer. */
+/** Encodes an HRecord; a short one into memory that it shares with others, as Buffers do. */
 export function encodeHRecord(record: HInputObject): Uint8Array | Unencodable {
   const plan: Plan = { lengths: [], failure: undefined };
   const length = planStruct(plan, record, 1);
   if (plan.failure !== undefined) return { kind: "unencodable", reason: plan.failure };
-  const target = Buffer.allocUnsafeSlow(length);
-  const view = new DataView(target.buffer, target.byteOffset, length);
-  const writer = new PlannedWriter(target, view, plan.lengths);
+  const target = Buffer.allocUnsafe(length);
+  const writer = new PlannedWriter(target, plan.lengths);
   writer.struct(record);
   assert(writer.at === length, "an HRecord is as long as was reckoned");
   return target;
@@ -190,13 +189,11 @@ function planContent(plan: Plan, value: HInput | undefined, depth: number): numb
 class PlannedWriter {
   at = 0;
   readonly #target: Buffer;
-  readonly #view: DataView;
   readonly #lengths: readonly number[];
   #next = 0;
 
-  constructor(target: Buffer, view: DataView, lengths: readonly number[]) {
+  constructor(target: Buffer, lengths: readonly number[]) {
     this.#target = target;
-    this.#view = view;
     this.#lengths = lengths;
   }
 
@@ -221,8 +218,7 @@ class PlannedWriter {
     else if (typeof value === "boolean") this.#pair(valueField.boolean, value ? 1 : 0);
     else if (typeof value === "number") {
       this.#target[this.at] = valueField.number;
-      this.#view.setFloat64(this.at + 1, value, true);
-      this.at += 9;
+      this.at = this.#target.writeDoubleLE(value, this.at + 1);
     } else if (typeof value === "string") {
       const length = this.#length();
       this.#delimited(valueField.string, length);

@@ -108,6 +108,10 @@ describe("record batch codec", () => {
       full,
       { flag: 0, key: "", attributes: new Map(), payload: new Uint8Array(0) },
     ]);
+    const reader = new RecordBatchReader(bytes);
+    const counts: number[] = [];
+    while (reader.next()) counts.push(reader.attributeCount);
+    assert.deepEqual(counts, [1, 0]);
   });
 
   it("merges repeated headers and takes the last payload", () => {

@@ -62,6 +62,15 @@ describe("WireCursor", () => {
     assert.equal(cursor.failure?.reason, "a varint is cut off");
   });
 
+  it("does not take the byte behind a message for its last value", () => {
+    const cursor = new WireCursor(Uint8Array.of(0x0a, 1, 0x08, 0x01));
+    assert.equal(cursor.tag(), 0x0a);
+    cursor.enter();
+    assert.equal(cursor.tag(), 0x08);
+    assert.equal(cursor.uint32(), 0);
+    assert.equal(cursor.failure?.reason, "a varint is cut off");
+  });
+
   it("keeps the first failure and reads nothing more", () => {
     const cursor = new WireCursor(Uint8Array.of(0x08, 1, 0x08, 2));
     cursor.tag();

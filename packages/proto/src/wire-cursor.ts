@@ -41,12 +41,7 @@ export class WireCursor {
     if (first < 0x80) this.position += 1;
     else {
       tag = this.uint32();
-      if (
-        this.position - start > 5 ||
-        (this.position - start === 5 && (this.bytes[start + 4] as number) > 0x0f)
-      ) {
-        this.fail("a tag has more than 32 bits", start);
-      }
+      if (this.#isWide(start)) this.fail("a tag has more than 32 bits", start);
     }
     if (this.failure !== null) return 0;
     if (tag >>> 3 === 0) {
@@ -83,7 +78,7 @@ export class WireCursor {
     const start = this.position;
     const low = this.uint32();
     if (this.position - start < 5 || this.failure !== null) return low;
-    // Eight bytes carry 56 bits; leave the last few to exact arithmetic.
+    // Bit operations see only 32 bits.
     let value = 0n;
     for (let at = this.position - 1; at >= start; at--) {
       value = (value << 7n) | BigInt((this.bytes[at] as number) & 0x7f);
@@ -104,10 +99,7 @@ export class WireCursor {
   length(): number {
     const start = this.position;
     const length = this.uint32();
-    // A varint of six bytes or more may be larger than its lower 32 bits say.
-    const wide =
-      this.position - start > 5 || (this.position - start === 5 && (this.bytes[start + 4] as number) > 0x0f);
-    if (wide || length > this.end - this.position) {
+    if (this.#isWide(start) || length > this.end - this.position) {
       this.fail("a length reaches beyond the end of its message", start);
       return 0;
     }
@@ -183,6 +175,12 @@ export class WireCursor {
         if (open.pop() !== tag >>> 3) return this.fail("a group ends as another one");
       } else this.skip(tag);
     }
+  }
+
+  /** Whether the varint from `start` to here is written with more than 32 bits. */
+  #isWide(start: number): boolean {
+    const length = this.position - start;
+    return length > 5 || (length === 5 && (this.bytes[start + 4] as number) > 0x0f);
   }
 
   #failVarint(reason: string): number {
