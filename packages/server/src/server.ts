@@ -5,7 +5,9 @@ import type { Config } from "./config/settings.js";
 import type { Env } from "./env/env.js";
 import { HStreamError } from "./errors.js";
 import { limits } from "./limits.js";
+import { EmbeddedLog } from "./log/embedded-log.js";
 import { LogError, type LogStore } from "./log/log-store.js";
+import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
 import type { SqlService } from "./rpc/sql-service.js";
@@ -39,9 +41,10 @@ export interface ServerOptions {
   readonly config: Config;
   readonly env: Env;
   readonly version: string;
-  /** Opens the log in a directory. */
-  readonly openLog: (env: Env, directory: string, config: Config) => Promise<LogStore>;
-  readonly openMeta: (env: Env, log: LogStore) => Promise<MetaStore>;
+  /** Opens the log in a directory; the embedded one if absent. */
+  readonly openLog?: (env: Env, directory: string, config: Config) => Promise<LogStore>;
+  /** Opens the metadata store; the embedded one if absent. */
+  readonly openMeta?: (env: Env, log: LogStore) => Promise<MetaStore>;
   /** Without it, ExecuteSql is unimplemented. */
   readonly openSql?: (rooms: QueryRooms) => Promise<SqlRoom>;
   readonly report?: ServerLog;
@@ -93,7 +96,7 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
 
   const log = await openLog(options);
   open.push(() => log.close());
-  const meta = await options.openMeta(env, log);
+  const meta = await (options.openMeta?.(env, log) ?? EmbeddedMeta.start(log, env));
   open.push(() => meta.close());
   const streams = await StreamCatalogue.open(env, log, meta);
   open.push(() => streams.close());
@@ -124,9 +127,12 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   }
 }
 
-async function openLog({ openLog, env, config }: ServerOptions): Promise<LogStore> {
+async function openLog({ openLog, env, config, version }: ServerOptions): Promise<LogStore> {
+  // The log locks its directory, and with it all of the data.
+  const directory = join(config.dataDir, "log");
+  const holder = `an HStream server ${version} on port ${config.port}`;
   try {
-    return await openLog(env, join(config.dataDir, "log"), config);
+    return await (openLog?.(env, directory, config) ?? EmbeddedLog.start(env, directory, { holder }));
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     throw new ServerStartError(`Cannot open the data in ${config.dataDir}: ${error.message}`, {

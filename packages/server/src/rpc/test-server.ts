@@ -3,8 +3,6 @@ import { BatchHStreamRecords, HStreamApiClient, HStreamExtClient } from "@hstrea
 import { type ConfigSources, resolveConfig } from "../config/resolve-config.js";
 import { createNodeEnv } from "../env/node-env.js";
 import { SimulatedDisk } from "../env/simulated-disk.js";
-import { EmbeddedLog } from "../log/embedded-log.js";
-import { EmbeddedMeta } from "../meta/embedded-meta.js";
 import { type RunningServer, type ServerOptions, startServer } from "../server.js";
 
 /** A server on a free port, on a disk in memory, with real time and real sockets, and its clients. */
@@ -29,8 +27,6 @@ export async function startTestServer(
     config: resolved.config,
     env: { ...createNodeEnv(), disk: new SimulatedDisk() },
     version: "0.0.0-test",
-    openLog: (env, directory) => EmbeddedLog.start(env, directory),
-    openMeta: (env, log) => EmbeddedMeta.start(log, env),
     report: (level, message, cause) => {
       if (level === "error") defects.push(`${message} ${String(cause)}`);
     },

@@ -5,9 +5,10 @@ import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import { LogError, type LogStore, type ShardId } from "../log/log-store.js";
 import type { MetaStore } from "../meta/meta-store.js";
+import { type MetaCodec, MetaTable } from "../meta/table.js";
 import { Documents } from "./documents.js";
 import { nameProblem } from "./names.js";
-import { parseStreamDocument, type StreamDocument, type StreamOptions } from "./stream.js";
+import { type StreamDocument, type StreamOptions, streamCodec } from "./stream.js";
 
 /** What a deleted stream is called where its subscriptions live on. */
 export const deletedStreamName = "__deleted_stream__";
@@ -17,6 +18,7 @@ const backlogSecondsMax = 2 ** 31 - 1;
 
 const pendingShards = z.object({ shardIds: z.array(z.number().int()) });
 type PendingShards = z.infer<typeof pendingShards>;
+const pendingCodec: MetaCodec<PendingShards> = { parse: (json) => pendingShards.parse(json) };
 
 /**
  * Which streams there are, and their lives from creation to deletion.
@@ -51,14 +53,12 @@ export class StreamCatalogue {
   static async open(env: Env, log: LogStore, meta: MetaStore): Promise<StreamCatalogue> {
     let catalogue: StreamCatalogue | undefined;
     const early: StreamDocument[] = [];
-    const streams = await Documents.load(meta, "streams/", parseStreamDocument, (_, value, before) => {
+    const streams = await Documents.load(new MetaTable(meta, "streams/", streamCodec), (value, before) => {
       if (catalogue === undefined) early.push(...(value === undefined ? [] : [value]));
       else catalogue.#index(value, before);
     });
-    const archived = await Documents.load(meta, "archived-streams/", parseStreamDocument);
-    const pending = await Documents.load(meta, "pending-shards/", (text) =>
-      pendingShards.parse(JSON.parse(text)),
-    );
+    const archived = await Documents.load(new MetaTable(meta, "archived-streams/", streamCodec));
+    const pending = await Documents.load(new MetaTable(meta, "pending-shards/", pendingCodec));
     catalogue = new StreamCatalogue(env, log, { streams, archived, pending });
     for (const stream of early) catalogue.#index(stream, undefined);
     await catalogue.#recover();
