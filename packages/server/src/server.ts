@@ -10,7 +10,7 @@ import { LogError, type LogStore } from "./log/log-store.js";
 import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
-import type { SqlService } from "./rpc/sql-service.js";
+import type { SqlService } from "./queries/sql-service.js";
 import { loadDecompress } from "./streams/decompress.js";
 import { StreamAppender } from "./streams/stream-appender.js";
 import { StreamCatalogue } from "./streams/stream-catalogue.js";

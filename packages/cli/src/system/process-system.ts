@@ -1,0 +1,94 @@
+import { appendFile, access, mkdir, readFile, writeFile } from "node:fs/promises";
+import type { Output, StopSignal, System } from "./system.js";
+
+/** The system of this process. */
+export function processSystem(): System {
+  return {
+    argv: process.argv,
+    env: process.env,
+    stdin: process.stdin,
+    stdout: outputOf(process.stdout),
+    stderr: outputOf(process.stderr),
+    files: {
+      read: (path) => readFile(path, "utf8"),
+      exists: (path) =>
+        access(path).then(
+          () => true,
+          () => false,
+        ),
+      makeDirectory: async (path) => void (await mkdir(path, { recursive: true })),
+      append: (path, text) => appendFile(path, text, { mode: 0o600 }),
+      write: (path, text) => writeFile(path, text),
+    },
+    uptime: () => performance.now(),
+    now: () => Date.now(),
+    schedule: (ms, callback) => {
+      const timer = setTimeout(callback, ms);
+      return () => clearTimeout(timer);
+    },
+    onSignal: (callback) => {
+      const signals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+      const listeners = signals.map((signal) => ({ signal, listener: () => callback(signal) }));
+      for (const { signal, listener } of listeners) process.on(signal, listener);
+      return () => {
+        for (const { signal, listener } of listeners) process.off(signal, listener);
+      };
+    },
+    suspend: () =>
+      new Promise((resolve) => {
+        process.once("SIGCONT", () => resolve());
+        process.kill(process.pid, "SIGTSTP");
+      }),
+  };
+}
+
+function outputOf(stream: NodeJS.WriteStream): Output {
+  return {
+    isTty: stream.isTTY === true,
+    stream,
+    columns: () => (stream.isTTY ? stream.columns : undefined),
+    rows: () => (stream.isTTY ? stream.rows : undefined),
+    write: async (text) => {
+      if (text === "" || stream.write(text)) return;
+      await new Promise<void>((resolve) => {
+        const settle = () => {
+          stream.off("drain", settle);
+          stream.off("close", settle);
+          resolve();
+        };
+        stream.on("drain", settle);
+        stream.on("close", settle);
+      });
+    },
+  };
+}
+
+/** Ends the process without a word when the reader of its output has gone. */
+export function endQuietlyOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE" || error.code === "EIO") process.exit(141);
+      throw error;
+    });
+  }
+}
+
+/**
+ * Ends the process once what was written has drained. Closes nothing that a caller forgot: open
+ * connections would otherwise keep a finished command alive.
+ */
+export async function endProcess(code: number): Promise<never> {
+  for (const stream of [process.stdout, process.stderr]) {
+    await new Promise<void>((resolve) => {
+      if (stream.destroyed || stream.writableEnded) resolve();
+      else stream.write("", () => resolve());
+    });
+  }
+  process.exit(code);
+}
+
+/** Before any module of the terminal is loaded: makes them obey NO_COLOR and skip their debug build. */
+export function prepareTerminalModules(colours: boolean): void {
+  process.env["NODE_ENV"] ??= "production";
+  if (!colours) process.env["FORCE_COLOR"] = "0";
+}
