@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { ServiceError } from "@grpc/grpc-js";
 import { type ExecuteSqlResponse, RowBatch, StatementKind } from "@hstream/proto";
 import { HStreamError } from "../errors.js";
-import type { SqlEvent } from "./sql-service.js";
+import type { SqlEvent } from "../queries/sql-service.js";
 import { failureIn, startTestServer, type TestServer } from "./test-server.js";
 
 type Script = (sql: string, signal: AbortSignal) => AsyncIterable<SqlEvent>;

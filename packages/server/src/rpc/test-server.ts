@@ -3,6 +3,8 @@ import { BatchHStreamRecords, HStreamApiClient, HStreamExtClient } from "@hstrea
 import { type ConfigSources, resolveConfig } from "../config/resolve-config.js";
 import { createNodeEnv } from "../env/node-env.js";
 import { SimulatedDisk } from "../env/simulated-disk.js";
+import { HStreamError } from "../errors.js";
+import type { SqlRoom } from "../queries/open-queries.js";
 import { type RunningServer, type ServerOptions, startServer } from "../server.js";
 
 /** A server on a free port, on a disk in memory, with real time and real sockets, and its clients. */
@@ -27,6 +29,7 @@ export async function startTestServer(
     config: resolved.config,
     env: { ...createNodeEnv(), disk: new SimulatedDisk() },
     version: "0.0.0-test",
+    openSql: () => Promise.resolve(noSql),
     report: (level, message, cause) => {
       if (level === "error") defects.push(`${message} ${String(cause)}`);
     },
@@ -54,6 +57,14 @@ export async function startTestServer(
     },
   };
 }
+
+/** For tests that do without the queries room and its threads. */
+const noSql: SqlRoom = {
+  execute: () => {
+    throw new HStreamError("Unimplemented", { what: "ExecuteSql" });
+  },
+  close: () => Promise.resolve(),
+};
 
 /** Calls a unary method and waits for its answer. */
 export function call<Request, Response>(

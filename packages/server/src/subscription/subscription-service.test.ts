@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { constants, deflateRawSync, gzipSync } from "node:zlib";
 import { encodeRecordBatch, RecordBatchReader } from "@hstream/proto";
 import { SimulatedEnv, settle } from "../env/simulated-env.js";
-import { HStreamError } from "../errors.js";
+import type { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import { MemoryLog, MemoryLogContents } from "../log/memory-log.js";
 import { MemoryMeta } from "../meta/memory-meta.js";
@@ -35,6 +35,7 @@ class World {
     const appender = new StreamAppender(env, streams, log, { recordBytesMax: limits.recordBytesMax });
     const tools = { env, log, decompress, report };
     const subscriptions = await SubscriptionService.open(tools, meta, streams, { defaultDispatch });
+    await streams.dropUnused();
     const append = (...texts: string[]) =>
       appender.appendByKey("s", "", { ...plain(...texts), compression: 0 });
     return { streams, appender, subscriptions, append };

@@ -56,7 +56,10 @@ export class SubscriptionService {
     this.#defaultDispatch = defaultDispatch;
   }
 
-  /** Loads the subscriptions and finishes what a crash interrupted. */
+  /**
+   * Loads the subscriptions and finishes what a crash interrupted. They are registered as users of
+   * their streams; `StreamCatalogue.dropUnused` may be called once all other users are.
+   */
   static async open(
     tools: Omit<DriverTools, "progress">,
     meta: MetaStore,
@@ -67,7 +70,6 @@ export class SubscriptionService {
     const documents = await Documents.load(new MetaTable(meta, "subscriptions/", subscriptionCodec));
     const all = documents.entries().map(([, document]) => document);
     for (const { streamId, uid } of all) streams.retainId(streamId, uid);
-    await streams.dropUnused();
     await progress.removeOthers(new Set(all.map(({ uid }) => uid)));
     return new SubscriptionService({ ...tools, progress }, streams, documents, options.defaultDispatch);
   }
