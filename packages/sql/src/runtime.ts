@@ -23,3 +23,54 @@ export type {
   SqlTimestamp,
   SqlValue,
 } from "./types/sql-value.js";
+export { evaluate } from "./runtime/evaluate.js";
+export type {
+  AggregateFunction,
+  AggregateImplementation,
+  AggregateState,
+  EvaluationContext,
+  Example,
+  Family,
+  FunctionEntry,
+  ScalarFunction,
+  Signature,
+  SpecialForm,
+} from "./functions/function.js";
+export { evaluateFunction } from "./functions/function.js";
+export {
+  aggregateFunction,
+  aggregateImplementation,
+  functionEntry,
+  functionTable,
+  scalarFunction,
+} from "./functions/table.js";
+export { likeMatches } from "./functions/like.js";
+export {
+  arrayOf,
+  BOOLEAN,
+  BYTEA,
+  commonType,
+  DATE,
+  DECIMAL,
+  DYNAMIC,
+  FLOAT,
+  INTEGER,
+  INTERVAL,
+  isNumeric,
+  JSONB,
+  NULL_TYPE,
+  sameType,
+  STRING,
+  TIME,
+  TIMESTAMP,
+  typeName,
+  typeNamed,
+} from "./types/types.js";
+export { cast } from "./values/cast.js";
+export { compareSql, compareText, compareTotal, equalSql } from "./values/compare.js";
+export { fromJson, type JsonResult, parseJson } from "./values/json.js";
+export { arithmetic, isDecimal, isInteger, isNumber, type SqlNumber, toFloat } from "./values/numbers.js";
+export { decodeRowKey, encodeRowKey, rowKeyText } from "./values/row-key.js";
+export { fromStored, type StoredValue, toStored, unwrap } from "./values/stored.js";
+export { toPlainJson, toStoredJson, toText } from "./values/text.js";
+export { isArray, isObject, valueKind } from "./values/value-kind.js";

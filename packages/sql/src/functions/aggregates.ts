@@ -1,0 +1,390 @@
+import type { SqlValue } from "../types/sql-value.js";
+import { FLOAT, INTEGER } from "../types/types.js";
+import { compareTotal } from "../values/compare.js";
+import {
+  arithmetic,
+  float,
+  integer,
+  isNumber,
+  type SqlNumber,
+  toDecimal,
+  toFloat,
+} from "../values/numbers.js";
+import { rowKeyText } from "../values/row-key.js";
+import { valueKind } from "../values/value-kind.js";
+import {
+  type AggregateFunction,
+  type AggregateImplementation,
+  type AggregateState,
+  type EvaluationContext,
+  firstResult,
+  numericResult,
+} from "./function.js";
+
+/** The interface erases the states' types so that one table can hold all; this is where it happens. */
+function implement<S extends AggregateState>(implementation: {
+  create(appendOnly: boolean): S;
+  add(state: S, args: readonly SqlValue[], weight: number, context: EvaluationContext): void;
+  result(state: S, context: EvaluationContext): SqlValue;
+  stateBytes(state: S): number;
+}): AggregateImplementation {
+  return implementation as unknown as AggregateImplementation;
+}
+
+const count = implement({
+  create: () => ({ rows: 0 }),
+  add(state, args, weight) {
+    if (args.length === 0 || (args[0] ?? null) !== null) state.rows += weight;
+  },
+  result: (state) => state.rows,
+  stateBytes: () => 24,
+});
+
+/**
+ * Sums of integers, decimals and floats are kept apart: the first two exactly, the floats with a
+ * compensation (Neumaier 1974), and zero again once the last float is taken back.
+ */
+class SumState {
+  rows = 0;
+  /** Exact while it is safe; what does not fit goes to `large`. */
+  small = 0;
+  large = 0n;
+  floats = 0;
+  floatSum = 0;
+  compensation = 0;
+  decimals = 0;
+  decimalSum: SqlNumber = 0;
+
+  add(value: SqlNumber, weight: number, context: EvaluationContext): void {
+    this.rows += weight;
+    if (typeof value === "number") {
+      if (Number.isSafeInteger(value)) {
+        const sum = this.small + value * weight;
+        if (Number.isSafeInteger(sum) && Number.isSafeInteger(value * weight)) this.small = sum;
+        else this.large += BigInt(value) * BigInt(weight);
+      } else this.#addFloat(value * weight, weight);
+    } else if (typeof value === "bigint") {
+      this.large += value * BigInt(weight);
+    } else {
+      this.decimals += weight;
+      const product = arithmetic("*", value, toDecimal(weight) ?? weight);
+      const sum = product === null ? null : arithmetic("+", this.decimalSum, product);
+      if (sum === null) context.error("SUM: DECIMAL out of range");
+      else this.decimalSum = sum;
+    }
+  }
+
+  #addFloat(value: number, weight: number): void {
+    this.floats += weight;
+    if (this.floats === 0) {
+      this.floatSum = 0;
+      this.compensation = 0;
+      return;
+    }
+    const sum = this.floatSum + value;
+    const larger = Math.abs(this.floatSum) >= Math.abs(value);
+    this.compensation += larger ? this.floatSum - sum + value : value - sum + this.floatSum;
+    this.floatSum = sum;
+  }
+
+  /** The sum, null when it is out of range. */
+  total(): SqlNumber | null {
+    const integers = this.large + BigInt(this.small);
+    if (this.floats !== 0) {
+      return float(this.floatSum + this.compensation + Number(integers) + toFloat(this.decimalSum));
+    }
+    const whole = this.large === 0n ? this.small : integer(integers);
+    return this.decimals === 0 || whole === null
+      ? whole
+      : arithmetic("+", toDecimal(whole) ?? whole, this.decimalSum);
+  }
+}
+
+function addNumber(
+  name: string,
+  state: SumState,
+  args: readonly SqlValue[],
+  weight: number,
+  context: EvaluationContext,
+): void {
+  const value = args[0] ?? null;
+  if (value === null) return;
+  if (isNumber(value)) state.add(value, weight, context);
+  // For the +1 only: the same row was refused when it came.
+  else if (weight > 0) context.error(`${name} cannot work on ${valueKind(value).toUpperCase()}`);
+}
+
+const sum = implement({
+  create: () => new SumState(),
+  add: (state, args, weight, context) => addNumber("SUM", state, args, weight, context),
+  result: (state, context) =>
+    state.rows === 0 ? null : (state.total() ?? context.error("SUM is out of range")),
+  stateBytes: () => 120,
+});
+
+const average = implement({
+  create: () => new SumState(),
+  add: (state, args, weight, context) => addNumber("AVG", state, args, weight, context),
+  result(state, context) {
+    if (state.rows === 0) return null;
+    const total = state.total();
+    // An INTEGER sum beyond 64 bits still has a mean.
+    const dividend = total === null ? Number(state.large) + state.small : toFloat(total);
+    return float(dividend / state.rows) ?? context.error("AVG is out of range");
+  },
+  stateBytes: () => 120,
+});
+
+interface Counted {
+  readonly value: SqlValue;
+  count: number;
+}
+
+/**
+ * The best value of a multiset. Append-only input needs the best alone; with retractions, a heap in which
+ * values that are gone stay until they come to the top.
+ */
+class ExtremeState {
+  readonly sign: 1 | -1;
+  best: SqlValue = null;
+  readonly counts: Map<string, Counted> | undefined;
+  readonly heap: Counted[] = [];
+  bytes = 64;
+
+  constructor(sign: 1 | -1, appendOnly: boolean) {
+    this.sign = sign;
+    this.counts = appendOnly ? undefined : new Map();
+  }
+
+  #better(a: SqlValue, b: SqlValue): boolean {
+    return this.sign * compareTotal(a, b) < 0;
+  }
+
+  add(value: SqlValue, weight: number): void {
+    if (this.counts === undefined) {
+      if (this.best === null || this.#better(value, this.best)) this.best = value;
+      return;
+    }
+    const key = rowKeyText([value]);
+    const known = this.counts.get(key);
+    if (known !== undefined) {
+      known.count += weight;
+      return;
+    }
+    const entry = { value, count: weight };
+    this.counts.set(key, entry);
+    this.bytes += 2 * key.length + 96;
+    this.#push(entry);
+  }
+
+  top(): SqlValue {
+    if (this.counts === undefined) return this.best;
+    for (;;) {
+      const top = this.heap[0];
+      if (top === undefined) return null;
+      if (top.count > 0) return top.value;
+      const key = rowKeyText([top.value]);
+      this.counts.delete(key);
+      this.bytes -= 2 * key.length + 96;
+      this.#pop();
+    }
+  }
+
+  #push(entry: Counted): void {
+    let at = this.heap.push(entry) - 1;
+    while (at > 0) {
+      const up = (at - 1) >> 1;
+      const parent = this.heap[up];
+      if (parent === undefined || !this.#better(entry.value, parent.value)) break;
+      this.heap[at] = parent;
+      at = up;
+    }
+    this.heap[at] = entry;
+  }
+
+  #pop(): void {
+    const moved = this.heap.pop();
+    if (moved === undefined || this.heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let down = 2 * at + 1;
+      const left = this.heap[down];
+      if (left === undefined) break;
+      const right = this.heap[down + 1];
+      if (right !== undefined && this.#better(right.value, left.value)) down += 1;
+      const child = this.heap[down];
+      if (child === undefined || !this.#better(child.value, moved.value)) break;
+      this.heap[at] = child;
+      at = down;
+    }
+    this.heap[at] = moved;
+  }
+}
+
+function extreme(sign: 1 | -1): AggregateImplementation {
+  return implement({
+    create: (appendOnly) => new ExtremeState(sign, appendOnly),
+    add(state, args, weight) {
+      const value = args[0] ?? null;
+      if (value !== null) state.add(value, weight);
+    },
+    result: (state) => state.top(),
+    stateBytes: (state) => state.bytes,
+  });
+}
+
+/**
+ * The value of the group's first or last record by order of arrival, a NULL too. With retractions every
+ * value is kept; the youngest that equals is the one taken back.
+ */
+class ArrivalState {
+  readonly latest: boolean;
+  readonly appendOnly: boolean;
+  any = false;
+  value: SqlValue = null;
+  readonly arrived: { readonly key: string; readonly value: SqlValue }[] = [];
+  bytes = 64;
+
+  constructor(latest: boolean, appendOnly: boolean) {
+    this.latest = latest;
+    this.appendOnly = appendOnly;
+  }
+
+  add(value: SqlValue, weight: number): void {
+    if (this.appendOnly) {
+      if (this.latest || !this.any) this.value = value;
+      this.any = true;
+      return;
+    }
+    const key = rowKeyText([value]);
+    for (let i = 0; i < weight; i++) this.arrived.push({ key, value });
+    for (let i = 0; i > weight; i--) {
+      const at = this.arrived.findLastIndex((entry) => entry.key === key);
+      if (at >= 0) this.arrived.splice(at, 1);
+    }
+    this.bytes += weight * (2 * key.length + 64);
+  }
+
+  result(): SqlValue {
+    if (this.appendOnly) return this.value;
+    return this.arrived.at(this.latest ? -1 : 0)?.value ?? null;
+  }
+}
+
+function arrival(latest: boolean): AggregateImplementation {
+  return implement({
+    create: (appendOnly) => new ArrivalState(latest, appendOnly),
+    add: (state, args, weight) => state.add(args[0] ?? null, weight),
+    result: (state) => state.result(),
+    stateBytes: (state) => state.bytes,
+  });
+}
+
+/** An aggregate over distinct arguments: the inner one sees each for as long as one copy is there. */
+export function distinctAggregate(inner: AggregateImplementation): AggregateImplementation {
+  return implement({
+    create: (appendOnly) => ({
+      inner: inner.create(appendOnly),
+      counts: new Map<string, number>(),
+      bytes: 64,
+    }),
+    add(state, args, weight, context) {
+      const key = rowKeyText(args);
+      const before = state.counts.get(key) ?? 0;
+      const after = before + weight;
+      if (before === 0) state.bytes += 2 * key.length + 48;
+      if (after === 0) {
+        state.counts.delete(key);
+        state.bytes -= 2 * key.length + 48;
+      } else state.counts.set(key, after);
+      if (before <= 0 && after > 0) inner.add(state.inner, args, 1, context);
+      if (before > 0 && after <= 0) inner.add(state.inner, args, -1, context);
+    },
+    result: (state, context) => inner.result(state.inner, context),
+    stateBytes: (state) => state.bytes + inner.stateBytes(state.inner),
+  });
+}
+
+const exampleRows = "3, 1, NULL, 1, 2.5";
+
+export const aggregates: readonly AggregateFunction[] = [
+  {
+    kind: "aggregate",
+    name: "COUNT",
+    parameters: ["any"],
+    optional: 1,
+    result: INTEGER,
+    implementation: count,
+    help: "COUNT(*): rows; COUNT(x): rows in which x is not NULL.",
+    exampleRows,
+    examples: [
+      { sql: "COUNT(*)", result: "5" },
+      { sql: "COUNT(x)", result: "4" },
+      { sql: "COUNT(DISTINCT x)", result: "3" },
+    ],
+  },
+  {
+    kind: "aggregate",
+    name: "SUM",
+    parameters: ["number"],
+    result: numericResult,
+    implementation: sum,
+    help: "Sum without the NULLs; NULL of no number.",
+    exampleRows,
+    examples: [
+      { sql: "SUM(x)", result: "7.5" },
+      { sql: "SUM(x) FILTER (WHERE x > 100)", result: "NULL" },
+    ],
+  },
+  {
+    kind: "aggregate",
+    name: "AVG",
+    aliases: ["MEAN"],
+    parameters: ["number"],
+    result: FLOAT,
+    implementation: average,
+    help: "Mean without the NULLs, a FLOAT; NULL of no number.",
+    exampleRows,
+    examples: [{ sql: "AVG(x)", result: "1.875" }],
+  },
+  {
+    kind: "aggregate",
+    name: "MIN",
+    parameters: ["any"],
+    result: firstResult,
+    implementation: extreme(1),
+    help: "Least value of any type, without the NULLs.",
+    exampleRows,
+    examples: [{ sql: "MIN(x)", result: "1" }],
+  },
+  {
+    kind: "aggregate",
+    name: "MAX",
+    parameters: ["any"],
+    result: firstResult,
+    implementation: extreme(-1),
+    help: "Greatest value of any type, without the NULLs.",
+    exampleRows,
+    examples: [{ sql: "MAX(x)", result: "3" }],
+  },
+  {
+    kind: "aggregate",
+    name: "LATEST",
+    parameters: ["any"],
+    result: firstResult,
+    implementation: arrival(true),
+    help: "Value of the group's latest record, even if it is NULL.",
+    exampleRows,
+    examples: [{ sql: "LATEST(x)", result: "2.5" }],
+  },
+  {
+    kind: "aggregate",
+    name: "EARLIEST",
+    parameters: ["any"],
+    result: firstResult,
+    implementation: arrival(false),
+    help: "Value of the group's first record, even if it is NULL.",
+    exampleRows,
+    examples: [{ sql: "EARLIEST(x)", result: "3" }],
+  },
+];

@@ -1,0 +1,66 @@
+import { aggregates } from "./aggregates.js";
+import { arrayFunctions } from "./arrays.js";
+import { dateFunctions } from "./dates.js";
+import { specialForms } from "./forms.js";
+import type {
+  AggregateFunction,
+  AggregateImplementation,
+  FunctionEntry,
+  ScalarFunction,
+} from "./function.js";
+import { distinctAggregate } from "./aggregates.js";
+import { generalFunctions } from "./general.js";
+import { jsonFunctions } from "./json.js";
+import { numericFunctions } from "./numeric.js";
+import { operators } from "./operators.js";
+import { textFunctions } from "./text.js";
+
+/** Every function, operator, aggregate and special form, in the order of the manual. */
+export const functionTable: readonly FunctionEntry[] = [
+  ...specialForms,
+  ...operators,
+  ...generalFunctions,
+  ...numericFunctions,
+  ...textFunctions,
+  ...dateFunctions,
+  ...arrayFunctions,
+  ...jsonFunctions,
+  ...aggregates,
+];
+
+const byName = new Map<string, FunctionEntry>();
+for (const entry of functionTable) {
+  for (const name of [entry.name, ...(entry.aliases ?? [])]) byName.set(name, entry);
+}
+
+/** The entry of that name or alias, in upper case as the plan has it. */
+export function functionEntry(name: string): FunctionEntry | undefined {
+  return byName.get(name);
+}
+
+export function scalarFunction(name: string): ScalarFunction | undefined {
+  const entry = byName.get(name);
+  return entry?.kind === "scalar" ? entry : undefined;
+}
+
+export function aggregateFunction(name: string): AggregateFunction | undefined {
+  const entry = byName.get(name);
+  return entry?.kind === "aggregate" ? entry : undefined;
+}
+
+/** How a call of the plan is computed; undefined for a name that is no aggregate. */
+export function aggregateImplementation(
+  name: string,
+  distinct: boolean,
+): AggregateImplementation | undefined {
+  const entry = aggregateFunction(name);
+  if (entry === undefined) return undefined;
+  return distinct ? distinctAggregate(entry.implementation) : entry.implementation;
+}
+
+/** Names that can be called, for "did you mean" and completion. */
+export function callableNames(): readonly string[] {
+  return [...byName]
+    .filter(([, entry]) => !(entry.kind === "scalar" && entry.operator))
+    .map(([name]) => name);
+}

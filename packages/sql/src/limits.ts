@@ -1,0 +1,16 @@
+/** The limits of this package, unit in the name. */
+
+/** Parentheses, CASE, calls and subqueries inside each other. AND/OR chains are not nesting. */
+export const parseDepthMax = 100;
+/** One script. */
+export const parseTextCharsMax = 1_048_576;
+/** Operators in one chain such as a + b + c …, which makes a tree as deep as it is long. */
+export const operatorChainMax = 500;
+/** Names of streams, views and columns. */
+export const nameCharsMax = 255;
+/** Objects and arrays inside each other in a JSON text. */
+export const jsonDepthMax = 100;
+/** Diagnostics of one script; later ones are dropped. */
+export const diagnosticsMax = 100;
+/** Digits of a DECIMAL. */
+export const decimalDigitsMax = 1000;
