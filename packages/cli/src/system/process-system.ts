@@ -34,6 +34,10 @@ export function processSystem(): System {
         for (const { signal, listener } of listeners) process.off(signal, listener);
       };
     },
+    onExit: (callback) => {
+      process.once("exit", callback);
+      return () => void process.off("exit", callback);
+    },
     suspend: () =>
       new Promise((resolve) => {
         process.once("SIGCONT", () => resolve());
@@ -87,8 +91,27 @@ export async function endProcess(code: number): Promise<never> {
   process.exit(code);
 }
 
-/** Before any module of the terminal is loaded: makes them obey NO_COLOR and skip their debug build. */
+/**
+ * Before any module of the terminal is loaded: makes them obey NO_COLOR, skip their debug build, and draw
+ * although CI is set, since whoever calls this is on a terminal.
+ */
 export function prepareTerminalModules(colours: boolean): void {
   process.env["NODE_ENV"] ??= "production";
   if (!colours) process.env["FORCE_COLOR"] = "0";
+  for (const name of Object.keys(process.env)) {
+    if (name === "CI" || name === "CONTINUOUS_INTEGRATION" || name.startsWith("CI_"))
+      delete process.env[name];
+  }
+}
+
+/** A defect ends the process in words; its stack is for HSTREAM_DEBUG. */
+export function describeDefects(): void {
+  const report = (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    const stack = process.env["HSTREAM_DEBUG"] && error instanceof Error ? `${error.stack}\n` : "";
+    process.stderr.write(`error: ${message}\n${stack}`);
+    process.exit(1);
+  };
+  process.on("uncaughtException", report);
+  process.on("unhandledRejection", report);
 }

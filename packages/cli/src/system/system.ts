@@ -14,6 +14,8 @@ export interface System {
   readonly schedule: (ms: number, callback: () => void) => () => void;
   /** Calls back when the process is asked to end; the answer stops listening. */
   readonly onSignal: (callback: (signal: StopSignal) => void) => () => void;
+  /** Calls back, synchronously, when the process ends; the answer forgets it. */
+  readonly onExit: (callback: () => void) => () => void;
   /** Stops this process as Ctrl-Z does; settles when it goes on. */
   readonly suspend: () => Promise<void>;
 }
