@@ -165,6 +165,19 @@ export const errors = {
     (a: { consumer: string; subscription: string }) =>
       `A consumer named "${a.consumer}" is already connected to subscription "${a.subscription}". Give each consumer a name of its own.`,
   ),
+  MissingConsumerName: define(
+    0,
+    "invalidArgument",
+    400,
+    none("A fetch begins with the names of its subscription and of the consumer."),
+  ),
+  TooManyAcks: define(
+    0,
+    "invalidArgument",
+    400,
+    (a: { count: number; max: number }) =>
+      `A request acks ${a.count} records; acksPerRequestMax is ${a.max}. Send them in several requests.`,
+  ),
   TooManyConsumers: define(
     0,
     "resourceExhausted",
@@ -225,11 +238,29 @@ export const errors = {
     (a: { reason: string; max: number }) =>
       `The log takes no appends at the moment: ${a.reason} (limit ${a.max} bytes). Try again later.`,
   ),
+  DiskFull: define(
+    0,
+    "unavailable",
+    503,
+    none("The disk has no room for the change. Free some, then try again."),
+  ),
   Fenced: define(
     0,
     "unavailable",
     503,
     (a: { shardId: string }) => `Shard ${a.shardId} has a new owner. Look it up again.`,
+  ),
+  DuplicateAppend: define(
+    0,
+    "alreadyExists",
+    409,
+    (a: { shardId: string }) => `The batch was appended to shard ${a.shardId} before.`,
+  ),
+  AppendSequenceGap: define(
+    0,
+    "failedPrecondition",
+    409,
+    (a: { expected: number }) => `An append is missing: the producer's next sequence is ${a.expected}.`,
   ),
   ShuttingDown: define(0, "unavailable", 503, none("The server is shutting down. Try another one.")),
   LogFailed: define(

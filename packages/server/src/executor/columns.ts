@@ -1,0 +1,226 @@
+import { assert, must, unreachable } from "@hstream/proto";
+import type { SqlValue } from "@hstream/sql/runtime";
+
+/**
+ * The values of one column in a batch, in the cheapest form that holds them all. What a NULL row has in
+ * `values` is undefined. `nulls` has a byte a row (a byte, not a bit: it is read once per row by every
+ * expression, and written in any order), 1 where the row is NULL; absent when no row is.
+ */
+export type Column = Float64Column | BooleanColumn | TextColumn | AnyColumn;
+
+/** Numbers: whole ones up to 2^53 are INTEGERs unless the static type says FLOAT. Never NaN. */
+export interface Float64Column {
+  readonly kind: "float64";
+  readonly values: Float64Array;
+  readonly nulls: Uint8Array | undefined;
+}
+
+/** One byte a row, 0 or 1. */
+export interface BooleanColumn {
+  readonly kind: "boolean";
+  readonly values: Uint8Array;
+  readonly nulls: Uint8Array | undefined;
+}
+
+/** UTF-8, left where it was read from, until someone asks for the string. */
+export interface TextColumn {
+  readonly kind: "text";
+  readonly bytes: Buffer;
+  /** Row i is bytes[starts[i], ends[i]). */
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+  readonly nulls: Uint8Array | undefined;
+}
+
+export interface AnyColumn {
+  readonly kind: "any";
+  readonly values: readonly SqlValue[];
+}
+
+/**
+ * Changes of rows: row i is there `weights[i]` times more (or less, when negative) than before. Batches
+ * are read-only once made, and live no longer than the step; an operator's state never refers to one,
+ * because a text column keeps the whole input of the step alive.
+ */
+export interface ChangeBatch {
+  readonly rowCount: number;
+  readonly columns: readonly Column[];
+  /** Absent: all +1. Never 0. */
+  readonly weights: Int32Array | undefined;
+  /**
+   * Changes with the same number are one update of one row: its old state (−), directly followed by its
+   * new state (+). Absent: each change stands for itself.
+   */
+  readonly updates: Int32Array | undefined;
+}
+
+const shortTextBytes = 12;
+
+/** The text of a row that is not NULL. */
+export function textAt(column: TextColumn, row: number): string {
+  const start = column.starts[row] as number;
+  const end = column.ends[row] as number;
+  const bytes = column.bytes;
+  if (end - start <= shortTextBytes) {
+    // Cheaper than a call into the runtime.
+    let text = "";
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] as number;
+      if (byte > 0x7f) return bytes.toString("utf8", start, end);
+      text += String.fromCharCode(byte);
+    }
+    return text;
+  }
+  return bytes.toString("utf8", start, end);
+}
+
+/** The value of a row. */
+export function valueAt(column: Column, row: number): SqlValue {
+  switch (column.kind) {
+    case "any":
+      return column.values[row] as SqlValue;
+    case "float64":
+      return column.nulls?.[row] === 1 ? null : (column.values[row] as number);
+    case "boolean":
+      return column.nulls?.[row] === 1 ? null : column.values[row] === 1;
+    case "text":
+      return column.nulls?.[row] === 1 ? null : textAt(column, row);
+    default:
+      return unreachable(column);
+  }
+}
+
+/** All values of a row. */
+export function rowAt(batch: ChangeBatch, row: number): SqlValue[] {
+  const values: SqlValue[] = new Array<SqlValue>(batch.columns.length);
+  for (let i = 0; i < values.length; i++) values[i] = valueAt(batch.columns[i] as Column, row);
+  return values;
+}
+
+export function weightAt(batch: ChangeBatch, row: number): number {
+  return batch.weights === undefined ? 1 : (batch.weights[row] as number);
+}
+
+/** A batch of single values, in the narrowest columns that hold them. `width`: number of columns. */
+export function batchOfRows(
+  rows: readonly (readonly SqlValue[])[],
+  width: number,
+  weights?: Int32Array,
+  updates?: Int32Array,
+): ChangeBatch {
+  const columns: Column[] = [];
+  for (let c = 0; c < width; c++) columns.push(columnOfValues(rows.map((row) => row[c] as SqlValue)));
+  return { rowCount: rows.length, columns, weights, updates };
+}
+
+/** A column of values, in the narrowest form that holds them. Takes the array over. */
+export function columnOfValues(values: readonly SqlValue[]): Column {
+  let numbers = 0;
+  let booleans = 0;
+  let nulls = 0;
+  for (const value of values) {
+    if (value === null) nulls += 1;
+    else if (typeof value === "number") numbers += 1;
+    else if (typeof value === "boolean") booleans += 1;
+    else return { kind: "any", values };
+  }
+  if (numbers + nulls !== values.length && booleans + nulls !== values.length) return { kind: "any", values };
+  const mask = nulls === 0 ? undefined : Uint8Array.from(values, (value) => (value === null ? 1 : 0));
+  if (booleans > 0) {
+    return { kind: "boolean", values: Uint8Array.from(values, (value) => (value === true ? 1 : 0)), nulls: mask };
+  }
+  const float64 = new Float64Array(values.length);
+  for (let i = 0; i < values.length; i++) float64[i] = (values[i] ?? 0) as number;
+  return { kind: "float64", values: float64, nulls: mask };
+}
+
+/** The rows of `batch` that `selected` (ascending or not, `count` of them) names, in that order. */
+export function selectRows(batch: ChangeBatch, selected: Int32Array, count: number): ChangeBatch {
+  assert(count <= selected.length, "a selection is not longer than its array");
+  return {
+    rowCount: count,
+    columns: batch.columns.map((column) => selectColumn(column, selected, count)),
+    weights: selectInt32(batch.weights, selected, count),
+    updates: selectInt32(batch.updates, selected, count),
+  };
+}
+
+/** Rows `from` to `to` (exclusive), without copying numbers. */
+export function sliceRows(batch: ChangeBatch, from: number, to: number): ChangeBatch {
+  if (from === 0 && to === batch.rowCount) return batch;
+  return {
+    rowCount: to - from,
+    columns: batch.columns.map((column) => sliceColumn(column, from, to)),
+    weights: batch.weights?.subarray(from, to),
+    updates: batch.updates?.subarray(from, to),
+  };
+}
+
+function selectColumn(column: Column, selected: Int32Array, count: number): Column {
+  switch (column.kind) {
+    case "float64": {
+      const values = new Float64Array(count);
+      const from = column.values;
+      for (let i = 0; i < count; i++) values[i] = from[selected[i] as number] as number;
+      return { kind: "float64", values, nulls: selectBytes(column.nulls, selected, count) };
+    }
+    case "boolean":
+      return {
+        kind: "boolean",
+        values: must(selectBytes(column.values, selected, count), "a column has values"),
+        nulls: selectBytes(column.nulls, selected, count),
+      };
+    case "text": {
+      const starts = new Uint32Array(count);
+      const ends = new Uint32Array(count);
+      for (let i = 0; i < count; i++) {
+        const row = selected[i] as number;
+        starts[i] = column.starts[row] as number;
+        ends[i] = column.ends[row] as number;
+      }
+      return { kind: "text", bytes: column.bytes, starts, ends, nulls: selectBytes(column.nulls, selected, count) };
+    }
+    case "any": {
+      const values: SqlValue[] = new Array<SqlValue>(count);
+      for (let i = 0; i < count; i++) values[i] = column.values[selected[i] as number] as SqlValue;
+      return { kind: "any", values };
+    }
+    default:
+      return unreachable(column);
+  }
+}
+
+function sliceColumn(column: Column, from: number, to: number): Column {
+  switch (column.kind) {
+    case "float64":
+      return { kind: "float64", values: column.values.subarray(from, to), nulls: column.nulls?.subarray(from, to) };
+    case "boolean":
+      return { kind: "boolean", values: column.values.subarray(from, to), nulls: column.nulls?.subarray(from, to) };
+    case "text":
+      return {
+        kind: "text",
+        bytes: column.bytes,
+        starts: column.starts.subarray(from, to),
+        ends: column.ends.subarray(from, to),
+        nulls: column.nulls?.subarray(from, to),
+      };
+    case "any":
+      return { kind: "any", values: column.values.slice(from, to) };
+    default:
+      return unreachable(column);
+  }
+}
+
+function selectBytes(bytes: Uint8Array | undefined, selected: Int32Array, count: number): Uint8Array | undefined {
+  if (bytes === undefined) return undefined;
+  const result = new Uint8Array(count);
+  for (let i = 0; i < count; i++) result[i] = bytes[selected[i] as number] as number;
+  return result;
+}
+
+function selectInt32(numbers: Int32Array | undefined, selected: Int32Array, count: number): Int32Array | undefined {
+  if (numbers === undefined) return undefined;
+  const result = new Int32Array(count);
+  for (let i = 0; i < count; i++) result[i] = numbers[selected[i] as number] as number;
+  return result;
+}

@@ -1,0 +1,102 @@
+import type { EvaluationContext, Expression } from "@hstream/sql/runtime";
+import type { ChangeBatch, Column } from "../columns.js";
+import type { ErrorLog } from "../error-log.js";
+import { generateKernel, type Kernel } from "./generate.js";
+
+/** What the expressions of one dataflow are evaluated in. */
+export class Evaluation implements EvaluationContext {
+  /** The step's clock. */
+  nowMs = 0;
+  /** Whether the row at hand comes (+) or goes (−): errors are entered for the + only. */
+  inserting = true;
+  readonly stepRowsMax: number;
+  readonly errors: ErrorLog;
+
+  constructor(errors: ErrorLog, stepRowsMax: number) {
+    this.errors = errors;
+    this.stepRowsMax = stepRowsMax;
+  }
+
+  error(message: string): null {
+    if (this.inserting) this.errors.add(message);
+    return null;
+  }
+}
+
+/**
+ * An expression as JavaScript over whole batches. For each combination of column forms that comes along
+ * a function is generated once: over numbers, booleans and texts it works on the columns' own arrays;
+ * what the fast code has no answer for (an overflow, a division by zero) makes it give the batch up, and
+ * the same batch is done again by code that calls the function table for every operation. The table is
+ * the definition of what is right.
+ */
+export class CompiledExpression {
+  readonly #expression: Expression;
+  /** By the forms of the columns that the expression reads. */
+  readonly #kernels = new Map<string, Kernel>();
+  readonly #columns: readonly number[];
+  #careful: Kernel | undefined;
+
+  constructor(expression: Expression) {
+    this.#expression = expression;
+    this.#columns = [...columnsOf(expression, new Set())].sort((a, b) => a - b);
+  }
+
+  /** The values for the rows of the batch. */
+  evaluate(batch: ChangeBatch, evaluation: Evaluation): Column {
+    if (this.#expression.kind === "column") return batch.columns[this.#expression.index] as Column;
+    let forms = "";
+    for (const index of this.#columns) forms += formOf(batch.columns[index] as Column);
+    let kernel = this.#kernels.get(forms);
+    if (kernel === undefined) {
+      kernel = generateKernel(this.#expression, batch.columns, "fast");
+      this.#kernels.set(forms, kernel);
+    }
+    const mark = evaluation.errors.mark();
+    const result = this.#run(kernel, batch, evaluation);
+    if (result !== undefined) return result;
+    evaluation.errors.rollBack(mark);
+    this.#careful ??= generateKernel(this.#expression, batch.columns, "careful");
+    const careful = this.#run(this.#careful, batch, evaluation);
+    return careful ?? { kind: "any", values: [] };
+  }
+
+  #run(kernel: Kernel, batch: ChangeBatch, evaluation: Evaluation): Column | undefined {
+    const result = kernel(batch.rowCount, batch.weights, batch.columns, evaluation);
+    evaluation.inserting = true;
+    return result;
+  }
+}
+
+/** One letter for each way in which generated code reads a column. */
+function formOf(column: Column): string {
+  if (column.kind === "any") return "a";
+  const letter = column.kind === "float64" ? "f" : column.kind === "boolean" ? "b" : "t";
+  return column.nulls === undefined ? letter : letter.toUpperCase();
+}
+
+function columnsOf(expression: Expression, found: Set<number>): Set<number> {
+  switch (expression.kind) {
+    case "literal":
+      break;
+    case "column":
+      found.add(expression.index);
+      break;
+    case "call":
+    case "and":
+    case "or":
+      for (const arg of expression.args) columnsOf(arg, found);
+      break;
+    case "case":
+      for (const branch of expression.branches) {
+        columnsOf(branch.when, found);
+        columnsOf(branch.then, found);
+      }
+      columnsOf(expression.otherwise, found);
+      break;
+    case "cast":
+      columnsOf(expression.operand, found);
+      break;
+  }
+  return found;
+}

@@ -1,0 +1,33 @@
+/** Why a record was not processed. */
+export type DivertReason =
+  /** The batch could not be inflated: all of its records. */
+  | "unreadable-batch"
+  /** Broken framing, or a payload that is not a protobuf Struct. */
+  | "malformed"
+  /** A RAW record: bytes without fields. */
+  | "raw"
+  /** The batch has another number of records than was declared. */
+  | "count-mismatch"
+  /** A deletion (attribute hstream.op = delete), which sources do not apply yet. */
+  | "deletion";
+
+export type DivertedCounts = Readonly<Partial<Record<DivertReason, number>>>;
+
+/** Counts diverted records by reason. */
+export class DivertedCounter {
+  #total = 0;
+  readonly #counts = new Map<DivertReason, number>();
+
+  get total(): number {
+    return this.#total;
+  }
+
+  add(reason: DivertReason, count = 1): void {
+    this.#total += count;
+    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + count);
+  }
+
+  counts(): DivertedCounts {
+    return Object.fromEntries(this.#counts);
+  }
+}

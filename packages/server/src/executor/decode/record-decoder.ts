@@ -1,0 +1,359 @@
+import { assert, RecordBatchReader, WireCursor } from "@hstream/proto";
+import type { ScanColumn, SqlObject, SqlTimestamp, SqlValue } from "@hstream/sql/runtime";
+import type { ChangeBatch, Column } from "../columns.js";
+import { ColumnBuilder } from "./column-builder.js";
+import type { DivertedCounter } from "./diverted.js";
+import { readStoredObject, readStoredValue } from "./stored-value.js";
+
+/** One stored batch, inflated: a BatchHStreamRecords at bytes[start, end). */
+export interface EncodedBatch {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly recordCount: number;
+  readonly timeMs: number;
+}
+
+/** Struct and Value tags that the fast path knows. */
+const entryTag = 0x0a;
+const keyTag = 0x0a;
+const valueFieldTag = 0x12;
+const numberTag = 0x11;
+const textTag = 0x1a;
+const boolTag = 0x20;
+
+const rawFlag = 1;
+const expectedRowsMin = 64;
+const deletion = { attribute: "hstream.op", value: "delete" } as const;
+
+/**
+ * Takes the wanted fields of stored records straight into columns, without making an object of a record.
+ *
+ * Job: walk batch → record → Struct entries by their lengths; compare each key's bytes with the wanted
+ * names of its length (mostly none or one); put numbers into a Float64Array and keep texts as offsets.
+ * What the fast path does not expect (entries in another order or with more parts, long lengths, nested
+ * values) is read again by the general readers, which are also the definition of what is right.
+ * Values of fields that are not wanted are passed over by their length and not checked.
+ *
+ * State: the position within the queued batches, so that `next` can stop at any row.
+ * Invariant: every record of every batch is either a row or counted in `diverted`.
+ */
+export class RecordDecoder {
+  readonly #columns: readonly ScanColumn[];
+  readonly #diverted: DivertedCounter;
+  /** Wanted field names, each once. */
+  readonly #names: readonly Buffer[];
+  /** Column → index in #names; -1 for other kinds of columns. */
+  readonly #slots: readonly number[];
+  /** Key length → first slot with a name of that length, and from there on; -1: none. */
+  readonly #firstOfLength = new Int32Array(256).fill(-1);
+  readonly #nextOfLength: Int32Array;
+  readonly #wantsRecord: boolean;
+
+  readonly #queue: EncodedBatch[] = [];
+  #reader: RecordBatchReader | undefined;
+  #recordsRead = 0;
+
+  constructor(columns: readonly ScanColumn[], diverted: DivertedCounter) {
+    this.#columns = columns;
+    this.#diverted = diverted;
+    const names: string[] = [];
+    this.#slots = columns.map((column) => {
+      if (column.kind !== "field") return -1;
+      if (!names.includes(column.name)) names.push(column.name);
+      return names.indexOf(column.name);
+    });
+    this.#names = names.map((name) => Buffer.from(name));
+    this.#nextOfLength = new Int32Array(names.length).fill(-1);
+    for (const [slot, name] of this.#names.entries()) {
+      const length = Math.min(name.length, 255);
+      this.#nextOfLength[slot] = this.#firstOfLength[length] as number;
+      this.#firstOfLength[length] = slot;
+    }
+    this.#wantsRecord = columns.some((column) => column.kind === "record");
+  }
+
+  /** Queues a batch behind those that are not read yet. */
+  add(batch: EncodedBatch): void {
+    assert(batch.start <= batch.end && batch.end <= batch.bytes.length, "a batch lies within its bytes");
+    this.#queue.push(batch);
+  }
+
+  /** Whether records may be left. */
+  get pending(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  /**
+   * The next records, at most `rowsMax` of them (diverted ones count): of all queued batches that lie
+   * in the same bytes. May be a batch without rows, when all were diverted; undefined at the end.
+   */
+  next(rowsMax: number): ChangeBatch | undefined {
+    const first = this.#queue[0];
+    if (first === undefined) return undefined;
+    const { bytes } = first;
+    const capacity = Math.min(rowsMax, this.#expectedRows(bytes));
+    const rows = new RowSink(bytes, capacity, this.#names.length, this.#columns, this.#slots);
+    let budget = capacity;
+    for (let batch: EncodedBatch | undefined = first; batch?.bytes === bytes && budget > 0; batch = this.#queue[0]) {
+      budget -= this.#readBatch(batch, rows, budget);
+    }
+    return rows.finish();
+  }
+
+  /** By what the batches say, which may be wrong. */
+  #expectedRows(bytes: Buffer): number {
+    let rows = 0;
+    for (const batch of this.#queue) {
+      if (batch.bytes !== bytes) break;
+      rows += batch.recordCount;
+    }
+    return Math.max(expectedRowsMin, rows - this.#recordsRead);
+  }
+
+  /** Reads up to `budget` records of the batch at the head of the queue; the number read. */
+  #readBatch(batch: EncodedBatch, rows: RowSink, budget: number): number {
+    const { bytes, start } = batch;
+    this.#reader ??= new RecordBatchReader(bytes.subarray(start, batch.end));
+    const reader = this.#reader;
+    rows.beginBatch(batch.timeMs);
+    let read = 0;
+    while (read < budget) {
+      if (!reader.next()) {
+        this.#finishBatch(batch, this.#recordsRead + read);
+        return read;
+      }
+      read += 1;
+      if (reader.flag === rawFlag) this.#diverted.add("raw");
+      else if (reader.attributeCount > 0 && reader.attributes().get(deletion.attribute) === deletion.value) {
+        this.#diverted.add("deletion");
+      } else if (this.#readRecord(rows, start + reader.payloadStart, start + reader.payloadEnd)) rows.commit();
+      else this.#diverted.add("malformed");
+    }
+    this.#recordsRead += read;
+    return read;
+  }
+
+  #finishBatch(batch: EncodedBatch, read: number): void {
+    const missing = batch.recordCount - read;
+    if (this.#reader?.failure !== null) this.#diverted.add("malformed", Math.max(1, missing));
+    else if (missing !== 0) this.#diverted.add("count-mismatch", Math.max(1, missing));
+    this.#reader = undefined;
+    this.#recordsRead = 0;
+    this.#queue.shift();
+  }
+
+  /** Reads the Struct at [start, end) into the sink's current row; false when it is malformed. */
+  #readRecord(rows: RowSink, start: number, end: number): boolean {
+    rows.beginRow();
+    // A query that reads no field still tells records from garbage.
+    if (!this.#readFields(rows, start, end)) return false;
+    if (!this.#wantsRecord) return true;
+    const cursor = new WireCursor(rows.bytes, start, end);
+    rows.record = readStoredObject(cursor, rows.bytes);
+    return cursor.failure === null;
+  }
+
+  #readFields(rows: RowSink, start: number, end: number): boolean {
+    const bytes = rows.bytes;
+    const view = rows.view;
+    let at = start;
+    while (at < end) {
+      // 0a length 0a length key 12 length value: keys below 128 bytes, entries below 16 KiB, and the value
+      // is the entry's last part. Bytes beyond the record are undefined or another record's; every
+      // length is checked against what is around it before its content is used.
+      let entryStart = at + 2;
+      let entryLength = bytes[at + 1] as number;
+      if (entryLength > 0x7f) {
+        entryLength = longLength(entryLength, bytes[entryStart] as number);
+        entryStart += 1;
+      }
+      const entryEnd = entryStart + entryLength;
+      const keyLength = bytes[entryStart + 1] as number;
+      const keyStart = entryStart + 2;
+      const keyEnd = keyStart + keyLength;
+      let valueStart = keyEnd + 2;
+      let valueLength = bytes[keyEnd + 1] as number;
+      if (valueLength > 0x7f) {
+        valueLength = longLength(valueLength, bytes[valueStart] as number);
+        valueStart += 1;
+      }
+      const expected =
+        bytes[at] === entryTag &&
+        bytes[entryStart] === keyTag &&
+        keyLength <= 0x7f &&
+        bytes[keyEnd] === valueFieldTag &&
+        valueStart + valueLength === entryEnd &&
+        entryEnd <= end;
+      if (!expected) return this.#readFieldsSlowly(rows, at, end);
+      let slot = this.#firstOfLength[keyLength] as number;
+      if (slot >= 0) slot = this.#slotOf(slot, bytes, keyStart, keyLength);
+      if (slot >= 0) {
+        const tag = bytes[valueStart] as number;
+        if (tag === numberTag && valueLength === 9) {
+          rows.number(slot, view.getFloat64(valueStart + 1, true));
+        } else if (tag === textTag && valueLength >= 2 && (bytes[valueStart + 1] as number) === valueLength - 2) {
+          rows.text(slot, valueStart + 2, entryEnd);
+        } else if (tag === boolTag && valueLength === 2 && (bytes[valueStart + 1] as number) <= 1) {
+          rows.boolean(slot, bytes[valueStart + 1] === 1);
+        } else if (!this.#readValueSlowly(rows, slot, valueStart, entryEnd)) return false;
+      }
+      at = entryEnd;
+    }
+    return true;
+  }
+
+  #slotOf(first: number, bytes: Buffer, start: number, length: number): number {
+    for (let slot = first; slot >= 0; slot = this.#nextOfLength[slot] as number) {
+      const name = this.#names[slot] as Buffer;
+      if (name.length !== length) continue;
+      let i = 0;
+      while (i < length && bytes[start + i] === name[i]) i++;
+      if (i === length) return slot;
+    }
+    return -1;
+  }
+
+  #readFieldsSlowly(rows: RowSink, start: number, end: number): boolean {
+    const bytes = rows.bytes;
+    const cursor = new WireCursor(bytes, start, end);
+    for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
+      if (tag !== entryTag) {
+        cursor.skip(tag);
+        continue;
+      }
+      const outer = cursor.enter();
+      let keyStart = 0;
+      let keyEnd = 0;
+      let valueStart = 0;
+      let valueEnd = 0;
+      for (let part = cursor.tag(); part !== 0; part = cursor.tag()) {
+        if (part === keyTag) {
+          keyStart = cursor.span();
+          keyEnd = cursor.position;
+        } else if (part === valueFieldTag) {
+          valueStart = cursor.span();
+          valueEnd = cursor.position;
+        } else cursor.skip(part);
+      }
+      cursor.leave(outer);
+      if (cursor.failure !== null) break;
+      const keyLength = keyEnd - keyStart;
+      const slot = this.#slotOf(this.#firstOfLength[Math.min(keyLength, 255)] as number, bytes, keyStart, keyLength);
+      if (slot >= 0 && !this.#readValueSlowly(rows, slot, valueStart, valueEnd)) return false;
+    }
+    return cursor.failure === null;
+  }
+
+  #readValueSlowly(rows: RowSink, slot: number, start: number, end: number): boolean {
+    const cursor = new WireCursor(rows.bytes, start, end);
+    const value = readStoredValue(cursor, rows.bytes, 1);
+    if (cursor.failure !== null) return false;
+    if (value === null) rows.null(slot);
+    else if (typeof value === "number") rows.number(slot, value);
+    else if (typeof value === "boolean") rows.boolean(slot, value);
+    else rows.value(slot, value);
+    return true;
+  }
+}
+
+/** A varint of two bytes; NaN, which equals nothing, when it has more. */
+function longLength(low: number, high: number): number {
+  return high > 0x7f ? Number.NaN : (low & 0x7f) | (high << 7);
+}
+
+/** The rows of one `next`: a builder for each wanted field, and the row that is being read. */
+class RowSink {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+  /** The current row's record, where the query wants whole records. */
+  record: SqlObject | undefined;
+  readonly #columns: readonly ScanColumn[];
+  readonly #slots: readonly number[];
+  readonly #builders: ColumnBuilder[] = [];
+  readonly #records: SqlValue[] = [];
+  readonly #times: SqlValue[] = [];
+  /** Of each slot, the record (by `#serial`) that last had a value for it. */
+  readonly #seen: Int32Array;
+  #serial = 0;
+  #row = 0;
+  readonly #wantsTime: boolean;
+  #time: SqlTimestamp = { kind: "timestamp", ms: 0 };
+
+  constructor(
+    bytes: Buffer,
+    capacity: number,
+    slotCount: number,
+    columns: readonly ScanColumn[],
+    slots: readonly number[],
+  ) {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#columns = columns;
+    this.#slots = slots;
+    this.#wantsTime = columns.some((column) => column.kind === "append-time");
+    for (let slot = 0; slot < slotCount; slot++) this.#builders.push(new ColumnBuilder(bytes, capacity));
+    this.#seen = new Int32Array(slotCount);
+  }
+
+  beginBatch(timeMs: number): void {
+    this.#time = { kind: "timestamp", ms: timeMs };
+  }
+
+  beginRow(): void {
+    this.#serial += 1;
+  }
+
+  number(slot: number, value: number): void {
+    // SQL has neither NaN nor infinities.
+    if (!(value - value === 0)) return this.null(slot);
+    const builder = this.#builders[slot] as ColumnBuilder;
+    if (builder.kind === "float64") builder.numbers[this.#row] = value;
+    else builder.addNumber(this.#row, value);
+    this.#seen[slot] = this.#serial;
+  }
+
+  text(slot: number, start: number, end: number): void {
+    (this.#builders[slot] as ColumnBuilder).addText(this.#row, start, end);
+    this.#seen[slot] = this.#serial;
+  }
+
+  boolean(slot: number, value: boolean): void {
+    (this.#builders[slot] as ColumnBuilder).addBoolean(this.#row, value);
+    this.#seen[slot] = this.#serial;
+  }
+
+  value(slot: number, value: SqlValue): void {
+    (this.#builders[slot] as ColumnBuilder).addValue(this.#row, value);
+    this.#seen[slot] = this.#serial;
+  }
+
+  null(slot: number): void {
+    this.#seen[slot] = 0;
+  }
+
+  /** Keeps the current row; without this it is overwritten by the next. */
+  commit(): void {
+    for (let slot = 0; slot < this.#builders.length; slot++) {
+      if (this.#seen[slot] !== this.#serial) (this.#builders[slot] as ColumnBuilder).addNull(this.#row);
+    }
+    if (this.record !== undefined) this.#records.push(this.record);
+    if (this.#wantsTime) this.#times.push(this.#time);
+    this.#row += 1;
+  }
+
+  finish(): ChangeBatch {
+    const fields = this.#builders.map((builder) => builder.finish(this.#row));
+    const columns = this.#columns.map((column, i): Column => {
+      switch (column.kind) {
+        case "field":
+          return fields[this.#slots[i] as number] as Column;
+        case "record":
+          return { kind: "any", values: this.#records };
+        case "append-time":
+          return { kind: "any", values: this.#times };
+      }
+    });
+    return { rowCount: this.#row, columns, weights: undefined, updates: undefined };
+  }
+}

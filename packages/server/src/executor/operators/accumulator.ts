@@ -1,0 +1,291 @@
+import { must } from "@hstream/proto";
+import {
+  type AggregateImplementation,
+  aggregateImplementation,
+  type AggregateState,
+  type SqlValue,
+} from "@hstream/sql/runtime";
+import { type Column, valueAt } from "../columns.js";
+import type { Evaluation } from "../compile/compiled-expression.js";
+
+/**
+ * The states of one aggregate for all groups. `bind` names the columns of the arguments, then rows are
+ * added. Must give what the function table's implementation gives; the faster ones work on numbers only
+ * and hand a group over to that implementation when something else comes.
+ */
+export interface Accumulator {
+  /** Makes room for groups 0 … count − 1. */
+  grow(count: number): void;
+  bind(args: readonly Column[]): void;
+  add(group: number, row: number, weight: number): void;
+  result(group: number): SqlValue;
+  /** The group begins anew. */
+  reset(group: number): void;
+  /** Takes over the state of group `from` as `to` ≤ from, when groups move together. */
+  move(from: number, to: number): void;
+  bytes(): number;
+}
+
+export function createAccumulator(
+  name: string,
+  options: { distinct: boolean; argCount: number; appendOnly: boolean },
+  evaluation: Evaluation,
+): Accumulator {
+  const { distinct, argCount, appendOnly } = options;
+  const implementation = must(aggregateImplementation(name, distinct), () => `aggregate ${name} is in the table`);
+  const table = new TableAccumulator(implementation, appendOnly, evaluation);
+  if (distinct) return table;
+  if (name === "COUNT") return new CountAccumulator(argCount > 0);
+  if (name === "SUM" || name === "AVG") return new IntegerSumAccumulator(name === "AVG", table);
+  if ((name === "MIN" || name === "MAX") && appendOnly) return new NumberExtremeAccumulator(name === "MAX", table);
+  return table;
+}
+
+/** Any aggregate, by its implementation in the function table. */
+class TableAccumulator implements Accumulator {
+  readonly #implementation: AggregateImplementation;
+  readonly #appendOnly: boolean;
+  readonly #evaluation: Evaluation;
+  readonly #states: (AggregateState | undefined)[] = [];
+  #args: readonly Column[] = [];
+  #bytes = 0;
+
+  constructor(implementation: AggregateImplementation, appendOnly: boolean, evaluation: Evaluation) {
+    this.#implementation = implementation;
+    this.#appendOnly = appendOnly;
+    this.#evaluation = evaluation;
+  }
+
+  grow(): void {}
+
+  bind(args: readonly Column[]): void {
+    this.#args = args;
+  }
+
+  add(group: number, row: number, weight: number): void {
+    this.addValues(
+      group,
+      this.#args.map((column) => valueAt(column, row)),
+      weight,
+    );
+  }
+
+  addValues(group: number, values: readonly SqlValue[], weight: number): void {
+    let state = this.#states[group];
+    if (state === undefined) {
+      state = this.#implementation.create(this.#appendOnly);
+      this.#states[group] = state;
+    } else this.#bytes -= this.#implementation.stateBytes(state);
+    this.#evaluation.inserting = weight > 0;
+    this.#implementation.add(state, values, weight, this.#evaluation);
+    this.#evaluation.inserting = true;
+    this.#bytes += this.#implementation.stateBytes(state);
+  }
+
+  result(group: number): SqlValue {
+    const state = this.#states[group] ?? this.#implementation.create(this.#appendOnly);
+    return this.#implementation.result(state, this.#evaluation);
+  }
+
+  reset(group: number): void {
+    const state = this.#states[group];
+    if (state !== undefined) this.#bytes -= this.#implementation.stateBytes(state);
+    this.#states[group] = undefined;
+  }
+
+  move(from: number, to: number): void {
+    this.#states[to] = this.#states[from];
+    if (from !== to) this.#states[from] = undefined;
+  }
+
+  bytes(): number {
+    return this.#bytes + this.#states.length * 8;
+  }
+}
+
+class CountAccumulator implements Accumulator {
+  readonly #hasArgument: boolean;
+  #counts = new Float64Array(16);
+  #argument: Column | undefined;
+
+  constructor(hasArgument: boolean) {
+    this.#hasArgument = hasArgument;
+  }
+
+  grow(count: number): void {
+    this.#counts = grown(this.#counts, count);
+  }
+
+  bind(args: readonly Column[]): void {
+    this.#argument = args[0];
+  }
+
+  add(group: number, row: number, weight: number): void {
+    if (this.#hasArgument && this.#argument !== undefined && isNull(this.#argument, row)) return;
+    this.#counts[group] = (this.#counts[group] as number) + weight;
+  }
+
+  result(group: number): SqlValue {
+    return this.#counts[group] as number;
+  }
+
+  reset(group: number): void {
+    this.#counts[group] = 0;
+  }
+
+  move(from: number, to: number): void {
+    this.#counts[to] = this.#counts[from] as number;
+  }
+
+  bytes(): number {
+    return this.#counts.length * 8;
+  }
+}
+
+/** SUM and AVG of safe integers whose sum stays safe. */
+class IntegerSumAccumulator implements Accumulator {
+  readonly #average: boolean;
+  readonly #table: TableAccumulator;
+  #sums = new Float64Array(16);
+  /** Rows that were not NULL; -1: the group went over to the table. */
+  #rows = new Float64Array(16);
+  #argument: Column | undefined;
+
+  constructor(average: boolean, table: TableAccumulator) {
+    this.#average = average;
+    this.#table = table;
+  }
+
+  grow(count: number): void {
+    this.#sums = grown(this.#sums, count);
+    this.#rows = grown(this.#rows, count);
+  }
+
+  bind(args: readonly Column[]): void {
+    this.#argument = args[0];
+    this.#table.bind(args);
+  }
+
+  add(group: number, row: number, weight: number): void {
+    const column = this.#argument;
+    if (column === undefined || isNull(column, row)) return;
+    const rows = this.#rows[group] as number;
+    if (rows >= 0 && column.kind === "float64") {
+      const value = column.values[row] as number;
+      const sum = (this.#sums[group] as number) + value * weight;
+      if (Number.isSafeInteger(value) && Number.isSafeInteger(sum) && rows + weight >= 0) {
+        this.#sums[group] = sum;
+        this.#rows[group] = rows + weight;
+        return;
+      }
+    }
+    if (rows >= 0) this.#handOver(group, rows);
+    this.#table.add(group, row, weight);
+  }
+
+  result(group: number): SqlValue {
+    const rows = this.#rows[group] as number;
+    if (rows < 0) return this.#table.result(group);
+    if (rows === 0) return null;
+    return this.#average ? (this.#sums[group] as number) / rows : (this.#sums[group] as number);
+  }
+
+  reset(group: number): void {
+    this.#sums[group] = 0;
+    this.#rows[group] = 0;
+    this.#table.reset(group);
+  }
+
+  move(from: number, to: number): void {
+    this.#sums[to] = this.#sums[from] as number;
+    this.#rows[to] = this.#rows[from] as number;
+    this.#table.move(from, to);
+  }
+
+  bytes(): number {
+    return this.#sums.length * 16 + this.#table.bytes();
+  }
+
+  /** The same sum of as many rows: one that has it all, and zeros. */
+  #handOver(group: number, rows: number): void {
+    this.#rows[group] = -1;
+    if (rows > 0) this.#table.addValues(group, [this.#sums[group] as number], 1);
+    if (rows > 1) this.#table.addValues(group, [0], rows - 1);
+  }
+}
+
+/** MIN and MAX of numbers that are never taken back. */
+class NumberExtremeAccumulator implements Accumulator {
+  readonly #sign: 1 | -1;
+  readonly #table: TableAccumulator;
+  #best = new Float64Array(16);
+  /** 0: nothing yet; 1: `#best`; 2: the group went over to the table. */
+  #state = new Uint8Array(16);
+  #argument: Column | undefined;
+
+  constructor(max: boolean, table: TableAccumulator) {
+    this.#sign = max ? -1 : 1;
+    this.#table = table;
+  }
+
+  grow(count: number): void {
+    this.#best = grown(this.#best, count);
+    if (count > this.#state.length) {
+      const state = new Uint8Array(this.#best.length);
+      state.set(this.#state);
+      this.#state = state;
+    }
+  }
+
+  bind(args: readonly Column[]): void {
+    this.#argument = args[0];
+    this.#table.bind(args);
+  }
+
+  add(group: number, row: number, weight: number): void {
+    const column = this.#argument;
+    if (column === undefined || isNull(column, row)) return;
+    const state = this.#state[group] as number;
+    if (state < 2 && column.kind === "float64") {
+      const value = column.values[row] as number;
+      if (state === 0 || (value - (this.#best[group] as number)) * this.#sign < 0) this.#best[group] = value;
+      this.#state[group] = 1;
+      return;
+    }
+    if (state === 1) this.#table.addValues(group, [this.#best[group] as number], 1);
+    this.#state[group] = 2;
+    this.#table.add(group, row, weight);
+  }
+
+  result(group: number): SqlValue {
+    const state = this.#state[group] as number;
+    return state === 1 ? (this.#best[group] as number) : this.#table.result(group);
+  }
+
+  reset(group: number): void {
+    this.#state[group] = 0;
+    this.#table.reset(group);
+  }
+
+  move(from: number, to: number): void {
+    this.#best[to] = this.#best[from] as number;
+    this.#state[to] = this.#state[from] as number;
+    this.#table.move(from, to);
+  }
+
+  bytes(): number {
+    return this.#best.length * 9 + this.#table.bytes();
+  }
+}
+
+export function isNull(column: Column, row: number): boolean {
+  return column.kind === "any" ? column.values[row] === null : column.nulls?.[row] === 1;
+}
+
+/** The array with room for `count` numbers. */
+export function grown(array: Float64Array<ArrayBuffer>, count: number): Float64Array<ArrayBuffer> {
+  if (count <= array.length) return array;
+  const larger = new Float64Array(Math.max(count, array.length * 2));
+  larger.set(array);
+  return larger;
+}

@@ -1,0 +1,313 @@
+import { compareTotal, type SqlValue } from "@hstream/sql/runtime";
+import { type ChangeBatch, type Column, columnOfValues, weightAt } from "../columns.js";
+import type { CompiledExpression, Evaluation } from "../compile/compiled-expression.js";
+import { type Accumulator, createAccumulator, grown } from "./accumulator.js";
+import { selectTrue } from "./filter.js";
+import { GroupTable } from "./group-table.js";
+import type { Operator, Output, Progress } from "./operator.js";
+
+export interface CompiledAggregateCall {
+  readonly function: string;
+  readonly args: readonly CompiledExpression[];
+  readonly distinct: boolean;
+  readonly filter: CompiledExpression | undefined;
+}
+
+export interface AggregateOptions {
+  /** The input never retracts. */
+  readonly appendOnly: boolean;
+  /** `at-end`: a finite input, of which only the result is asked. */
+  readonly emission: "per-record" | "per-step" | "at-end";
+  /**
+   * Whether an update's old state must be given too. Without, the input must be append-only and the
+   * reader must know rows by their keys: each change is then the new state of its group.
+   */
+  readonly retract: boolean;
+}
+
+/** Groups that are gone are swept out once there are more of them than this, and than live ones. */
+const deadGroupsKept = 1024;
+
+/**
+ * Job: rows in groups by equal keys; of each group the keys and the results of the calls. A group is
+ * there while it has rows; without keys there is one group, from the start and for ever.
+ * State: the groups' keys, rows, and each call's accumulator; within a step the groups touched and, with
+ * `retract`, their results before it.
+ * Invariant: between steps, what was emitted, folded, is one row for each group that is there.
+ */
+export class AggregateOperator implements Operator {
+  readonly name: string;
+  readonly #keys: readonly CompiledExpression[];
+  readonly #calls: readonly CompiledAggregateCall[];
+  readonly #accumulators: readonly Accumulator[];
+  readonly #options: AggregateOptions;
+  readonly #evaluation: Evaluation;
+  readonly #groups: GroupTable;
+  /** Of each group, how many rows it has. */
+  #rows = new Float64Array(16);
+  #dead = 0;
+
+  #touched: number[] = [];
+  /** Of each touched group, the results before this step; undefined when it was not there. */
+  #before: (SqlValue[] | undefined)[] = [];
+  /** Of each group, the step that last touched it. */
+  #touchedIn = new Float64Array(16);
+  #step = 1;
+
+  #initialEmitted = false;
+  #updates = 0;
+  #finishing = 0;
+
+  constructor(
+    name: string,
+    keys: readonly CompiledExpression[],
+    calls: readonly CompiledAggregateCall[],
+    options: AggregateOptions,
+    evaluation: Evaluation,
+  ) {
+    this.name = name;
+    this.#keys = keys;
+    this.#calls = calls;
+    this.#options = options;
+    this.#evaluation = evaluation;
+    this.#groups = new GroupTable(keys.length);
+    this.#accumulators = calls.map((call) =>
+      createAccumulator(
+        call.function,
+        { distinct: call.distinct, argCount: call.args.length, appendOnly: options.appendOnly },
+        evaluation,
+      ),
+    );
+    for (const accumulator of this.#accumulators) accumulator.grow(this.#groups.count);
+  }
+
+  process(batch: ChangeBatch, _port: number, out: Output): Progress {
+    const keys = this.#keys.map((key) => key.evaluate(batch, this.#evaluation));
+    const groups = this.#groups.groupsOf(keys, batch.rowCount);
+    const count = this.#groups.count;
+    this.#rows = grown(this.#rows, count);
+    this.#touchedIn = grown(this.#touchedIn, count);
+    const masks = this.#calls.map((call, i) => {
+      const accumulator = this.#accumulators[i] as Accumulator;
+      accumulator.grow(count);
+      accumulator.bind(call.args.map((arg) => arg.evaluate(batch, this.#evaluation)));
+      return call.filter === undefined ? undefined : maskOf(call.filter, batch, this.#evaluation);
+    });
+    if (this.#options.emission === "per-record") this.#addEmitting(batch, groups, masks, out);
+    else this.#addAll(batch, groups, masks);
+    return "done";
+  }
+
+  endStep(out: Output): void {
+    const { emission } = this.#options;
+    if (emission !== "at-end") {
+      const rows = new OutputRows(this.#keys.length + this.#calls.length, out, this.#evaluation.stepRowsMax);
+      if (emission === "per-step") this.#emitTouched(rows);
+      this.#emitInitial(rows);
+      rows.flush();
+    }
+    this.#touched = [];
+    this.#before = [];
+    this.#step += 1;
+    if (this.#dead > deadGroupsKept && this.#dead * 2 > this.#groups.count) this.#sweep();
+  }
+
+  finish(out: Output): Progress {
+    if (this.#options.emission !== "at-end") return "done";
+    const rows = new OutputRows(this.#keys.length + this.#calls.length, out, this.#evaluation.stepRowsMax);
+    const end = Math.min(this.#groups.count, this.#finishing + this.#evaluation.stepRowsMax);
+    for (; this.#finishing < end; this.#finishing++) {
+      if (this.#isThere(this.#finishing)) rows.add(this.#row(this.#finishing, this.#results(this.#finishing)), 1, 0);
+    }
+    rows.flush();
+    return end < this.#groups.count ? "more" : "done";
+  }
+
+  stateBytes(): number {
+    let bytes = this.#groups.bytes() + 16 * this.#rows.length;
+    for (const accumulator of this.#accumulators) bytes += accumulator.bytes();
+    return bytes;
+  }
+
+  #isThere(group: number): boolean {
+    return this.#keys.length === 0 || (this.#rows[group] as number) > 0;
+  }
+
+  /** Whether a row of the group has been emitted that stands. */
+  #isShown(group: number): boolean {
+    return this.#keys.length === 0 ? this.#initialEmitted : (this.#rows[group] as number) > 0;
+  }
+
+  #results(group: number): SqlValue[] {
+    return this.#accumulators.map((accumulator) => accumulator.result(group));
+  }
+
+  /** The results that are retracted: their errors were entered when they were new. */
+  #oldResults(group: number): SqlValue[] {
+    this.#evaluation.inserting = false;
+    const results = this.#results(group);
+    this.#evaluation.inserting = true;
+    return results;
+  }
+
+  #row(group: number, results: readonly SqlValue[]): SqlValue[] {
+    return [...this.#groups.keysOf(group), ...results];
+  }
+
+  #addAll(batch: ChangeBatch, groups: Int32Array, masks: readonly (Uint8Array | undefined)[]): void {
+    const { weights } = batch;
+    if (this.#options.emission === "per-step") {
+      for (let row = 0; row < batch.rowCount; row++) this.#touch(groups[row] as number);
+    }
+    for (let i = 0; i < this.#accumulators.length; i++) {
+      const accumulator = this.#accumulators[i] as Accumulator;
+      const mask = masks[i];
+      for (let row = 0; row < batch.rowCount; row++) {
+        if (mask !== undefined && mask[row] === 0) continue;
+        accumulator.add(groups[row] as number, row, weights === undefined ? 1 : (weights[row] as number));
+      }
+    }
+    const rows = this.#rows;
+    for (let row = 0; row < batch.rowCount; row++) {
+      const group = groups[row] as number;
+      rows[group] = (rows[group] as number) + (weights === undefined ? 1 : (weights[row] as number));
+    }
+    if (weights !== undefined) for (const group of groups) this.#bury(group);
+  }
+
+  #touch(group: number): void {
+    if (this.#touchedIn[group] === this.#step) return;
+    this.#touchedIn[group] = this.#step;
+    this.#touched.push(group);
+    if (this.#options.retract) this.#before.push(this.#isShown(group) ? this.#oldResults(group) : undefined);
+  }
+
+  /** A group without rows begins anew when rows come again. */
+  #bury(group: number): void {
+    if (this.#rows[group] !== 0 || this.#keys.length === 0) return;
+    for (const accumulator of this.#accumulators) accumulator.reset(group);
+    this.#dead += 1;
+  }
+
+  /** Emits the group's old and new state around each single change. */
+  #addEmitting(batch: ChangeBatch, groups: Int32Array, masks: readonly (Uint8Array | undefined)[], out: Output): void {
+    const rows = new OutputRows(this.#keys.length + this.#calls.length, out, this.#evaluation.stepRowsMax);
+    const { retract } = this.#options;
+    for (let row = 0; row < batch.rowCount; row++) {
+      const group = groups[row] as number;
+      const weight = weightAt(batch, row);
+      const sign = Math.sign(weight);
+      for (let left = Math.abs(weight); left > 0; left--) {
+        const old = retract && this.#isShown(group) ? this.#oldResults(group) : undefined;
+        for (let i = 0; i < this.#accumulators.length; i++) {
+          if (masks[i]?.[row] !== 0) (this.#accumulators[i] as Accumulator).add(group, row, sign);
+        }
+        this.#rows[group] = (this.#rows[group] as number) + sign;
+        const update = this.#updates++ | 0;
+        if (old !== undefined) rows.add(this.#row(group, old), -1, update);
+        if (this.#isThere(group)) rows.add(this.#row(group, this.#results(group)), 1, update);
+        if (sign < 0) this.#bury(group);
+      }
+    }
+    if (this.#keys.length === 0 && batch.rowCount > 0) this.#initialEmitted = true;
+    rows.flush();
+  }
+
+  #emitTouched(rows: OutputRows): void {
+    for (const [i, group] of this.#touched.entries()) {
+      const old = this.#before[i];
+      const results = this.#isThere(group) ? this.#results(group) : undefined;
+      if (old !== undefined && results !== undefined && sameValues(old, results)) continue;
+      const update = this.#updates++ | 0;
+      if (old !== undefined) rows.add(this.#row(group, old), -1, update);
+      if (results !== undefined) rows.add(this.#row(group, results), 1, update);
+      if (this.#keys.length === 0) this.#initialEmitted = true;
+    }
+  }
+
+  /** The one group of an aggregate without keys, before any row. */
+  #emitInitial(rows: OutputRows): void {
+    if (this.#keys.length > 0 || this.#initialEmitted) return;
+    this.#initialEmitted = true;
+    rows.add(this.#row(0, this.#results(0)), 1, this.#updates++ | 0);
+  }
+
+  /** Numbers the groups that are there anew, without gaps. */
+  #sweep(): void {
+    const live: number[] = [];
+    for (let group = 0; group < this.#groups.count; group++) if (this.#isThere(group)) live.push(group);
+    const keys = this.#keys.map((_, column): Column => {
+      return columnOfValues(live.map((group) => this.#groups.key(group, column)));
+    });
+    this.#groups.clear();
+    this.#groups.groupsOf(keys, live.length);
+    for (const [to, from] of live.entries()) {
+      this.#rows[to] = this.#rows[from] as number;
+      for (const accumulator of this.#accumulators) accumulator.move(from, to);
+    }
+    this.#rows.fill(0, live.length);
+    this.#touchedIn.fill(0);
+    this.#dead = 0;
+  }
+}
+
+/** Collects output rows by column. */
+class OutputRows {
+  readonly #width: number;
+  readonly #out: Output;
+  readonly #rowsMax: number;
+  #columns: SqlValue[][] = [];
+  #weights: number[] = [];
+  #updates: number[] = [];
+  #retracts = false;
+
+  constructor(width: number, out: Output, rowsMax: number) {
+    this.#width = width;
+    this.#out = out;
+    this.#rowsMax = rowsMax;
+    this.#clear();
+  }
+
+  add(values: readonly SqlValue[], weight: 1 | -1, update: number): void {
+    // An update's two changes stay in one batch.
+    if (this.#weights.length + 1 >= this.#rowsMax && this.#updates.at(-1) !== update) this.flush();
+    for (let i = 0; i < this.#width; i++) (this.#columns[i] as SqlValue[]).push(values[i] as SqlValue);
+    this.#weights.push(weight);
+    this.#updates.push(update);
+    this.#retracts ||= weight < 0;
+  }
+
+  flush(): void {
+    const rowCount = this.#weights.length;
+    if (rowCount === 0) return;
+    const columns = this.#columns.map(columnOfValues);
+    const weights = this.#retracts ? Int32Array.from(this.#weights) : undefined;
+    const updates = this.#retracts ? Int32Array.from(this.#updates) : undefined;
+    this.#clear();
+    this.#out({ rowCount, columns, weights, updates });
+  }
+
+  #clear(): void {
+    this.#columns = Array.from({ length: this.#width }, () => []);
+    this.#weights = [];
+    this.#updates = [];
+    this.#retracts = false;
+  }
+}
+
+function maskOf(filter: CompiledExpression, batch: ChangeBatch, evaluation: Evaluation): Uint8Array {
+  const selected = new Int32Array(batch.rowCount);
+  const count = selectTrue(filter, batch, evaluation, selected);
+  const mask = new Uint8Array(batch.rowCount);
+  for (let i = 0; i < count; i++) mask[selected[i] as number] = 1;
+  return mask;
+}
+
+function sameValues(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {
+  for (let i = 0; i < a.length; i++) {
+    const x = a[i] as SqlValue;
+    const y = b[i] as SqlValue;
+    if (x !== y && (typeof x !== typeof y || compareTotal(x, y) !== 0)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,275 @@
+import { compareTotal, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
+import type { Column } from "../columns.js";
+
+/**
+ * Numbers the distinct values that it meets, 0, 1, 2 …: equal values (as SQL's grouping has it: NULL
+ * equals NULL, 1 equals DECIMAL 1) get one number. Numbers and texts, which are nearly all keys there
+ * are, have hash tables of their own that compare the value itself; the rest goes by its exact row key.
+ */
+export class ValueIndex {
+  readonly #numbers = new NumberTable();
+  readonly #texts = new TextTable();
+  readonly #others = new Map<string, number>();
+  #count = 0;
+  #otherBytes = 0;
+
+  /** How many distinct values there are. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Writes the number of each row's value to `ids`. */
+  idsOf(column: Column, rowCount: number, ids: Int32Array): void {
+    switch (column.kind) {
+      case "float64":
+        for (let row = 0; row < rowCount; row++) {
+          ids[row] = column.nulls?.[row] === 1 ? this.#other(null) : this.#number(column.values[row] as number);
+        }
+        return;
+      case "text": {
+        const { bytes, starts, ends, nulls } = column;
+        for (let row = 0; row < rowCount; row++) {
+          ids[row] =
+            nulls?.[row] === 1 ? this.#other(null) : this.#text(bytes, starts[row] as number, ends[row] as number);
+        }
+        return;
+      }
+      case "boolean":
+        for (let row = 0; row < rowCount; row++) {
+          ids[row] = this.#other(column.nulls?.[row] === 1 ? null : column.values[row] === 1);
+        }
+        return;
+      case "any":
+        for (let row = 0; row < rowCount; row++) ids[row] = this.idOf(column.values[row] as SqlValue);
+        return;
+    }
+  }
+
+  idOf(value: SqlValue): number {
+    if (typeof value === "number") return this.#number(value);
+    if (typeof value === "string") {
+      const bytes = Buffer.from(value);
+      return this.#text(bytes, 0, bytes.length);
+    }
+    if (typeof value === "bigint" || (typeof value === "object" && value !== null && "unscaled" in value)) {
+      // Exact numbers that are a double, too, are that double.
+      const double = typeof value === "bigint" ? Number(value) : Number(value.unscaled) / 10 ** value.scale;
+      if (Number.isFinite(double) && compareTotal(value, double) === 0) return this.#number(double);
+    }
+    return this.#other(value);
+  }
+
+  /** Estimated. */
+  bytes(): number {
+    return this.#numbers.bytes() + this.#texts.bytes() + this.#otherBytes;
+  }
+
+  #number(value: number): number {
+    const id = this.#numbers.idOf(value, this.#count);
+    if (id === this.#count) this.#count += 1;
+    return id;
+  }
+
+  #text(bytes: Uint8Array, start: number, end: number): number {
+    const id = this.#texts.idOf(bytes, start, end, this.#count);
+    if (id === this.#count) this.#count += 1;
+    return id;
+  }
+
+  #other(value: SqlValue): number {
+    const key = rowKeyText([value]);
+    let id = this.#others.get(key);
+    if (id === undefined) {
+      id = this.#count++;
+      this.#others.set(key, id);
+      this.#otherBytes += entryBytes + key.length;
+    }
+    return id;
+  }
+}
+
+const entryBytes = 64;
+const tableSlotsMin = 64;
+
+/** Multiplicative mixing of 32 bits, as in MurmurHash3's finalizer. */
+function mix(hash: number): number {
+  let h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+const float = new Float64Array(1);
+const words = new Uint32Array(float.buffer);
+
+function hashNumber(value: number): number {
+  // + 0: the two zeros are one.
+  float[0] = value + 0;
+  return mix((words[0] as number) ^ Math.imul(words[1] as number, 0x9e3779b1));
+}
+
+/** Open addressing with linear probing, at most half full. -1 marks a free slot. */
+class NumberTable {
+  #ids = new Int32Array(tableSlotsMin).fill(-1);
+  #keys = new Float64Array(tableSlotsMin);
+  #used = 0;
+
+  /** The id of the value; `next` when it is new. */
+  idOf(value: number, next: number): number {
+    const mask = this.#ids.length - 1;
+    let slot = hashNumber(value) & mask;
+    for (;;) {
+      const id = this.#ids[slot] as number;
+      if (id === -1) break;
+      if (this.#keys[slot] === value) return id;
+      slot = (slot + 1) & mask;
+    }
+    this.#ids[slot] = next;
+    this.#keys[slot] = value;
+    this.#used += 1;
+    if (this.#used * 2 > this.#ids.length) this.#grow();
+    return next;
+  }
+
+  bytes(): number {
+    return this.#ids.length * 12;
+  }
+
+  #grow(): void {
+    const ids = this.#ids;
+    const keys = this.#keys;
+    this.#ids = new Int32Array(ids.length * 2).fill(-1);
+    this.#keys = new Float64Array(ids.length * 2);
+    const mask = this.#ids.length - 1;
+    for (let i = 0; i < ids.length; i++) {
+      if (ids[i] === -1) continue;
+      let slot = hashNumber(keys[i] as number) & mask;
+      while (this.#ids[slot] !== -1) slot = (slot + 1) & mask;
+      this.#ids[slot] = ids[i] as number;
+      this.#keys[slot] = keys[i] as number;
+    }
+  }
+}
+
+/** Like NumberTable; the keys' bytes stand one after another in an arena. */
+class TextTable {
+  #ids = new Int32Array(tableSlotsMin).fill(-1);
+  #hashes = new Int32Array(tableSlotsMin);
+  #starts = new Uint32Array(tableSlotsMin);
+  #ends = new Uint32Array(tableSlotsMin);
+  #used = 0;
+  #arena = new Uint8Array(1024);
+  #arenaUsed = 0;
+
+  idOf(bytes: Uint8Array, start: number, end: number, next: number): number {
+    let hash = end - start;
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
+    hash = mix(hash);
+    const mask = this.#ids.length - 1;
+    let slot = hash & mask;
+    for (;;) {
+      const id = this.#ids[slot] as number;
+      if (id === -1) break;
+      if (this.#hashes[slot] === hash && this.#equals(slot, bytes, start, end)) return id;
+      slot = (slot + 1) & mask;
+    }
+    this.#ids[slot] = next;
+    this.#hashes[slot] = hash;
+    this.#keep(slot, bytes, start, end);
+    this.#used += 1;
+    if (this.#used * 2 > this.#ids.length) this.#grow();
+    return next;
+  }
+
+  bytes(): number {
+    return this.#ids.length * 16 + this.#arena.length;
+  }
+
+  #equals(slot: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const keyStart = this.#starts[slot] as number;
+    if ((this.#ends[slot] as number) - keyStart !== end - start) return false;
+    const offset = keyStart - start;
+    for (let at = start; at < end; at++) if (bytes[at] !== this.#arena[at + offset]) return false;
+    return true;
+  }
+
+  #keep(slot: number, bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (this.#arenaUsed + length > this.#arena.length) {
+      const larger = new Uint8Array(Math.max(this.#arena.length * 2, this.#arenaUsed + length));
+      larger.set(this.#arena.subarray(0, this.#arenaUsed));
+      this.#arena = larger;
+    }
+    this.#arena.set(bytes.subarray(start, end), this.#arenaUsed);
+    this.#starts[slot] = this.#arenaUsed;
+    this.#arenaUsed += length;
+    this.#ends[slot] = this.#arenaUsed;
+  }
+
+  #grow(): void {
+    const [ids, hashes, starts, ends] = [this.#ids, this.#hashes, this.#starts, this.#ends];
+    const length = ids.length * 2;
+    this.#ids = new Int32Array(length).fill(-1);
+    this.#hashes = new Int32Array(length);
+    this.#starts = new Uint32Array(length);
+    this.#ends = new Uint32Array(length);
+    for (let i = 0; i < ids.length; i++) {
+      if (ids[i] === -1) continue;
+      let slot = (hashes[i] as number) & (length - 1);
+      while (this.#ids[slot] !== -1) slot = (slot + 1) & (length - 1);
+      this.#ids[slot] = ids[i] as number;
+      this.#hashes[slot] = hashes[i] as number;
+      this.#starts[slot] = starts[i] as number;
+      this.#ends[slot] = ends[i] as number;
+    }
+  }
+}
+
+/** Numbers the distinct pairs of two numbers; several keys are pairs of pairs. */
+export class PairIndex {
+  #ids = new Int32Array(tableSlotsMin).fill(-1);
+  #left = new Int32Array(tableSlotsMin);
+  #right = new Int32Array(tableSlotsMin);
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  idOf(left: number, right: number): number {
+    const mask = this.#ids.length - 1;
+    let slot = mix(left ^ Math.imul(right, 0x9e3779b1)) & mask;
+    for (;;) {
+      const id = this.#ids[slot] as number;
+      if (id === -1) break;
+      if (this.#left[slot] === left && this.#right[slot] === right) return id;
+      slot = (slot + 1) & mask;
+    }
+    const id = this.#count++;
+    this.#ids[slot] = id;
+    this.#left[slot] = left;
+    this.#right[slot] = right;
+    if (this.#count * 2 > this.#ids.length) this.#grow();
+    return id;
+  }
+
+  bytes(): number {
+    return this.#ids.length * 12;
+  }
+
+  #grow(): void {
+    const [ids, lefts, rights] = [this.#ids, this.#left, this.#right];
+    const length = ids.length * 2;
+    this.#ids = new Int32Array(length).fill(-1);
+    this.#left = new Int32Array(length);
+    this.#right = new Int32Array(length);
+    for (let i = 0; i < ids.length; i++) {
+      if (ids[i] === -1) continue;
+      const [left, right] = [lefts[i] as number, rights[i] as number];
+      let slot = mix(left ^ Math.imul(right, 0x9e3779b1)) & (length - 1);
+      while (this.#ids[slot] !== -1) slot = (slot + 1) & (length - 1);
+      this.#ids[slot] = ids[i] as number;
+      this.#left[slot] = left;
+      this.#right[slot] = right;
+    }
+  }
+}

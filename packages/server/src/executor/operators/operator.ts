@@ -1,0 +1,44 @@
+import type { ChangeBatch } from "../columns.js";
+
+/**
+ * What the dataflow and an operator owe each other.
+ *
+ * The dataflow
+ * - gives batches one at a time, of at most stepRowsMax rows, in the order of the input, and calls again
+ *   with the same batch while the answer is "more";
+ * - calls `endStep` after the last batch of a step, children before parents;
+ * - calls `finish` once all inputs have ended and finished, again while the answer is "more", and
+ *   nothing else after that;
+ * - stops using an operator that has thrown.
+ *
+ * An operator
+ * - is a deterministic function of the batches it was given and of the step's clock; how rows are cut
+ *   into batches changes nothing of what `emission: per-record` gives, and nothing of the folded result
+ *   otherwise;
+ * - treats weights everywhere: a change of weight w has the effect of |w| changes of weight ±1;
+ * - gives to `out` at most stepRowsMax rows in a call (and what one call of `process` makes of its own
+ *   batch: at most two rows for each), and answers "more" when some are left;
+ * - keeps no reference to a batch after `process` is done with it, and does not write to it;
+ * - keeps state that is plain data (numbers, strings, typed arrays, Maps of these, the states of the
+ *   function table), so that it can be saved;
+ * - turns what fails in an expression into NULL and an entry in the error log, and throws nothing but
+ *   broken laws and QueryStateTooLarge.
+ */
+export interface Operator {
+  /** As EXPLAIN shows it; for messages. */
+  readonly name: string;
+  /** Takes one batch from its input number `port`. */
+  process(batch: ChangeBatch, port: number, out: Output): Progress;
+  /** The step's input is complete: gives what waited for that. */
+  endStep(out: Output): void;
+  /** All input is complete: gives what waited for that. */
+  finish(out: Output): Progress;
+  /** Estimated bytes of state. Cheap: it is asked after every step. */
+  stateBytes(): number;
+  /** Whether no further input can change the answer (LIMIT has its rows). */
+  satisfied?(): boolean;
+}
+
+export type Progress = "done" | "more";
+
+export type Output = (batch: ChangeBatch) => void;

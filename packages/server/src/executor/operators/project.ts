@@ -1,0 +1,36 @@
+import type { ChangeBatch } from "../columns.js";
+import type { CompiledExpression, Evaluation } from "../compile/compiled-expression.js";
+import type { Operator, Output, Progress } from "./operator.js";
+
+/**
+ * Job: makes new columns of the input's; one output change for each input change.
+ * State: none.
+ * Invariant: order, weights and update numbers stay.
+ */
+export class ProjectOperator implements Operator {
+  readonly name: string;
+  readonly #items: readonly CompiledExpression[];
+  readonly #evaluation: Evaluation;
+
+  constructor(name: string, items: readonly CompiledExpression[], evaluation: Evaluation) {
+    this.name = name;
+    this.#items = items;
+    this.#evaluation = evaluation;
+  }
+
+  process(batch: ChangeBatch, _port: number, out: Output): Progress {
+    const columns = this.#items.map((item) => item.evaluate(batch, this.#evaluation));
+    out({ rowCount: batch.rowCount, columns, weights: batch.weights, updates: batch.updates });
+    return "done";
+  }
+
+  endStep(): void {}
+
+  finish(): Progress {
+    return "done";
+  }
+
+  stateBytes(): number {
+    return 0;
+  }
+}

@@ -1,0 +1,147 @@
+import { assert, unreachable } from "@hstream/proto";
+import { cast, type PlanSource, type SqlType, type SqlValue } from "@hstream/sql/runtime";
+import { type ChangeBatch, type Column, columnOfValues, sliceRows, valueAt } from "../columns.js";
+import type { DivertedCounter } from "../decode/diverted.js";
+import type { Inflate } from "../decode/inflate.js";
+import { RecordDecoder } from "../decode/record-decoder.js";
+import { decodeRows } from "../decode/row-batches.js";
+import type { ErrorLog } from "../error-log.js";
+import type { RecordBatchInput } from "../step-input.js";
+
+/**
+ * Job: turns what was fed to one source of the plan into batches of changes, as many rows at a time as
+ * a step may take.
+ * State: what was fed and not read yet, at most one feed.
+ * Invariant: every row fed comes out once, in order, or is counted as diverted.
+ */
+export class Source {
+  readonly #plan: PlanSource;
+  readonly #inflate: Inflate;
+  readonly #diverted: DivertedCounter;
+  readonly #errors: ErrorLog;
+  readonly #decoder: RecordDecoder;
+  #rows: Uint8Array[] = [];
+  /** The rest of a batch of rows that was larger than a step. */
+  #rest: ChangeBatch | undefined;
+
+  constructor(plan: PlanSource, inflate: Inflate, diverted: DivertedCounter, errors: ErrorLog) {
+    this.#plan = plan;
+    this.#inflate = inflate;
+    this.#diverted = diverted;
+    this.#errors = errors;
+    this.#decoder = new RecordDecoder(plan.kind === "stream" ? plan.columns : [], diverted);
+  }
+
+  /** The width of what `next` gives. */
+  get plan(): PlanSource {
+    return this.#plan;
+  }
+
+  feedRecords(batches: readonly RecordBatchInput[]): void {
+    assert(this.#plan.kind === "stream", "records are fed to a stream");
+    for (const batch of batches) this.#feedBatch(batch);
+  }
+
+  feedRows(batches: readonly Uint8Array[]): void {
+    assert(this.#plan.kind === "rows", "rows are fed to a relation of rows");
+    this.#rows.push(...batches);
+  }
+
+  get pending(): boolean {
+    return this.#decoder.pending || this.#rows.length > 0 || this.#rest !== undefined;
+  }
+
+  /** The next rows, at most `rowsMax`; perhaps none, when all records were diverted. */
+  next(rowsMax: number): ChangeBatch | undefined {
+    const plan = this.#plan;
+    switch (plan.kind) {
+      case "stream":
+        return this.#nextRecords(rowsMax);
+      case "rows":
+        return this.#nextRows(plan, rowsMax);
+      default:
+        return unreachable(plan);
+    }
+  }
+
+  #feedBatch(batch: RecordBatchInput): void {
+    const { payload, recordCount, timeMs } = batch;
+    // The bytes of one feed mostly lie in one buffer. Taken whole, their columns go on from batch to batch.
+    const whole = Buffer.from(payload.buffer);
+    if (batch.compression === 0) {
+      const start = payload.byteOffset;
+      this.#decoder.add({ bytes: this.#sameBuffer(whole), start, end: start + payload.length, recordCount, timeMs });
+      return;
+    }
+    const inflated = this.#inflate(Buffer.from(payload.buffer, payload.byteOffset, payload.length), batch.compression);
+    if (Buffer.isBuffer(inflated)) {
+      this.#decoder.add({ bytes: inflated, start: 0, end: inflated.length, recordCount, timeMs });
+    } else this.#diverted.add("unreadable-batch", recordCount);
+  }
+
+  #lastBuffer: Buffer | undefined;
+
+  /** One Buffer object for one ArrayBuffer, because the decoder compares them. */
+  #sameBuffer(buffer: Buffer): Buffer {
+    if (this.#lastBuffer?.buffer === buffer.buffer) return this.#lastBuffer;
+    this.#lastBuffer = buffer;
+    return buffer;
+  }
+
+  #nextRecords(rowsMax: number): ChangeBatch | undefined {
+    const batch = this.#decoder.next(rowsMax);
+    if (!this.#decoder.pending) this.#lastBuffer = undefined;
+    return batch === undefined ? undefined : this.#castDeclared(batch);
+  }
+
+  #nextRows(plan: Extract<PlanSource, { kind: "rows" }>, rowsMax: number): ChangeBatch | undefined {
+    const bytes = this.#rest === undefined ? this.#rows.shift() : undefined;
+    const batch = bytes === undefined ? this.#rest : decodeRows(bytes, plan.columns, plan.types);
+    if (batch === undefined) return undefined;
+    this.#rest = batch.rowCount > rowsMax ? sliceRows(batch, rowsMax, batch.rowCount) : undefined;
+    return sliceRows(batch, 0, Math.min(rowsMax, batch.rowCount));
+  }
+
+  /** Columns with a declared type: values of another type are cast. */
+  #castDeclared(batch: ChangeBatch): ChangeBatch {
+    const plan = this.#plan;
+    if (plan.kind !== "stream") return batch;
+    const columns = batch.columns.map((column, i) => {
+      const scan = plan.columns[i];
+      return scan?.kind === "field" ? this.#castColumn(column, scan.type) : column;
+    });
+    return { ...batch, columns };
+  }
+
+  #castColumn(column: Column, type: SqlType): Column {
+    if (hasType(column, type)) return column;
+    const values: SqlValue[] = [];
+    const context = {
+      error: (message: string): null => {
+        this.#errors.add(message);
+        return null;
+      },
+    };
+    const length = column.kind === "text" ? column.starts.length : column.values.length;
+    for (let row = 0; row < length; row++) values.push(cast(valueAt(column, row), type, context));
+    return columnOfValues(values);
+  }
+}
+
+/** Whether the form of the column alone shows that all values have the type. */
+function hasType(column: Column, type: SqlType): boolean {
+  switch (type.kind) {
+    case "dynamic":
+      return true;
+    case "float":
+      return column.kind === "float64";
+    case "string":
+      return column.kind === "text";
+    case "boolean":
+      return column.kind === "boolean";
+    case "integer":
+      return column.kind === "float64" && column.values.every(Number.isSafeInteger);
+    default:
+      return false;
+  }
+}

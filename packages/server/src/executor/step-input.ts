@@ -1,0 +1,36 @@
+import type { DivertedCounts } from "./decode/diverted.js";
+import type { ErrorSummary } from "./error-log.js";
+
+/** A stored batch, as the log has it. */
+export interface RecordBatchInput {
+  readonly shardId: number;
+  readonly batchId: number;
+  readonly timeMs: number;
+  readonly recordCount: number;
+  /** CompressionType of the API: 0 none, 1 gzip, 2 zstd. */
+  readonly compression: number;
+  readonly payload: Uint8Array;
+}
+
+/** Input for one source of a plan, by its index. */
+export type StepInput =
+  | { readonly kind: "records"; readonly source: number; readonly batches: readonly RecordBatchInput[] }
+  /** Encoded RowBatch messages. */
+  | { readonly kind: "rows"; readonly source: number; readonly batches: readonly Uint8Array[] };
+
+/** What came of a step, or of several put together. */
+export interface StepReport {
+  /** Encoded RowBatch messages, each below resultBatchBytesMax. */
+  readonly output: readonly Uint8Array[];
+  /** Records and rows that went in: processed + diverted. */
+  readonly rowsIn: number;
+  /** Rows in `output`, or changes of the materialised view. */
+  readonly rowsOut: number;
+  readonly diverted: number;
+  readonly divertedBy: DivertedCounts;
+  readonly errors: ErrorSummary;
+  /** An estimate, in bytes. */
+  readonly stateBytes: number;
+  /** No further input can change the answer: the limit is reached, or the end was. */
+  readonly finished: boolean;
+}
