@@ -197,6 +197,13 @@ export const errors = {
     404,
     (a: { query: string }) => `Query "${a.query}" does not exist. SHOW QUERIES lists those that do.`,
   ),
+  QueryTerminated: define(0, "aborted", 409, (a: { query: string }) => `Query "${a.query}" was terminated.`),
+  TooManyQueries: define(
+    0,
+    "resourceExhausted",
+    429,
+    (a: { max: number }) => `${a.max} queries run already (queriesMax). End some first.`,
+  ),
   InvalidSql: define(402, "invalidArgument", 400, (a: { message: string }) => a.message),
   InvalidName: define(404, "invalidArgument", 400, (a: { reason: string }) => a.reason),
   ViewExists: define(

@@ -8,7 +8,7 @@ export { type Config, environmentName, type SettingName, settings } from "./conf
 export type { Env } from "./env/env.js";
 export { createNodeEnv } from "./env/node-env.js";
 export { errors, HStreamError } from "./errors.js";
-export type { SqlDone, SqlEvent, SqlHeader, SqlRows, SqlService } from "./rpc/sql-service.js";
+export type { SqlDone, SqlEvent, SqlHeader, SqlRows, SqlService } from "./queries/sql-service.js";
 export {
   type QueryRooms,
   type RunningServer,

@@ -53,6 +53,11 @@ export const limits = {
   stepRowsMax: 8_192,
   /** State of one query: an estimate, kept by the executor. */
   queryStateBytesMax: 512 * 1_048_576,
+  /** How long a pull waits for a view to catch up, ms. */
+  viewWaitMs: 2_000,
+  /** What a query reads of a shard at a time: batches, and bytes of their payloads. */
+  readBatchesMax: 4_096,
+  readBytesMax: 1_048_576,
   /** Queries that run at a time. */
   queriesMax: 1_000,
   /** Consumers of one subscription. */

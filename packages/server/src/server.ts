@@ -8,7 +8,7 @@ import { limits } from "./limits.js";
 import { LogError, type LogStore } from "./log/log-store.js";
 import type { MetaStore } from "./meta/meta-store.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
-import type { SqlService } from "./rpc/sql-service.js";
+import type { SqlService } from "./queries/sql-service.js";
 import { loadDecompress } from "./streams/decompress.js";
 import { StreamAppender } from "./streams/stream-appender.js";
 import { StreamCatalogue } from "./streams/stream-catalogue.js";

@@ -127,7 +127,11 @@ export function columnOfValues(values: readonly SqlValue[]): Column {
   if (numbers + nulls !== values.length && booleans + nulls !== values.length) return { kind: "any", values };
   const mask = nulls === 0 ? undefined : Uint8Array.from(values, (value) => (value === null ? 1 : 0));
   if (booleans > 0) {
-    return { kind: "boolean", values: Uint8Array.from(values, (value) => (value === true ? 1 : 0)), nulls: mask };
+    return {
+      kind: "boolean",
+      values: Uint8Array.from(values, (value) => (value === true ? 1 : 0)),
+      nulls: mask,
+    };
   }
   const float64 = new Float64Array(values.length);
   for (let i = 0; i < values.length; i++) float64[i] = (values[i] ?? 0) as number;
@@ -178,7 +182,13 @@ function selectColumn(column: Column, selected: Int32Array, count: number): Colu
         starts[i] = column.starts[row] as number;
         ends[i] = column.ends[row] as number;
       }
-      return { kind: "text", bytes: column.bytes, starts, ends, nulls: selectBytes(column.nulls, selected, count) };
+      return {
+        kind: "text",
+        bytes: column.bytes,
+        starts,
+        ends,
+        nulls: selectBytes(column.nulls, selected, count),
+      };
     }
     case "any": {
       const values: SqlValue[] = new Array<SqlValue>(count);
@@ -193,9 +203,17 @@ function selectColumn(column: Column, selected: Int32Array, count: number): Colu
 function sliceColumn(column: Column, from: number, to: number): Column {
   switch (column.kind) {
     case "float64":
-      return { kind: "float64", values: column.values.subarray(from, to), nulls: column.nulls?.subarray(from, to) };
+      return {
+        kind: "float64",
+        values: column.values.subarray(from, to),
+        nulls: column.nulls?.subarray(from, to),
+      };
     case "boolean":
-      return { kind: "boolean", values: column.values.subarray(from, to), nulls: column.nulls?.subarray(from, to) };
+      return {
+        kind: "boolean",
+        values: column.values.subarray(from, to),
+        nulls: column.nulls?.subarray(from, to),
+      };
     case "text":
       return {
         kind: "text",
@@ -211,14 +229,22 @@ function sliceColumn(column: Column, from: number, to: number): Column {
   }
 }
 
-function selectBytes(bytes: Uint8Array | undefined, selected: Int32Array, count: number): Uint8Array | undefined {
+function selectBytes(
+  bytes: Uint8Array | undefined,
+  selected: Int32Array,
+  count: number,
+): Uint8Array | undefined {
   if (bytes === undefined) return undefined;
   const result = new Uint8Array(count);
   for (let i = 0; i < count; i++) result[i] = bytes[selected[i] as number] as number;
   return result;
 }
 
-function selectInt32(numbers: Int32Array | undefined, selected: Int32Array, count: number): Int32Array | undefined {
+function selectInt32(
+  numbers: Int32Array | undefined,
+  selected: Int32Array,
+  count: number,
+): Int32Array | undefined {
   if (numbers === undefined) return undefined;
   const result = new Int32Array(count);
   for (let i = 0; i < count; i++) result[i] = numbers[selected[i] as number] as number;

@@ -23,7 +23,8 @@ export function valueBytes(value: SqlValue): number {
   let bytes = objectBytes;
   if (Array.isArray(value)) for (const element of value as readonly SqlValue[]) bytes += valueBytes(element);
   else if (value instanceof Map) {
-    for (const [name, field] of value as ReadonlyMap<string, SqlValue>) bytes += objectBytes + name.length + valueBytes(field);
+    for (const [name, field] of value as ReadonlyMap<string, SqlValue>)
+      bytes += objectBytes + name.length + valueBytes(field);
   }
   return bytes;
 }

@@ -1,29 +1,27 @@
-/** What the rpc room asks of this one. */
-export interface SqlService {
-  /**
-   * Runs a script statement by statement. Rejects with the first error, after the events of what came
-   * before it; ends early when the signal is aborted. The next event is made when it is asked for.
-   */
-  execute(sql: string, signal: AbortSignal): AsyncIterable<SqlEvent>;
+import type { StatementDone, StatementHeader, StatementKind } from "@hstream/proto";
+
+/** What comes of running a script, statement by statement: a header, rows as they are made, an end. */
+export type SqlEvent = SqlHeader | SqlRows | SqlDone;
+
+/** The API's StatementHeader; its `kind` is called `statementKind` here. */
+export interface SqlHeader extends Readonly<Omit<StatementHeader, "kind">> {
+  readonly kind: "header";
+  readonly statementKind: StatementKind;
 }
 
-/** One answer of ExecuteSql; see hstream_ext.proto. */
-export type SqlEvent =
-  | {
-      readonly kind: "header";
-      readonly statementIndex: number;
-      readonly statementKind: "command" | "rows" | "changes";
-      readonly columns: readonly { readonly name: string; readonly type: string }[];
-      readonly notices: readonly string[];
-      /** Of a push query: its id. */
-      readonly queryId?: string;
-    }
-  /** A serialised RowBatch, passed on as it is. */
-  | { readonly kind: "rows"; readonly encoded: Uint8Array }
-  | {
-      readonly kind: "done";
-      /** For a command, what was done, in a sentence. */
-      readonly message: string;
-      readonly rowsAffected: number;
-      readonly notices: readonly string[];
-    };
+export interface SqlRows {
+  readonly kind: "rows";
+  /** A serialized RowBatch, forwarded without being decoded. */
+  readonly encoded: Uint8Array;
+}
+
+/** The API's StatementDone. */
+export interface SqlDone extends Readonly<StatementDone> {
+  readonly kind: "done";
+}
+
+/** Runs SQL. The queries room implements it; the next event is asked for when the last was accepted. */
+export interface SqlService {
+  /** Ends at the first error, which it throws. `signal` is aborted when the caller has gone. */
+  execute(sql: string, signal: AbortSignal): AsyncIterable<SqlEvent>;
+}

@@ -48,7 +48,11 @@ export class ViewCatalogue {
    * Makes a view durable, after `prepare` has done what it needs before it can be seen. Rejects with
    * ViewExists when the name is taken (by a stream too), InvalidName, or as `prepare` does.
    */
-  async create(name: string, sql: string, prepare: (view: ViewDocument) => Promise<void>): Promise<ViewDocument> {
+  async create(
+    name: string,
+    sql: string,
+    prepare: (view: ViewDocument) => Promise<void>,
+  ): Promise<ViewDocument> {
     const reason = nameProblem(name);
     if (reason !== undefined) throw new HStreamError("InvalidName", { reason });
     const release = this.#names.reserve(name);

@@ -12,7 +12,7 @@ import { clusterRpcs } from "./cluster-rpcs.js";
 import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
 import { Handlers } from "./handlers.js";
 import { sqlRpc } from "./sql-rpc.js";
-import type { SqlService } from "./sql-service.js";
+import type { SqlService } from "../queries/sql-service.js";
 import type { ReportDefect } from "./status.js";
 import { streamRpcs } from "./stream-rpcs.js";
 import { subscriptionRpcs } from "./subscription-rpcs.js";

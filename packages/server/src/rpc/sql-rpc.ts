@@ -9,7 +9,7 @@ import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Handlers } from "./handlers.js";
 import { Outgoing } from "./outgoing.js";
-import type { SqlEvent, SqlService } from "./sql-service.js";
+import type { SqlEvent, SqlService } from "../queries/sql-service.js";
 import { statusOf } from "./status.js";
 
 /** An answer as it goes over the wire: rows are encoded already, so all of them are. */

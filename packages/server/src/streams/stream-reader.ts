@@ -28,7 +28,7 @@ export class StreamReader {
   readonly #stops: (() => void)[] = [];
   #wake: () => void = () => {};
 
-  constructor(log: LogStore, stream: StreamDocument, start: StreamStart) {
+  constructor(log: LogStore, stream: Pick<StreamDocument, "shardIds">, start: StreamStart) {
     this.#log = log;
     for (const shardId of stream.shardIds) {
       this.#positions.set(shardId, startOf(log, shardId, start));

@@ -61,7 +61,8 @@ class World {
   leave(consumer: number): void {
     this.consumers.delete(consumer);
     if (this.settings.policy === "round-robin") {
-      for (const [key, { to }] of this.sent) if (to === consumer && !this.acked.has(key)) this.returned.add(key);
+      for (const [key, { to }] of this.sent)
+        if (to === consumer && !this.acked.has(key)) this.returned.add(key);
     }
     this.run(this.state.leave(consumer));
   }
@@ -125,7 +126,8 @@ class World {
       const missing = this.state.missingOf(shardId, batchId);
       const isThere = batches.some((batch) => batch.batchId === batchId);
       const outcome = !isThere ? "gone" : this.consumers.has(consumer) ? "delivered" : "undelivered";
-      if (outcome === "delivered") for (const index of missing ?? []) this.deliver(consumer, { shardId, batchId, index });
+      if (outcome === "delivered")
+        for (const index of missing ?? []) this.deliver(consumer, { shardId, batchId, index });
       this.run(this.state.resent(consumer, shardId, batchId, outcome, this.nowMs));
     }
     return true;
@@ -173,7 +175,10 @@ class World {
     // A batch that the trim took away is still counted until somebody notices.
     if (this.trimmed.size === 0) assert.equal(this.state.unackedRecords, unacked, "unacked records");
     // It may be exceeded by what was under way when the limit was reached: one batch at most.
-    assert.ok(this.state.unackedRecords < this.settings.maxUnackedRecords + 4, "the limit of unacked records");
+    assert.ok(
+      this.state.unackedRecords < this.settings.maxUnackedRecords + 4,
+      "the limit of unacked records",
+    );
     for (const [shardId, batches] of this.log) {
       const upTo = this.state.ackedUpTo(shardId);
       const gone = this.trimmed.get(shardId) ?? 0;
@@ -186,7 +191,11 @@ class World {
     }
     if (this.settings.policy === "key-ordered" && this.consumers.size > 0) {
       const counts = [...this.consumers.keys()].map((consumer) => this.state.shardsOf(consumer).length);
-      assert.equal(counts.reduce((a, b) => a + b), this.log.size, "every shard has one owner");
+      assert.equal(
+        counts.reduce((a, b) => a + b),
+        this.log.size,
+        "every shard has one owner",
+      );
       assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, "shards are shared evenly");
     }
   }
@@ -209,7 +218,8 @@ class World {
         }
       }
       const last = this.kept(shardId).at(-1);
-      if (last !== undefined) assert.equal(this.state.ackedUpTo(shardId), last.batchId, "progress reaches the end");
+      if (last !== undefined)
+        assert.equal(this.state.ackedUpTo(shardId), last.batchId, "progress reaches the end");
     }
     assert.equal(this.state.unackedRecords, 0);
   }
@@ -226,16 +236,28 @@ type Event =
 const which = fc.nat({ max: 50 });
 const event = (withTrims: boolean): fc.Arbitrary<Event> =>
   fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant("append" as const), shard: which, records: fc.integer({ min: 1, max: 4 }) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant("append" as const),
+        shard: which,
+        records: fc.integer({ min: 1, max: 4 }),
+      }),
+    },
     { weight: 2, arbitrary: fc.constant({ kind: "join" as const }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("leave" as const), which }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("busy" as const, "free" as const), which }) },
     { weight: 12, arbitrary: fc.record({ kind: fc.constant("step" as const), which }) },
     { weight: 10, arbitrary: fc.record({ kind: fc.constant("ack" as const), which }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant("pass" as const), ms: fc.integer({ min: 1, max: 1_500 }) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constant("pass" as const), ms: fc.integer({ min: 1, max: 1_500 }) }),
+    },
     { weight: 1, arbitrary: fc.constant({ kind: "save" as const }) },
     { weight: 1, arbitrary: fc.constant({ kind: "restart" as const }) },
-    ...(withTrims ? [{ weight: 1, arbitrary: fc.record({ kind: fc.constant("trim" as const), shard: which }) }] : []),
+    ...(withTrims
+      ? [{ weight: 1, arbitrary: fc.record({ kind: fc.constant("trim" as const), shard: which }) }]
+      : []),
   );
 
 function apply(world: World, happened: Event): void {
@@ -348,7 +370,12 @@ describe("subscription state", () => {
   });
 
   it("takes a million unacked records, and an ack of each, without a scan", () => {
-    const settings = { policy: "key-ordered" as const, ackTimeoutMs, maxUnackedRecords: 2_000_000, readsMax: 4 };
+    const settings = {
+      policy: "key-ordered" as const,
+      ackTimeoutMs,
+      maxUnackedRecords: 2_000_000,
+      readsMax: 4,
+    };
     const state = new SubscriptionState(settings, new Map([[1, startingAfter(0)]]));
     state.join();
     const batchCount = 100_000;
@@ -360,6 +387,9 @@ describe("subscription state", () => {
     for (let batchId = batchCount; batchId > 0; batchId--) {
       for (let index = 0; index < 10; index++) state.ack(1, batchId, index);
     }
-    assert.deepEqual([state.unackedRecords, state.ackedUpTo(1), state.nextDeadlineMs], [0, batchCount, undefined]);
+    assert.deepEqual(
+      [state.unackedRecords, state.ackedUpTo(1), state.nextDeadlineMs],
+      [0, batchCount, undefined],
+    );
   });
 });

@@ -42,18 +42,26 @@ interface Fragment {
  * Generates the code. Names are made here (v1, c2, k3), and everything that comes from the query
  * (literals, functions, types) is passed in as a constant, never written into the code.
  */
-export function generateKernel(expression: Expression, columns: readonly Column[], mode: "fast" | "careful"): Kernel {
+export function generateKernel(
+  expression: Expression,
+  columns: readonly Column[],
+  mode: "fast" | "careful",
+): Kernel {
   const generator = new Generator(columns, mode === "fast");
   const body = generator.body(expression);
   const names = [...generator.constants.keys()];
   const runtime = { textAt, valueAt, compareText, evaluateFunction, cast, columnOfValues, equalBytes, truth };
   // eslint-disable-next-line @typescript-eslint/no-implied-eval -- names and text are made by the generator alone
-  const build = new Function("runtime", "constants", `"use strict";
+  const build = new Function(
+    "runtime",
+    "constants",
+    `"use strict";
 const { textAt, valueAt, compareText, evaluateFunction, cast, columnOfValues, equalBytes, truth } = runtime;
 const [${names.join(", ")}] = constants;
 return function (rowCount, weights, columns, evaluation) {
 ${body}
-};`) as (tools: typeof runtime, constants: readonly unknown[]) => Kernel;
+};`,
+  ) as (tools: typeof runtime, constants: readonly unknown[]) => Kernel;
   return build(runtime, [...generator.constants.values()]);
 }
 
@@ -112,7 +120,8 @@ ${each}
 }
 ${after}`;
     if (result.form === "number" || result.form === "boolean") {
-      const [array, kind] = result.form === "number" ? ["Float64Array", "float64"] : ["Uint8Array", "boolean"];
+      const [array, kind] =
+        result.form === "number" ? ["Float64Array", "float64"] : ["Uint8Array", "boolean"];
       const value = result.form === "number" ? result.value : `${result.value} ? 1 : 0`;
       const each =
         result.isNull === undefined
@@ -124,7 +133,11 @@ ${after}`;
         `return { kind: "${kind}", values: out, nulls };`,
       );
     }
-    return loop("const out = new Array(rowCount);", `out[i] = ${boxed(result)};`, "return columnOfValues(out);");
+    return loop(
+      "const out = new Array(rowCount);",
+      `out[i] = ${boxed(result)};`,
+      "return columnOfValues(out);",
+    );
   }
 
   #compile(expression: Expression): Fragment {
@@ -161,7 +174,13 @@ ${after}`;
     const form = typeof value;
     if (form === "number" || form === "boolean") return { code: "", form, value: name, isNull: undefined };
     if (typeof value === "string") {
-      return { code: "", form: "string", value: name, isNull: undefined, utf8: this.#constant(Buffer.from(value)) };
+      return {
+        code: "",
+        form: "string",
+        value: name,
+        isNull: undefined,
+        utf8: this.#constant(Buffer.from(value)),
+      };
     }
     return { code: "", form: "any", value: name, isNull: undefined };
   }
@@ -200,7 +219,13 @@ ${after}`;
   #call(name: string, args: readonly Expression[]): Fragment {
     const operands = args.map((arg) => this.#compile(arg));
     const fast = this.#fast ? this.#fastCall(name, operands) : undefined;
-    return fast ?? this.#tableCall(must(scalarFunction(name), () => `function ${name} is in the table`), operands);
+    return (
+      fast ??
+      this.#tableCall(
+        must(scalarFunction(name), () => `function ${name} is in the table`),
+        operands,
+      )
+    );
   }
 
   #tableCall(entry: ScalarFunction, operands: readonly Fragment[]): Fragment {
@@ -218,9 +243,15 @@ ${after}`;
     const isNull = anyNull(operands);
     if (name === "IS NULL" || name === "IS NOT NULL") {
       const test = a.form === "any" ? `${a.value} === null` : (a.isNull ?? "false");
-      return { code, form: "boolean", value: name === "IS NULL" ? `(${test})` : `!(${test})`, isNull: undefined };
+      return {
+        code,
+        form: "boolean",
+        value: name === "IS NULL" ? `(${test})` : `!(${test})`,
+        isNull: undefined,
+      };
     }
-    if (name === "NOT" && a.form === "boolean") return { code, form: "boolean", value: `!(${a.value})`, isNull };
+    if (name === "NOT" && a.form === "boolean")
+      return { code, form: "boolean", value: `!(${a.value})`, isNull };
     if (operands.length !== 2 || b === undefined) return undefined;
     if (a.form === "number" && b.form === "number") return this.#numbers(name, a, b, code, isNull);
     const comparison = comparisonOperators.get(name);
@@ -228,11 +259,18 @@ ${after}`;
     if (a.form === "boolean" && b.form === "boolean") {
       return { code, form: "boolean", value: `(${a.value} ${comparison} ${b.value})`, isNull };
     }
-    if (isText(a) && isText(b)) return { code, form: "boolean", value: compareTexts(name, comparison, a, b), isNull };
+    if (isText(a) && isText(b))
+      return { code, form: "boolean", value: compareTexts(name, comparison, a, b), isNull };
     return undefined;
   }
 
-  #numbers(name: string, a: Fragment, b: Fragment, code: string, isNull: string | undefined): Fragment | undefined {
+  #numbers(
+    name: string,
+    a: Fragment,
+    b: Fragment,
+    code: string,
+    isNull: string | undefined,
+  ): Fragment | undefined {
     const comparison = comparisonOperators.get(name);
     if (comparison !== undefined) {
       return { code, form: "boolean", value: `(${a.value} ${comparison} ${b.value})`, isNull };

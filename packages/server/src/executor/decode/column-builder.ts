@@ -105,7 +105,10 @@ export class ColumnBuilder {
       case "boolean":
         return this.#booleans[row] === 1;
       case "text":
-        return textAt({ kind: "text", bytes: this.#bytes, starts: this.#starts, ends: this.#ends, nulls: undefined }, row);
+        return textAt(
+          { kind: "text", bytes: this.#bytes, starts: this.#starts, ends: this.#ends, nulls: undefined },
+          row,
+        );
       default:
         return null;
     }

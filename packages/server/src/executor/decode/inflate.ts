@@ -44,7 +44,8 @@ async function loadUnzstd(bytesMax: number): Promise<Unzstd> {
   await wasm.init();
   return (payload) => {
     const size = zstdContentSize(payload) ?? bytesMax;
-    if (size > bytesMax) throw new RangeError(`the batch would grow beyond ${bytesMax} bytes (inflatedBytesMax)`);
+    if (size > bytesMax)
+      throw new RangeError(`the batch would grow beyond ${bytesMax} bytes (inflatedBytesMax)`);
     const inflated = wasm.decompress(payload, { defaultHeapSize: size });
     return Buffer.from(inflated.buffer, inflated.byteOffset, inflated.byteLength);
   };

@@ -95,7 +95,11 @@ export class RecordDecoder {
     const capacity = Math.min(rowsMax, this.#expectedRows(bytes));
     const rows = new RowSink(bytes, capacity, this.#names.length, this.#columns, this.#slots);
     let budget = capacity;
-    for (let batch: EncodedBatch | undefined = first; batch?.bytes === bytes && budget > 0; batch = this.#queue[0]) {
+    for (
+      let batch: EncodedBatch | undefined = first;
+      batch?.bytes === bytes && budget > 0;
+      batch = this.#queue[0]
+    ) {
       budget -= this.#readBatch(batch, rows, budget);
     }
     return rows.finish();
@@ -127,7 +131,8 @@ export class RecordDecoder {
       if (reader.flag === rawFlag) this.#diverted.add("raw");
       else if (reader.attributeCount > 0 && reader.attributes().get(deletion.attribute) === deletion.value) {
         this.#diverted.add("deletion");
-      } else if (this.#readRecord(rows, start + reader.payloadStart, start + reader.payloadEnd)) rows.commit();
+      } else if (this.#readRecord(rows, start + reader.payloadStart, start + reader.payloadEnd))
+        rows.commit();
       else this.#diverted.add("malformed");
     }
     this.#recordsRead += read;
@@ -192,7 +197,11 @@ export class RecordDecoder {
         const tag = bytes[valueStart] as number;
         if (tag === numberTag && valueLength === 9) {
           rows.number(slot, view.getFloat64(valueStart + 1, true));
-        } else if (tag === textTag && valueLength >= 2 && (bytes[valueStart + 1] as number) === valueLength - 2) {
+        } else if (
+          tag === textTag &&
+          valueLength >= 2 &&
+          (bytes[valueStart + 1] as number) === valueLength - 2
+        ) {
           rows.text(slot, valueStart + 2, entryEnd);
         } else if (tag === boolTag && valueLength === 2 && (bytes[valueStart + 1] as number) <= 1) {
           rows.boolean(slot, bytes[valueStart + 1] === 1);
@@ -239,7 +248,12 @@ export class RecordDecoder {
       cursor.leave(outer);
       if (cursor.failure !== null) break;
       const keyLength = keyEnd - keyStart;
-      const slot = this.#slotOf(this.#firstOfLength[Math.min(keyLength, 255)] as number, bytes, keyStart, keyLength);
+      const slot = this.#slotOf(
+        this.#firstOfLength[Math.min(keyLength, 255)] as number,
+        bytes,
+        keyStart,
+        keyLength,
+      );
       if (slot >= 0 && !this.#readValueSlowly(rows, slot, valueStart, valueEnd)) return false;
     }
     return cursor.failure === null;

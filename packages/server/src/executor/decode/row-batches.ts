@@ -7,7 +7,11 @@ import { type ChangeBatch, type Column, columnOfValues } from "../columns.js";
  * is a change of −1. `wanted`: indexes of the relation's columns; `types`: theirs, in the same order.
  * Throws when the bytes are not a RowBatch of that relation, which our own side made.
  */
-export function decodeRows(bytes: Uint8Array, wanted: readonly number[], types: readonly SqlType[]): ChangeBatch {
+export function decodeRows(
+  bytes: Uint8Array,
+  wanted: readonly number[],
+  types: readonly SqlType[],
+): ChangeBatch {
   const width = wanted.reduce((most, index) => Math.max(most, index + 1), 0);
   const batch = RowBatch.decode(bytes);
   const rows = decodeRowBatch(batch, Math.max(width, batch.columns.length));

@@ -1,7 +1,6 @@
 import { WireCursor } from "@hstream/proto";
 import { type SqlArray, type SqlObject, type SqlValue, unwrap } from "@hstream/sql/runtime";
 
-
 /**
  * google.protobuf.Struct, Value and ListValue as SQL values:
  *

@@ -32,12 +32,16 @@ export function createAccumulator(
   evaluation: Evaluation,
 ): Accumulator {
   const { distinct, argCount, appendOnly } = options;
-  const implementation = must(aggregateImplementation(name, distinct), () => `aggregate ${name} is in the table`);
+  const implementation = must(
+    aggregateImplementation(name, distinct),
+    () => `aggregate ${name} is in the table`,
+  );
   const table = new TableAccumulator(implementation, appendOnly, evaluation);
   if (distinct) return table;
   if (name === "COUNT") return new CountAccumulator(argCount > 0);
   if (name === "SUM" || name === "AVG") return new IntegerSumAccumulator(name === "AVG", table);
-  if ((name === "MIN" || name === "MAX") && appendOnly) return new NumberExtremeAccumulator(name === "MAX", table);
+  if ((name === "MIN" || name === "MAX") && appendOnly)
+    return new NumberExtremeAccumulator(name === "MAX", table);
   return table;
 }
 

@@ -117,7 +117,8 @@ export class AggregateOperator implements Operator {
     const rows = new OutputRows(this.#keys.length + this.#calls.length, out, this.#evaluation.stepRowsMax);
     const end = Math.min(this.#groups.count, this.#finishing + this.#evaluation.stepRowsMax);
     for (; this.#finishing < end; this.#finishing++) {
-      if (this.#isThere(this.#finishing)) rows.add(this.#row(this.#finishing, this.#results(this.#finishing)), 1, 0);
+      if (this.#isThere(this.#finishing))
+        rows.add(this.#row(this.#finishing, this.#results(this.#finishing)), 1, 0);
     }
     rows.flush();
     return end < this.#groups.count ? "more" : "done";
@@ -190,7 +191,12 @@ export class AggregateOperator implements Operator {
   }
 
   /** Emits the group's old and new state around each single change. */
-  #addEmitting(batch: ChangeBatch, groups: Int32Array, masks: readonly (Uint8Array | undefined)[], out: Output): void {
+  #addEmitting(
+    batch: ChangeBatch,
+    groups: Int32Array,
+    masks: readonly (Uint8Array | undefined)[],
+    out: Output,
+  ): void {
     const rows = new OutputRows(this.#keys.length + this.#calls.length, out, this.#evaluation.stepRowsMax);
     const { retract } = this.#options;
     for (let row = 0; row < batch.rowCount; row++) {

@@ -50,7 +50,8 @@ export function selectTrue(
     const { values, nulls } = verdict;
     for (let row = 0; row < batch.rowCount; row++) {
       selected[count] = row;
-      count += nulls === undefined ? (values[row] as number) : (values[row] as number) & ~(nulls[row] as number);
+      count +=
+        nulls === undefined ? (values[row] as number) : (values[row] as number) & ~(nulls[row] as number);
     }
   } else if (verdict.kind === "any") {
     for (let row = 0; row < batch.rowCount; row++) if (verdict.values[row] === true) selected[count++] = row;

@@ -35,7 +35,8 @@ export class GroupTable {
     for (const [i, column] of others.entries()) {
       (this.#values[i + 1] as ValueIndex).idsOf(column, rowCount, ids);
       const pairs = this.#pairs[i] as PairIndex;
-      for (let row = 0; row < rowCount; row++) groups[row] = pairs.idOf(groups[row] as number, ids[row] as number);
+      for (let row = 0; row < rowCount; row++)
+        groups[row] = pairs.idOf(groups[row] as number, ids[row] as number);
     }
     this.#keepKeys(columns, groups);
     return groups;

@@ -23,14 +23,17 @@ export class ValueIndex {
     switch (column.kind) {
       case "float64":
         for (let row = 0; row < rowCount; row++) {
-          ids[row] = column.nulls?.[row] === 1 ? this.#other(null) : this.#number(column.values[row] as number);
+          ids[row] =
+            column.nulls?.[row] === 1 ? this.#other(null) : this.#number(column.values[row] as number);
         }
         return;
       case "text": {
         const { bytes, starts, ends, nulls } = column;
         for (let row = 0; row < rowCount; row++) {
           ids[row] =
-            nulls?.[row] === 1 ? this.#other(null) : this.#text(bytes, starts[row] as number, ends[row] as number);
+            nulls?.[row] === 1
+              ? this.#other(null)
+              : this.#text(bytes, starts[row] as number, ends[row] as number);
         }
         return;
       }

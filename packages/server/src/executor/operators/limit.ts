@@ -61,7 +61,8 @@ export class LimitOperator implements Operator {
       weights[count] = given;
       count += 1;
     }
-    if (count > 0) out({ ...selectRows(batch, selected, count), weights: weights.subarray(0, count), updates: undefined });
+    if (count > 0)
+      out({ ...selectRows(batch, selected, count), weights: weights.subarray(0, count), updates: undefined });
     return "done";
   }
 }

@@ -70,10 +70,19 @@ export class Source {
     const whole = Buffer.from(payload.buffer);
     if (batch.compression === 0) {
       const start = payload.byteOffset;
-      this.#decoder.add({ bytes: this.#sameBuffer(whole), start, end: start + payload.length, recordCount, timeMs });
+      this.#decoder.add({
+        bytes: this.#sameBuffer(whole),
+        start,
+        end: start + payload.length,
+        recordCount,
+        timeMs,
+      });
       return;
     }
-    const inflated = this.#inflate(Buffer.from(payload.buffer, payload.byteOffset, payload.length), batch.compression);
+    const inflated = this.#inflate(
+      Buffer.from(payload.buffer, payload.byteOffset, payload.length),
+      batch.compression,
+    );
     if (Buffer.isBuffer(inflated)) {
       this.#decoder.add({ bytes: inflated, start: 0, end: inflated.length, recordCount, timeMs });
     } else this.#diverted.add("unreadable-batch", recordCount);

@@ -16,7 +16,12 @@ export class ValuesOperator implements Operator {
   readonly #evaluation: Evaluation;
   #next = 0;
 
-  constructor(name: string, rows: readonly (readonly CompiledExpression[])[], width: number, evaluation: Evaluation) {
+  constructor(
+    name: string,
+    rows: readonly (readonly CompiledExpression[])[],
+    width: number,
+    evaluation: Evaluation,
+  ) {
     this.name = name;
     this.#rows = rows;
     this.#width = width;
