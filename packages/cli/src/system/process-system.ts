@@ -1,4 +1,7 @@
-import { appendFile, access, mkdir, readFile, writeFile } from "node:fs/promises";
+import { access, appendFile, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readHostCounters } from "./host-counters.js";
 import type { Output, StopSignal, System } from "./system.js";
 
 /** The system of this process. */
@@ -19,6 +22,16 @@ export function processSystem(): System {
       makeDirectory: async (path) => void (await mkdir(path, { recursive: true })),
       append: (path, text) => appendFile(path, text, { mode: 0o600 }),
       write: (path, text) => writeFile(path, text),
+      temporaryDirectory: (prefix) => mkdtemp(join(tmpdir(), prefix)),
+    },
+    hostCounters: readHostCounters,
+    version: async () => {
+      // From dist/system as well as from the bundle, the package is not far above.
+      for (const above of ["../package.json", "../../package.json"]) {
+        const text = await readFile(new URL(above, import.meta.url), "utf8").catch(() => undefined);
+        if (text !== undefined) return String((JSON.parse(text) as { version: unknown }).version);
+      }
+      return "0.0.0";
     },
     uptime: () => performance.now(),
     now: () => Date.now(),

@@ -70,15 +70,18 @@ export class TestTerminal {
   async until(holds: RegExp | ((text: string) => boolean), timeoutMs = 5_000): Promise<string> {
     const test = typeof holds === "function" ? holds : (text: string) => holds.test(text);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const leave = () => {
         this.#watchers = this.#watchers.filter((other) => other !== watch);
+      };
+      const timeout = AbortSignal.timeout(timeoutMs);
+      timeout.addEventListener("abort", () => {
+        leave();
         reject(new Error(`the screen never showed ${String(holds)}:\n${this.text()}`));
-      }, timeoutMs);
+      });
       const watch = () => {
         const text = this.text();
         if (!test(text)) return;
-        clearTimeout(timer);
-        this.#watchers = this.#watchers.filter((other) => other !== watch);
+        leave();
         resolve(text);
       };
       this.#watchers.push(watch);
