@@ -208,9 +208,8 @@ export class EmbeddedLog implements LogStore {
     return this.#closed ? Promise.reject(closedError()) : this.#appender.append(shardId, batch, options);
   }
 
-  async read(shardId: ShardId, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
-    this.#mustBeOpen();
-    return this.#reader.read(this.#shard(shardId), from, limits);
+  read(shardId: ShardId, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
+    return this.#reading(shardId, (shard) => this.#reader.read(shard, from, limits));
   }
 
   tail(shardId: ShardId): BatchId {
@@ -227,9 +226,8 @@ export class EmbeddedLog implements LogStore {
     return () => void listeners.delete(own);
   }
 
-  async findTime(shardId: ShardId, timeMs: number): Promise<BatchId | undefined> {
-    this.#mustBeOpen();
-    return this.#reader.findTime(this.#shard(shardId), timeMs);
+  findTime(shardId: ShardId, timeMs: number): Promise<BatchId | undefined> {
+    return this.#reading(shardId, (shard) => this.#reader.findTime(shard, timeMs));
   }
 
   async trim(shardId: ShardId, upTo: BatchId): Promise<TrimResult> {
@@ -282,6 +280,17 @@ export class EmbeddedLog implements LogStore {
     } finally {
       await this.#files.close();
       await this.#lock.release();
+    }
+  }
+
+  async #reading<T>(shardId: ShardId, work: (shard: Shard) => Promise<T>): Promise<T> {
+    this.#mustBeOpen();
+    try {
+      return await work(this.#shard(shardId));
+    } finally {
+      // Files that go away under a read look like a damage: the reason counts, not the symptom.
+      this.#mustBeOpen();
+      this.#shard(shardId);
     }
   }
 

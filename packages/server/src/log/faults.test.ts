@@ -298,6 +298,33 @@ describe("a directory", () => {
   });
 });
 
+describe("a read", () => {
+  it("that is overtaken by a deletion or a close says so, and tells of no damage", async () => {
+    const { env, path } = await written(["one", "two"], "close");
+    const { log } = await started({}, env);
+    const overtaken = rejectsWith("shard-not-found", () => log.read(1, 0, everything));
+    env.disk.erase(path);
+    await log.deleteShard(1);
+    await overtaken;
+    const { env: other } = await written(["one", "two"], "close");
+    const { log: closing } = await started({}, other);
+    const closed = rejectsWith("closed", () => closing.read(1, 0, everything));
+    await closing.close();
+    await closed;
+  });
+
+  it("that a trim overtakes gives what is left", async () => {
+    const { env, ids } = await written(["one", "two"], "close");
+    const { log } = await started({}, env);
+    env.disk.faults = ({ name }) => {
+      if (name === "read" && log.describe(1).trimmedUpTo === 0) void log.trim(1, ids[0] ?? 0);
+      return undefined;
+    };
+    const { batches } = await log.read(1, 0, everything);
+    assert.ok(batches.length >= 1 && batches.at(-1)?.batchId === ids[1]);
+  });
+});
+
 describe("many appends at once", () => {
   const slowDisk = async (options: Partial<EmbeddedLogOptions>) => {
     const { env, log } = await started(options);
