@@ -134,7 +134,10 @@ export interface LogStore {
   open(shardId: ShardId): Promise<Fence>;
   append(shardId: ShardId, batch: Batch, options: AppendOptions): Promise<AppendResult>;
 
-  /** Durable batches from `from` on (0: from the first kept). At the tail: none, at once. */
+  /**
+   * Durable batches from `from` on (0: from the first kept). At the tail: none, at once. What is damaged
+   * is a gap; a failure that may pass, such as too many open files, rejects with DiskError.
+   */
   read(shardId: ShardId, from: BatchId, limits: ReadLimits): Promise<ReadResult>;
   /** The newest durable batch, 0 when there has never been one. */
   tail(shardId: ShardId): BatchId;
