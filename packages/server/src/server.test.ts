@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { batchOf, call, startTestServer } from "./rpc/test-server.js";
+import { batchOf, call, startTestServer } from "./rpc/test-server.test.helper.js";
 import { createNodeEnv } from "./env/node-env.js";
 import { ServerStartError } from "./server.js";
 

@@ -1,4 +1,4 @@
-import { Server, ServerCredentials, type ServiceDefinition } from "@grpc/grpc-js";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { HStreamApiService, HStreamExtService } from "@hstream/proto";
 import type { Cluster } from "../cluster/cluster.js";
 import type { Timers } from "../env/env.js";
@@ -11,11 +11,12 @@ import { appendMethod, appendRpc } from "./append-rpc.js";
 import { clusterRpcs } from "./cluster-rpcs.js";
 import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
 import { Handlers } from "./handlers.js";
-import { sqlRpc } from "./sql-rpc.js";
+import { sqlMethod, sqlRpc } from "./sql-rpc.js";
 import type { SqlService } from "../queries/sql-service.js";
 import type { ReportDefect } from "./status.js";
 import { streamRpcs } from "./stream-rpcs.js";
 import { subscriptionRpcs } from "./subscription-rpcs.js";
+import { tolerant } from "./tolerant.js";
 import { withUnimplemented } from "./unimplemented.js";
 
 /** The rooms that the calls are passed on to. */
@@ -96,14 +97,11 @@ export class GrpcServer {
 }
 
 /** The API; the calls that carry records have codecs of their own. */
-const apiService: ServiceDefinition = {
+const apiService = tolerant({
   ...HStreamApiService,
   append: appendMethod,
   streamingFetch: fetchMethod,
-};
+});
 
 /** Our own service, whose answers are encoded where they are made. */
-const extService: ServiceDefinition = {
-  ...HStreamExtService,
-  executeSql: { ...HStreamExtService.executeSql, responseSerialize: (encoded: Buffer) => encoded },
-};
+const extService = tolerant({ ...HStreamExtService, executeSql: sqlMethod });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { HStreamApiClient, Stream } from "@hstream/proto";
-import { batchOf, call, failureOf, startTestServer, type TestServer } from "./test-server.js";
+import { batchOf, call, failureOf, startTestServer, type TestServer } from "./test-server.test.helper.js";
 
 const stream = (streamName: string, fields: Partial<Stream> = {}): Stream => ({
   streamName,

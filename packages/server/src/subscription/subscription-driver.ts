@@ -55,6 +55,9 @@ const readsMax = 4;
 /** Half of the time within which acks must be durable; the other half is the disk's. */
 const flushDelayMs = limits.ackFlushMs / 2;
 
+/** The system's timers count in 32 bits; a later deadline is looked at again when this has passed. */
+const timerMsMax = 2 ** 30;
+
 /**
  * Runs one subscription: reads the log for its state machine, hands batches to consumers, keeps the
  * deadlines and saves the progress. Wakes when the log grows, a consumer acts or a deadline passes.
@@ -234,7 +237,8 @@ export class SubscriptionDriver {
     const atMs = this.#state.nextDeadlineMs;
     if (atMs === undefined || (this.#deadline !== undefined && this.#deadline.atMs <= atMs)) return;
     this.#deadline?.timer.cancel();
-    const timer = this.#tools.env.timers.after(Math.max(0, Math.ceil(atMs - this.#now())), () => {
+    const delayMs = Math.min(timerMsMax, Math.max(0, Math.ceil(atMs - this.#now())));
+    const timer = this.#tools.env.timers.after(delayMs, () => {
       this.#deadline = undefined;
       this.#execute(this.#state.expire(this.#now()));
     });
