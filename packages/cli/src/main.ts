@@ -1,6 +1,11 @@
 import { exitCodes } from "./exit-codes.js";
 import { buildProgram, isUsageError } from "./program.js";
-import { endProcess, endQuietlyOnBrokenPipe, processSystem } from "./system/process-system.js";
+import {
+  describeDefects,
+  endProcess,
+  endQuietlyOnBrokenPipe,
+  processSystem,
+} from "./system/process-system.js";
 import type { System } from "./system/system.js";
 
 /** Runs the command line and answers with the exit code. All failures end here, in words. */
@@ -29,5 +34,6 @@ export async function main(system: System): Promise<number> {
   }
 }
 
+describeDefects();
 endQuietlyOnBrokenPipe();
 await endProcess(await main(processSystem()));

@@ -105,15 +105,17 @@ function addServer(program: Command, context: Context, finish: Finish): void {
   server
     .command("start")
     .description("start a server here; --host and --port say where it listens")
-    .option("--data-dir <directory>", "where the data are kept (./hstream-data)")
-    .option("--config <file>", "read settings from a file")
+    .option("--data-dir <directory>", "where the data are kept (./hstream-data; env: HSTREAM_DATA_DIR)")
+    .addOption(new Option("--config <file>", "read settings from a file").env("HSTREAM_CONFIG"))
+    .option("--set <setting=value...>", "any other setting of the server, for instance fsync=interval")
     .addHelpText("after", "\nExample:\n  hstream server start --data-dir ./data --port 6570")
-    .action((options: { dataDir?: string; config?: string }) =>
+    .action((options: { dataDir?: string; config?: string; set?: string[] }) =>
       finish(
         import("./commands/server.js").then(({ startServerCommand }) =>
           startServerCommand(context(), {
             dataDir: options.dataDir,
             config: options.config,
+            settings: options.set ?? [],
             host: given(program, "host"),
             port: given(program, "port"),
           }),
@@ -126,9 +128,15 @@ function addQuickstart(program: Command, context: Context, finish: Finish): void
   program
     .command("quickstart")
     .description("start a server with a demonstration in it, and look at it in the shell")
-    .option("--data-dir <directory>", "where the data are kept (a new temporary directory)")
     .addOption(
-      new Option("--source <source>", "what to stream").choices(["flights", "host"]).default(undefined),
+      new Option("--data-dir <directory>", "where the data are kept (a new temporary directory)").env(
+        "HSTREAM_DATA_DIR",
+      ),
+    )
+    .addOption(
+      new Option("--source <source>", "what to stream (flights where the data set is there, else host)")
+        .choices(["flights", "host"])
+        .env("HSTREAM_SOURCE"),
     )
     .action((options: { dataDir?: string; source?: "flights" | "host" }) =>
       finish(import("./commands/quickstart.js").then(({ quickstart }) => quickstart(context(), options))),
@@ -141,7 +149,9 @@ function addSql(program: Command, context: Context, finish: Finish): void {
     .description("the SQL shell; or run statements from -e, -f or standard input")
     .option("-e, --execute <statement>", "run this and end; can be repeated", collect, [])
     .option("-f, --file <path>", "run the statements of a file and end; can be repeated", collect, [])
-    .option("--history-file <path>", "where the shell keeps its history")
+    .addOption(
+      new Option("--history-file <path>", "where the shell keeps its history").env("HSTREAM_HISTORY_FILE"),
+    )
     .addOption(new Option("--plain", "a shell without a live prompt").env("HSTREAM_PLAIN"))
     .addHelpText(
       "after",

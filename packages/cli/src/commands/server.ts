@@ -5,6 +5,8 @@ import type { CommandContext } from "./context.js";
 export interface ServerFlags {
   readonly dataDir: string | undefined;
   readonly config: string | undefined;
+  /** `name=value` of other settings. */
+  readonly settings: readonly string[];
   readonly host: string | undefined;
   readonly port: string | undefined;
 }
@@ -20,7 +22,7 @@ export async function startServerCommand(context: CommandContext, flags: ServerF
   const server = await startEmbeddedServer(system, flags);
   const ms = Math.round(system.uptime());
   const sql = server.port === 6570 ? "hstream sql" : `hstream sql --port ${server.port}`;
-  await system.stdout.write(`ready in ${ms} ms on ${server.address}:${server.port}, try: ${sql}\n`);
+  await system.stdout.write(`ready in ${ms} ms on ${server.address}, try: ${sql}\n`);
   await stopped;
   await server.close();
   stopListening();

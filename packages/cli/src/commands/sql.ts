@@ -4,6 +4,7 @@ import { CommandError, failureOf } from "../failure.js";
 import { pageOfBatch } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
 import type { StopSignal } from "../system/system.js";
+import { loadSplitter } from "../shell/statements.js";
 import { type CommandContext, withClient } from "./context.js";
 
 export interface SqlFlags {
@@ -77,10 +78,18 @@ async function runScript(
   signal: AbortSignal,
 ): Promise<void> {
   if (script.trim() === "") return;
-  for await (const statement of client.sql(script, { signal })) await printStatement(context, statement);
+  // Which statements end with \G is only asked when some may.
+  const texts = /\\(G|gx)/.test(script) ? (await loadSplitter())(script) : [];
+  for await (const statement of client.sql(script, { signal })) {
+    await printStatement(context, statement, texts[statement.index]?.verticalOutput === true);
+  }
 }
 
-async function printStatement(context: CommandContext, statement: SqlStatement): Promise<void> {
+async function printStatement(
+  context: CommandContext,
+  statement: SqlStatement,
+  vertical: boolean,
+): Promise<void> {
   const { stdout, stderr } = context.system;
   const warn = (text: string) => void (context.quiet || stderr.write(`${text}\n`));
   for (const notice of statement.notices) warn(`notice: ${notice}`);
@@ -99,6 +108,7 @@ async function printStatement(context: CommandContext, statement: SqlStatement):
     columns: stdout.columns,
     rows: stdout.rows,
     changes: statement.kind === "changes",
+    vertical,
   });
   for await (const batch of statement.batches()) await writer.page(pageOfBatch(batch));
   await writer.end(statement.columns.map(({ name }) => name));

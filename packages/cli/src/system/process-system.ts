@@ -1,4 +1,7 @@
-import { appendFile, access, mkdir, readFile, writeFile } from "node:fs/promises";
+import { access, appendFile, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readHostCounters } from "./host-counters.js";
 import type { Output, StopSignal, System } from "./system.js";
 
 /** The system of this process. */
@@ -19,6 +22,16 @@ export function processSystem(): System {
       makeDirectory: async (path) => void (await mkdir(path, { recursive: true })),
       append: (path, text) => appendFile(path, text, { mode: 0o600 }),
       write: (path, text) => writeFile(path, text),
+      temporaryDirectory: (prefix) => mkdtemp(join(tmpdir(), prefix)),
+    },
+    hostCounters: readHostCounters,
+    version: async () => {
+      // From dist/system as well as from the bundle, the package is not far above.
+      for (const above of ["../package.json", "../../package.json"]) {
+        const text = await readFile(new URL(above, import.meta.url), "utf8").catch(() => undefined);
+        if (text !== undefined) return String((JSON.parse(text) as { version: unknown }).version);
+      }
+      return "0.0.0";
     },
     uptime: () => performance.now(),
     now: () => Date.now(),
@@ -33,6 +46,10 @@ export function processSystem(): System {
       return () => {
         for (const { signal, listener } of listeners) process.off(signal, listener);
       };
+    },
+    onExit: (callback) => {
+      process.once("exit", callback);
+      return () => void process.off("exit", callback);
     },
     suspend: () =>
       new Promise((resolve) => {
@@ -87,8 +104,27 @@ export async function endProcess(code: number): Promise<never> {
   process.exit(code);
 }
 
-/** Before any module of the terminal is loaded: makes them obey NO_COLOR and skip their debug build. */
+/**
+ * Before any module of the terminal is loaded: makes them obey NO_COLOR, skip their debug build, and draw
+ * although CI is set, since whoever calls this is on a terminal.
+ */
 export function prepareTerminalModules(colours: boolean): void {
   process.env["NODE_ENV"] ??= "production";
   if (!colours) process.env["FORCE_COLOR"] = "0";
+  for (const name of Object.keys(process.env)) {
+    if (name === "CI" || name === "CONTINUOUS_INTEGRATION" || name.startsWith("CI_"))
+      delete process.env[name];
+  }
+}
+
+/** A defect ends the process in words; its stack is for HSTREAM_DEBUG. */
+export function describeDefects(): void {
+  const report = (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    const stack = process.env["HSTREAM_DEBUG"] && error instanceof Error ? `${error.stack}\n` : "";
+    process.stderr.write(`error: ${message}\n${stack}`);
+    process.exit(1);
+  };
+  process.on("uncaughtException", report);
+  process.on("unhandledRejection", report);
 }

@@ -6,6 +6,9 @@ export interface System {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly files: Files;
+  readonly hostCounters: () => Promise<HostCounters>;
+  /** The version of this package. */
+  readonly version: () => Promise<string>;
   /** Milliseconds since the process started, with fractions. */
   readonly uptime: () => number;
   /** Milliseconds since 1970. */
@@ -14,6 +17,8 @@ export interface System {
   readonly schedule: (ms: number, callback: () => void) => () => void;
   /** Calls back when the process is asked to end; the answer stops listening. */
   readonly onSignal: (callback: (signal: StopSignal) => void) => () => void;
+  /** Calls back, synchronously, when the process ends; the answer forgets it. */
+  readonly onExit: (callback: () => void) => () => void;
   /** Stops this process as Ctrl-Z does; settles when it goes on. */
   readonly suspend: () => Promise<void>;
 }
@@ -38,4 +43,19 @@ export interface Files {
   readonly makeDirectory: (path: string) => Promise<void>;
   readonly append: (path: string, text: string) => Promise<void>;
   readonly write: (path: string, text: string) => Promise<void>;
+  /** Makes one, and answers with its path. */
+  readonly temporaryDirectory: (prefix: string) => Promise<string>;
+}
+
+/** What a machine has counted since it started. */
+export interface HostCounters {
+  readonly host: string;
+  /** Over all processors. */
+  readonly cpuBusyMs: number;
+  readonly cpuTotalMs: number;
+  readonly memoryUsedBytes: number;
+  readonly memoryTotalBytes: number;
+  /** 0 where the kernel does not say. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
 }

@@ -75,7 +75,7 @@ async function* runStatement(
     yield done();
     return;
   }
-  const select = /^select (.+?) from (\w+)( emit changes)?$/is.exec(sql);
+  const select = /^select\s+(.+?)\s+from\s+(\w+)(\s+emit changes)?$/is.exec(sql);
   if (select !== null) {
     const names = (select[1] ?? "").split(",").map((name) => name.trim());
     const name = select[2] ?? "";
