@@ -78,6 +78,8 @@ export const limits = {
   appendPatienceMs: 1_000,
   /** gRPC calls at a time on one connection. */
   callsPerConnectionMax: 10_000,
+  /** An error's sentence on the wire, which percent-encoding may make nine times as long. */
+  statusTextCharactersMax: 1_500,
   /** After draining: how long the last answers may take to be sent, ms. */
   lastAnswersMs: 500,
   /** What is kept of a subscription's progress in one shard; acks beyond it are lost in a restart. */

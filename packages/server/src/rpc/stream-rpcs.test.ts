@@ -118,6 +118,15 @@ describe("streams over gRPC", () => {
     assert.match(found.text ?? "", /nöwhere/);
   });
 
+  it("answers with a shortened sentence when a name is too long to be repeated", async () => {
+    for (const name of ["x".repeat(1_000_000), "日".repeat(100_000)]) {
+      const { status, error, text } = await failureOf(call(api, api.getStream, { name }));
+      assert.deepEqual([status, error], [5, 200]);
+      assert.match(text ?? "", / …$/);
+      assert.equal((await failureOf(call(api, api.listShards, { streamName: name }))).status, 5);
+    }
+  });
+
   it("appends durably, with one id for each record, and the tail is the newest", async () => {
     await call(api, api.createStream, stream("log"));
     const [shard] = await shardsOf(api, "log");
