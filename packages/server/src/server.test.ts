@@ -60,6 +60,10 @@ describe("server", () => {
     await (await startTestServer(onDisk(directory))).close();
   });
 
+  it("refuses an fsync that the log does not offer", async () => {
+    await assert.rejects(startTestServer({ flags: { fsync: "never" } }), /fsync is never/);
+  });
+
   it("answers what is under way before it closes, and refuses what comes later with UNAVAILABLE", async () => {
     const test = await startTestServer(onDisk(directory));
     const stream = { streamName: "s", replicationFactor: 1, backlogDuration: 0, shardCount: 1 };

@@ -1,6 +1,7 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { HStreamApiService, HStreamExtService } from "@hstream/proto";
 import type { Cluster } from "../cluster/cluster.js";
+import { addressText } from "../config/address.js";
 import type { Timers } from "../env/env.js";
 import { limits } from "../limits.js";
 import type { LogStore } from "../log/log-store.js";
@@ -59,10 +60,11 @@ export class GrpcServer {
       "grpc.max_receive_message_length": limits.requestBytesMax,
       "grpc.max_send_message_length": limits.requestBytesMax,
       "grpc.max_concurrent_streams": limits.callsPerConnectionMax,
+      "grpc.keepalive_time_ms": limits.keepAliveEveryMs,
+      "grpc.keepalive_timeout_ms": limits.keepAliveAnswerMs,
     });
-    const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
     return await new Promise((resolve, reject) => {
-      server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      server.bindAsync(addressText(host, port), ServerCredentials.createInsecure(), (error, bound) => {
         if (error !== null) reject(error);
         // In the same turn as the bind: no call can come before there is somebody to answer.
         else resolve(GrpcServer.#serve(server, bound, rooms(bound), report));

@@ -49,9 +49,8 @@ export interface DriverTools {
   readonly report: (where: string, error: unknown) => void;
 }
 
-/** Bytes of one read; what is read is delivered at once or read again later. */
-const readLimits = { batchesMax: 100, bytesMax: 512 * 1_024 };
-const readsMax = 4;
+/** What is read is delivered at once, or read again later. */
+const readLimits = { batchesMax: limits.deliveryReadBatchesMax, bytesMax: limits.deliveryReadBytesMax };
 /** Half of the time within which acks must be durable; the other half is the disk's. */
 const flushDelayMs = limits.ackFlushMs / 2;
 
@@ -82,7 +81,7 @@ export class SubscriptionDriver {
   ) {
     this.#uid = uid;
     this.#tools = tools;
-    this.#state = new SubscriptionState({ ...settings, readsMax }, progress);
+    this.#state = new SubscriptionState({ ...settings, readsMax: limits.deliveryReadsMax }, progress);
     for (const shardId of progress.keys()) {
       this.#unwatch.push(tools.log.watch(shardId, (tail) => this.#tailMoved(shardId, tail)));
       this.#tailMoved(shardId, tools.log.tail(shardId));
