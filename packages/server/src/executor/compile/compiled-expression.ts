@@ -23,6 +23,9 @@ export class Evaluation implements EvaluationContext {
   }
 }
 
+/** Functions kept for one expression; batches of yet other forms are done by the careful one. */
+const kernelsMax = 32;
+
 /**
  * An expression as JavaScript over whole batches. For each combination of column forms that comes along
  * a function is generated once: over numbers, booleans and texts it works on the columns' own arrays;
@@ -48,14 +51,16 @@ export class CompiledExpression {
     let forms = "";
     for (const index of this.#columns) forms += formOf(batch.columns[index] as Column);
     let kernel = this.#kernels.get(forms);
-    if (kernel === undefined) {
+    if (kernel === undefined && this.#kernels.size < kernelsMax) {
       kernel = generateKernel(this.#expression, batch.columns, "fast");
       this.#kernels.set(forms, kernel);
     }
-    const mark = evaluation.errors.mark();
-    const result = this.#run(kernel, batch, evaluation);
-    if (result !== undefined) return result;
-    evaluation.errors.rollBack(mark);
+    if (kernel !== undefined) {
+      const mark = evaluation.errors.mark();
+      const result = this.#run(kernel, batch, evaluation);
+      if (result !== undefined) return result;
+      evaluation.errors.rollBack(mark);
+    }
     this.#careful ??= generateKernel(this.#expression, batch.columns, "careful");
     const careful = this.#run(this.#careful, batch, evaluation);
     return careful ?? { kind: "any", values: [] };
