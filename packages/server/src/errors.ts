@@ -165,6 +165,19 @@ export const errors = {
     (a: { consumer: string; subscription: string }) =>
       `A consumer named "${a.consumer}" is already connected to subscription "${a.subscription}". Give each consumer a name of its own.`,
   ),
+  MissingConsumerName: define(
+    0,
+    "invalidArgument",
+    400,
+    none("A fetch begins with the names of its subscription and of the consumer."),
+  ),
+  TooManyAcks: define(
+    0,
+    "invalidArgument",
+    400,
+    (a: { count: number; max: number }) =>
+      `A request acks ${a.count} records; acksPerRequestMax is ${a.max}. Send them in several requests.`,
+  ),
   TooManyConsumers: define(
     0,
     "resourceExhausted",
@@ -183,6 +196,13 @@ export const errors = {
     "notFound",
     404,
     (a: { query: string }) => `Query "${a.query}" does not exist. SHOW QUERIES lists those that do.`,
+  ),
+  QueryTerminated: define(0, "aborted", 409, (a: { query: string }) => `Query "${a.query}" was terminated.`),
+  TooManyQueries: define(
+    0,
+    "resourceExhausted",
+    429,
+    (a: { max: number }) => `${a.max} queries run already (queriesMax). End some first.`,
   ),
   InvalidSql: define(402, "invalidArgument", 400, (a: { message: string }) => a.message),
   InvalidName: define(404, "invalidArgument", 400, (a: { reason: string }) => a.reason),
@@ -225,11 +245,30 @@ export const errors = {
     (a: { reason: string; max: number }) =>
       `The log takes no appends at the moment: ${a.reason} (limit ${a.max} bytes). Try again later.`,
   ),
+  DocumentTooLarge: define(0, "invalidArgument", 413, (a: { reason: string }) => a.reason),
+  DiskFull: define(
+    0,
+    "unavailable",
+    503,
+    none("The disk has no room for the change. Free some, then try again."),
+  ),
   Fenced: define(
     0,
     "unavailable",
     503,
     (a: { shardId: string }) => `Shard ${a.shardId} has a new owner. Look it up again.`,
+  ),
+  DuplicateAppend: define(
+    0,
+    "alreadyExists",
+    409,
+    (a: { shardId: string }) => `The batch was appended to shard ${a.shardId} before.`,
+  ),
+  AppendSequenceGap: define(
+    0,
+    "failedPrecondition",
+    409,
+    (a: { expected: number }) => `An append is missing: the producer's next sequence is ${a.expected}.`,
   ),
   ShuttingDown: define(0, "unavailable", 503, none("The server is shutting down. Try another one.")),
   LogFailed: define(

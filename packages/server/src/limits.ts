@@ -17,12 +17,22 @@ export const limits = {
   responseBytesMax: 3 * 1_048_576,
   /** Appends that wait for the disk. */
   appendBytesInFlightMax: 64 * 1_048_576,
+  /** Appends that wait for room among those; beyond it they are refused. */
+  appendBytesWaitingMax: 64 * 1_048_576,
   /** One write and sync of the log. */
   groupCommitBytesMax: 1_048_576,
   /** A segment of the log is sealed once it has this size. */
   segmentBytes: 64 * 1_048_576,
   /** Recent batches kept in memory for readers at the tail. */
   tailCacheBytesMax: 64 * 1_048_576,
+  /** Indexes of sealed segments kept in memory. */
+  segmentIndexCacheBytesMax: 32 * 1_048_576,
+  /** Segments that are open for reading. */
+  openSegmentsMax: 64,
+  /** Names of holds, UTF-8 bytes. */
+  holdNameBytesMax: 1_024,
+  /** A client's sequence is forgotten after this long without an append, ms. */
+  producerExpiryMs: 24 * 3_600_000,
   /** Results kept for each (producer, shard) to answer repeats with. */
   producerResultsKept: 5,
   /** Names of streams, subscriptions, queries, views, readers: Unicode characters. */
@@ -31,6 +41,8 @@ export const limits = {
   shardsPerStreamMax: 4_096,
   /** UTF-8 bytes of one document in the metadata store. */
   metaValueBytesMax: 1_048_576,
+  /** Changes of the metadata after which a snapshot is taken, in bytes. */
+  metaSnapshotBytesMin: 1_048_576,
   /** Text of one ExecuteSql call, in bytes. */
   sqlTextBytesMax: 1_048_576,
   /** A batch of result rows. */
@@ -49,6 +61,11 @@ export const limits = {
   stepBusyMsMax: 2_000,
   /** State of one query: an estimate, kept by the executor. */
   queryStateBytesMax: 512 * 1_048_576,
+  /** How long a pull waits for a view to catch up, ms. */
+  viewWaitMs: 2_000,
+  /** What a query reads of a shard at a time: batches, and bytes of their payloads. */
+  readBatchesMax: 4_096,
+  readBytesMax: 1_048_576,
   /** Queries that run at a time. */
   queriesMax: 1_000,
   /** Consumers of one subscription. */
@@ -57,11 +74,22 @@ export const limits = {
   acksPerRequestMax: 100_000,
   /** How long acks may stay unsaved, ms. */
   ackFlushMs: 100,
+  /** How long a unary Append waits for room before it is refused, ms. */
+  appendPatienceMs: 1_000,
+  /** gRPC calls at a time on one connection. */
+  callsPerConnectionMax: 10_000,
+  /** After draining: how long the last answers may take to be sent, ms. */
+  lastAnswersMs: 500,
+  /** What is kept of a subscription's progress in one shard; acks beyond it are lost in a restart. */
+  savedProgressBytesMax: 256 * 1_024,
+  /** How long a subscription waits after a failed read of the log, ms. */
+  failedReadPauseMs: 1_000,
   /** From SIGTERM to the end of the process, ms. */
   drainMs: 5_000,
 } as const;
 
 assert(limits.groupCommitBytesMax <= limits.segmentBytes, "a group must fit a segment");
+assert(limits.savedProgressBytesMax < limits.metaValueBytesMax, "a shard's progress must fit a document");
 assert(limits.recordBytesMax < limits.responseBytesMax, "a stored batch must fit an answer");
 assert(limits.resultBatchBytesMax < limits.responseBytesMax, "a result batch must fit an answer");
 assert(limits.responseBytesMax < 4 * 1_048_576, "clients refuse answers of 4 MiB");

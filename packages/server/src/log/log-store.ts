@@ -104,9 +104,13 @@ export type TrimResult =
   /** A hold needs `from` and later ones. Nothing was trimmed. */
   | { readonly kind: "held"; readonly by: string; readonly from: BatchId };
 
-export type LogErrorKind = "shard-not-found" | "shard-exists" | "closed" | "failed";
+export type LogErrorKind = "shard-not-found" | "shard-exists" | "closed" | "failed" | "full" | "locked";
 
-/** The call could not be carried out at all. `failed`: the disk refused a sync; restart to recover. */
+/**
+ * The call could not be carried out at all. `failed`: the disk refused a sync; restart to recover.
+ * `full`: no room on the disk for a change that is no append; nothing was changed, try later.
+ * `locked`: another process has the directory (at the start only).
+ */
 export class LogError extends Error {
   override readonly name = "LogError";
   readonly kind: LogErrorKind;

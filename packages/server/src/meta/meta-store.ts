@@ -39,6 +39,22 @@ export type RenewResult =
   | { readonly kind: "granted"; readonly lease: Lease }
   | { readonly kind: "lost"; readonly to?: Lease };
 
+export type MetaErrorKind = "closed" | "full" | "too-large" | "failed";
+
+/**
+ * A change could not be carried out. `full`: no room on the disk, try later; `too-large`: the document
+ * exceeds metaValueBytesMax; `failed`: whether it happened is not known, restart to find out.
+ */
+export class MetaError extends Error {
+  override readonly name = "MetaError";
+  readonly kind: MetaErrorKind;
+
+  constructor(kind: MetaErrorKind, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.kind = kind;
+  }
+}
+
 export interface MetaStore {
   get(key: string): Promise<MetaEntry | undefined>;
   /** Durable when it resolves, as every change here. */

@@ -1,0 +1,97 @@
+import { HStreamClientError, type StreamInfo } from "@hstream/client";
+import type { ExitCode } from "../exit-codes.js";
+import type { CreateStreamFlags } from "../program.js";
+import { type CommandContext, printList, report, withClient } from "./context.js";
+
+const columns = ["name", "shards", "replication_factor", "backlog_seconds", "created_at"];
+
+function cells(stream: StreamInfo) {
+  return [
+    stream.name,
+    stream.shardCount,
+    stream.replicationFactor,
+    stream.backlogDuration,
+    stream.createdAt?.toISOString(),
+  ];
+}
+
+export function listStreams(context: CommandContext): Promise<ExitCode> {
+  return withClient(context, async (client) => {
+    const streams = await client.streams.list();
+    await printList(context, columns, streams.map(cells));
+  });
+}
+
+export function createStream(
+  context: CommandContext,
+  name: string,
+  flags: CreateStreamFlags,
+): Promise<ExitCode> {
+  return withClient(context, async (client) => {
+    const created = await unlessCode(
+      201,
+      flags.ifNotExists,
+      client.streams.create(name, {
+        replicationFactor: flags.replicationFactor,
+        backlogDuration: flags.backlogDuration,
+        shardCount: flags.shards,
+      }),
+    );
+    const sentence = created ? `Created stream "${name}".` : `Stream "${name}" exists already.`;
+    await report(context, sentence, { stream: name, created });
+  });
+}
+
+export function describeStream(context: CommandContext, name: string): Promise<ExitCode> {
+  return withClient(context, async (client) => {
+    const stream = await client.streams.get(name);
+    const shards = await client.streams.listShards(name);
+    if (context.format === "json" || context.format === "ndjson") {
+      const fields = Object.fromEntries(cells(stream).map((cell, place) => [columns[place], cell ?? null]));
+      const listed = shards.map((shard) => ({
+        shard_id: String(shard.shardId),
+        start: shard.startHashRangeKey,
+        end: shard.endHashRangeKey,
+      }));
+      await context.system.stdout.write(`${JSON.stringify({ ...fields, shard_list: listed })}\n`);
+      return;
+    }
+    if (context.format === "table") await printList(context, columns, [cells(stream)]);
+    await printList(
+      context,
+      ["shard_id", "start", "end"],
+      shards.map((shard) => [shard.shardId, shard.startHashRangeKey, shard.endHashRangeKey]),
+    );
+  });
+}
+
+export function deleteStream(
+  context: CommandContext,
+  name: string,
+  flags: { readonly force?: boolean; readonly ifExists?: boolean },
+): Promise<ExitCode> {
+  return withClient(context, async (client) => {
+    const deleted = await unlessCode(
+      200,
+      flags.ifExists,
+      client.streams.delete(name, { force: flags.force === true }),
+    );
+    const sentence = deleted ? `Deleted stream "${name}".` : `There is no stream "${name}".`;
+    await report(context, sentence, { stream: name, deleted });
+  });
+}
+
+/** True when the work was done, false when it met the given code and that is allowed. */
+export async function unlessCode(
+  code: number,
+  allowed: boolean | undefined,
+  work: Promise<unknown>,
+): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (allowed === true && error instanceof HStreamClientError && error.code === code) return false;
+    throw error;
+  }
+}

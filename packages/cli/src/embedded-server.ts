@@ -1,0 +1,91 @@
+import type { RunningServer, ServerOptions } from "@hstream/server";
+import { exitCodes } from "./exit-codes.js";
+import { CommandError } from "./failure.js";
+import type { System } from "./system/system.js";
+
+export interface EmbeddedServerFlags {
+  readonly dataDir?: string | undefined;
+  /** A file of settings. */
+  readonly config?: string | undefined;
+  readonly host?: string | undefined;
+  /** "0" for any free one. */
+  readonly port?: string | undefined;
+  /** `name=value` of other settings. */
+  readonly settings?: readonly string[];
+  /** Says only what is wrong. */
+  readonly quiet?: boolean;
+}
+
+/** Variables of the command line tools, which are no settings of the server. */
+const ownVariables = [
+  "HSTREAM_SERVICE_URL",
+  "HSTREAM_OUTPUT",
+  "HSTREAM_QUIET",
+  "HSTREAM_PLAIN",
+  "HSTREAM_CONFIG",
+  "HSTREAM_SOURCE",
+  "HSTREAM_HISTORY_FILE",
+  "HSTREAM_DEBUG",
+];
+const levels = ["error", "warn", "info", "debug"] as const;
+
+type OurOptions = Pick<ServerOptions, "config" | "env" | "version" | "report">;
+
+/** Starts a server within this process. Flags are stronger than the environment, that than the file. */
+export async function startEmbeddedServer(
+  system: System,
+  flags: EmbeddedServerFlags,
+): Promise<RunningServer> {
+  const { createNodeEnv, resolveConfig, startServer } = await import("@hstream/server");
+  // The rooms below SQL are the server's own choice.
+  const start = startServer as (options: OurOptions) => Promise<RunningServer>;
+  const resolved = resolveConfig({
+    flags: flagsOf(flags),
+    environment: Object.fromEntries(
+      Object.entries(system.env).filter(([name]) => !ownVariables.includes(name)),
+    ),
+    ...(flags.config === undefined ? {} : await readConfig(system, flags.config)),
+  });
+  if (resolved.kind === "errors") {
+    const message = resolved.errors.map(({ where, message }) => `${where}: ${message}`).join("\n");
+    throw new CommandError({ exitCode: exitCodes.usage, code: "config", message });
+  }
+  const { config } = resolved;
+  const loudest = levels.indexOf(flags.quiet === true ? "warn" : config.logLevel);
+  try {
+    return await start({
+      config,
+      env: createNodeEnv(),
+      version: await system.version(),
+      report: (level, message, cause) => {
+        if (levels.indexOf(level) > loudest) return;
+        const detail =
+          cause === undefined ? "" : ` (${cause instanceof Error ? cause.message : String(cause)})`;
+        void system.stderr.write(`${level}: ${message}${detail}\n`);
+      },
+    });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new CommandError({ exitCode: exitCodes.failed, code: "server", message });
+  }
+}
+
+function flagsOf(flags: EmbeddedServerFlags): Readonly<Record<string, string>> {
+  const given: Record<string, string> = {};
+  for (const setting of flags.settings ?? []) {
+    const [name = "", ...value] = setting.split("=");
+    given[name] = value.join("=");
+  }
+  const own = { "data-dir": flags.dataDir, host: flags.host, port: flags.port };
+  for (const [name, value] of Object.entries(own)) if (value !== undefined) given[name] = value;
+  return given;
+}
+
+async function readConfig(system: System, path: string) {
+  try {
+    return { fileText: await system.files.read(path), fileName: path };
+  } catch (error) {
+    const message = `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`;
+    throw new CommandError({ exitCode: exitCodes.usage, code: "config", message });
+  }
+}

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FakeServer } from "@hstream/client/test-kit";
+import { TestTerminal } from "../test-kit/terminal.js";
+
+describe("the shell in a terminal", function () {
+  this.timeout(30_000);
+  let server: FakeServer;
+  let terminal: TestTerminal;
+  let state: string;
+
+  async function open(options: { columns?: number; rows?: number; env?: Record<string, string> } = {}) {
+    state = await mkdtemp(join(tmpdir(), "hstream-shell-"));
+    const env = { HSTREAM_PORT: String(server.port), XDG_STATE_HOME: state, ...options.env };
+    terminal = new TestTerminal(["sql"], { ...options, env });
+    await terminal.until(/^>$/m);
+    return terminal;
+  }
+
+  beforeEach(async () => {
+    server = await FakeServer.start();
+    server.tables.set("demo", [{ a: 1, b: "x" }]);
+  });
+  afterEach(() => {
+    terminal.kill("SIGKILL");
+    server.stop();
+    // Wiping what the user sees or saw is never right.
+    assert.doesNotMatch(terminal.bytes, /\u001b\[[23]J/);
+    assert.doesNotMatch(terminal.bytes, /\u001b\[\?1049h/);
+  });
+
+  it("shows a table for a statement over two lines, then a prompt, and leaves with 0", async () => {
+    await open();
+    terminal.type("SELECT a, b\r");
+    await terminal.until(/^\|$/m);
+    terminal.type("FROM demo;\r");
+    const text = await terminal.until(/1 row \(\d+ ms\)\n\n>$/);
+    assert.match(
+      text,
+      /> SELECT a, b\n\| FROM demo;\n┌───┬───┐\n│ a │ b │\n├───┼───┤\n│ 1 │ x │\n└───┴───┘\n1 row/,
+    );
+    terminal.type("\u0004");
+    assert.equal(await terminal.exit, 0);
+    assert.match(terminal.bytes, /\u001b\[\?2004h[^]*\u001b\[\?2004l/);
+    const file = await readFile(join(state, "hstream", "history.ndjson"), "utf8");
+    assert.equal(JSON.parse(file).sql, "SELECT a, b\nFROM demo;");
+  });
+
+  it("keeps the cursor where typing goes", async () => {
+    await open();
+    terminal.type("SELECT 漢x\u001b[D");
+    await terminal.until(/> SELECT 漢x/);
+    await terminal.until(() => terminal.cursor().column === 11);
+    assert.equal(terminal.cursor().line, "> SELECT 漢x");
+  });
+
+  it("does not run what is pasted, and recalls it as one statement", async () => {
+    await open();
+    terminal.type("\u001b[200~SELECT a\rFROM demo;\u001b[201~");
+    await terminal.until(/\| FROM demo;$/);
+    assert.doesNotMatch(terminal.text(), /1 row/);
+    terminal.type("\r");
+    await terminal.until(/1 row/);
+    terminal.type("\u001b[A");
+    await terminal.until((text) => text.endsWith("> SELECT a\n| FROM demo;"));
+  });
+
+  it("appends the rows of a push query, and Ctrl-C stops it within 100 ms and keeps the shell", async () => {
+    await open();
+    terminal.type("SELECT a, b FROM demo EMIT CHANGES;\r");
+    await terminal.until(/watching/);
+    for (let a = 0; a < 50; a += 1)
+      for (const listener of server.listeners) listener("demo", { a, b: "live" });
+    await terminal.until(/ 49 │ live/);
+    const before = performance.now();
+    terminal.type("\u0003");
+    const text = await terminal.until(/Stopped after 50 rows/);
+    const took = performance.now() - before;
+    assert(took < 100, `${took} ms`);
+    assert.match(text, / 0 │ live/);
+    terminal.type("SELECT a FROM demo;\r");
+    await terminal.until(/1 row \(/);
+    assert.doesNotMatch(terminal.text(), /watching/);
+  });
+
+  it("points at an error with a caret and a hint", async () => {
+    await open();
+    terminal.type("SELECT a FROM nope;\r");
+    const text = await terminal.until(/hint:/);
+    assert.match(
+      text,
+      /error: There is no stream "nope".\n1 \| SELECT a FROM nope;\n {18}\^\^\^\^\nhint: SHOW STREAMS/,
+    );
+  });
+
+  it("clears the input on Ctrl-C, and says how to leave on a second one", async () => {
+    await open();
+    terminal.type("SELECT\u0003");
+    await terminal.until((text) => /^>\n?Cleared/m.test(text));
+    terminal.type("\u0003");
+    await terminal.until(/Ctrl-D or :quit leaves/);
+    terminal.type(":quit\r");
+    assert.equal(await terminal.exit, 0);
+  });
+
+  it("prints rows down with \\G, and when they are too wide", async () => {
+    server.tables.set("wide", [{ a: "x".repeat(60), b: "y".repeat(60) }]);
+    await open();
+    terminal.type("SELECT a, b FROM wide;\r");
+    await terminal.until(/── row 1 ─+\na: x{60}\nb: y{60}\n/);
+  });
+
+  it("keeps its live area within a small terminal, whatever is pasted", async () => {
+    await open({ rows: 8, columns: 30 });
+    const lines = Array.from({ length: 200 }, (_, n) => `-- line ${n}`).join("\r");
+    terminal.type(`\u001b[200~${lines}\u001b[201~`);
+    await terminal.until(/line 199/);
+    terminal.resize(20, 5);
+    terminal.type("x");
+    await terminal.until(/line 199x/);
+  });
+
+  it("prints 100,000 rows without losing one", async () => {
+    await open({ env: { HSTREAM_OUTPUT: "ndjson" } });
+    terminal.type("SELECT NUMBERS 100000;\r");
+    await terminal.until(/100,000 rows/, 15_000);
+    const numbers = [...terminal.bytes.matchAll(/\{"n":(\d+)\}/g)].map((match) => Number(match[1]));
+    assert.equal(numbers.length, 100_000);
+    assert(numbers.every((n, place) => n === place));
+  });
+
+  it("escapes control characters in data", async () => {
+    server.tables.set("evil", [{ a: "\u001b[2J\u0007" }]);
+    await open();
+    terminal.type("SELECT a FROM evil;\r");
+    await terminal.until(/\\u001b\[2J\\u0007/);
+  });
+
+  it("stays when the server goes, and says so", async () => {
+    await open({ columns: 120 });
+    server.stop();
+    terminal.type("SELECT a FROM demo;\r");
+    await terminal.until(/No server answers at .*hstream server start/);
+    await terminal.until(/\n>$/);
+  });
+
+  it("is a plain shell when asked, with the same answers", async () => {
+    await open({ env: { HSTREAM_PLAIN: "1" } });
+    terminal.type("SELECT a, b\n");
+    await terminal.until(/^\|$/m);
+    terminal.type("FROM demo;\n");
+    await terminal.until(/│ 1 │ x │/);
+    terminal.type(":quit\n");
+    assert.equal(await terminal.exit, 0);
+    assert.doesNotMatch(terminal.bytes, /\u001b/);
+  });
+});

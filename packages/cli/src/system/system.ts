@@ -1,0 +1,61 @@
+/** What the commands need of the process they run in. */
+export interface System {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly files: Files;
+  readonly hostCounters: () => Promise<HostCounters>;
+  /** The version of this package. */
+  readonly version: () => Promise<string>;
+  /** Milliseconds since the process started, with fractions. */
+  readonly uptime: () => number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Calls back once after `ms`; the answer cancels it. */
+  readonly schedule: (ms: number, callback: () => void) => () => void;
+  /** Calls back when the process is asked to end; the answer stops listening. */
+  readonly onSignal: (callback: (signal: StopSignal) => void) => () => void;
+  /** Calls back, synchronously, when the process ends; the answer forgets it. */
+  readonly onExit: (callback: () => void) => () => void;
+  /** Stops this process as Ctrl-Z does; settles when it goes on. */
+  readonly suspend: () => Promise<void>;
+}
+
+export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
+/** A standard stream to write to. */
+export interface Output {
+  readonly isTty: boolean;
+  readonly stream: NodeJS.WriteStream;
+  /** Cells in a line; undefined when it is not a terminal. */
+  readonly columns: () => number | undefined;
+  readonly rows: () => number | undefined;
+  /** Writes; settles when the reader has room for more. */
+  readonly write: (text: string) => Promise<void>;
+}
+
+/** Files, as far as commands use them. Failures reject with the errors of node:fs. */
+export interface Files {
+  readonly read: (path: string) => Promise<string>;
+  readonly exists: (path: string) => Promise<boolean>;
+  readonly makeDirectory: (path: string) => Promise<void>;
+  readonly append: (path: string, text: string) => Promise<void>;
+  readonly write: (path: string, text: string) => Promise<void>;
+  /** Makes one, and answers with its path. */
+  readonly temporaryDirectory: (prefix: string) => Promise<string>;
+}
+
+/** What a machine has counted since it started. */
+export interface HostCounters {
+  readonly host: string;
+  /** Over all processors. */
+  readonly cpuBusyMs: number;
+  readonly cpuTotalMs: number;
+  readonly memoryUsedBytes: number;
+  readonly memoryTotalBytes: number;
+  /** 0 where the kernel does not say. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}

@@ -1,0 +1,288 @@
+import { createHash } from "node:crypto";
+import {
+  type handleUnaryCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerWritableStream,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import {
+  type AppendRequest,
+  type AppendResponse,
+  type BatchedRecord,
+  type ExecuteSqlRequest,
+  type ExecuteSqlResponse,
+  HStreamApiService,
+  HStreamExtService,
+  type RecordId,
+  type Shard,
+  type Stream,
+  type StreamingFetchRequest,
+  type StreamingFetchResponse,
+  type Subscription,
+} from "@hstream/proto";
+import { FakeSqlError, type FakeTables, runFakeSql } from "./fake-sql.js";
+
+export { done, header, rows } from "./columns.js";
+export { FakeSqlError } from "./fake-sql.js";
+
+interface StoredBatch {
+  readonly stream: string;
+  readonly ids: RecordId[];
+  readonly batch: BatchedRecord;
+}
+
+/** A gRPC failure as the API encodes it. */
+export class FakeError extends FakeSqlError {
+  constructor(grpc: number, code: number, message: string) {
+    super(message, code, grpc, null);
+  }
+}
+
+export type SqlHandler = (text: string, cancelled: AbortSignal) => AsyncIterable<ExecuteSqlResponse>;
+
+/** A server in memory. Fields are open so that tests can look and interfere. */
+export class FakeServer implements FakeTables {
+  readonly tables = new Map<string, Record<string, unknown>[]>();
+  readonly listeners = new Set<(table: string, row: Record<string, unknown>) => void>();
+  readonly streams = new Map<string, Stream>();
+  readonly subscriptions = new Map<string, Subscription>();
+  readonly batches: StoredBatch[] = [];
+  readonly acked: RecordId[] = [];
+  readonly fetches = new Set<ServerDuplexStream<StreamingFetchRequest, StreamingFetchResponse>>();
+  /** Called before each append; may delay or throw a FakeError. */
+  beforeAppend: (request: AppendRequest) => Promise<void> | void = () => {};
+  /** Called when acks arrive. */
+  onAcks: (ids: readonly RecordId[]) => void = () => {};
+  onSql: SqlHandler = (text, cancelled) => runFakeSql(text, this, cancelled);
+  /** SQL calls that were cancelled by their caller. */
+  cancelledSql = 0;
+  readonly #server = new Server();
+  port = 0;
+
+  static async start(port = 0): Promise<FakeServer> {
+    const fake = new FakeServer();
+    fake.#server.addService(HStreamApiService, fake.#api());
+    fake.#server.addService(HStreamExtService, {
+      executeSql: (call: ServerWritableStream<ExecuteSqlRequest, ExecuteSqlResponse>) =>
+        void fake.#executeSql(call),
+    });
+    fake.port = await new Promise((resolve, reject) => {
+      fake.#server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      );
+    });
+    return fake;
+  }
+
+  get url(): string {
+    return `hstream://127.0.0.1:${this.port}`;
+  }
+
+  shards(stream: string): Shard[] {
+    const count = this.#stream(stream).shardCount;
+    const top = (1n << 128n) - 1n;
+    const step = top / BigInt(count);
+    return Array.from({ length: count }, (_, place) => ({
+      streamName: stream,
+      shardId: shardIdOf(stream, place),
+      startHashRangeKey: String(BigInt(place) * step),
+      endHashRangeKey: String(place === count - 1 ? top : BigInt(place + 1) * step - 1n),
+      epoch: 1n,
+      isActive: true,
+    }));
+  }
+
+  /** Ends every fetch as a server that goes away does. */
+  dropFetches(): void {
+    for (const call of this.fetches) {
+      call.emit(
+        "error",
+        Object.assign(new Error("gone"), { code: 14, details: "gone", metadata: new Metadata() }),
+      );
+    }
+    this.fetches.clear();
+  }
+
+  stop(): void {
+    this.#server.forceShutdown();
+  }
+
+  #stream(name: string): Stream {
+    const stream = this.streams.get(name);
+    if (stream === undefined) throw new FakeError(5, 200, `Stream "${name}" does not exist.`);
+    return stream;
+  }
+
+  #subscription(id: string): Subscription {
+    const subscription = this.subscriptions.get(id);
+    if (subscription === undefined) throw new FakeError(5, 300, `Subscription "${id}" does not exist.`);
+    return subscription;
+  }
+
+  #api(): UntypedServiceImplementation {
+    const node = () => ({ id: 1, host: "127.0.0.1", port: this.port, version: undefined });
+    const now = () => ({ seconds: 1_700_000_000n, nanos: 0 });
+    return {
+      echo: unary(HStreamApiService.echo, ({ msg }) => ({ msg })),
+      describeCluster: unary(HStreamApiService.describeCluster, () => ({
+        protocolVersion: "0.1.0",
+        serverNodes: [node()],
+        serverNodesStatus: [{ node: node(), state: 1 as const }],
+        clusterUpTime: 1n,
+      })),
+      createStream: unary(HStreamApiService.createStream, (stream) => {
+        if (this.streams.has(stream.streamName)) {
+          throw new FakeError(6, 201, `Stream "${stream.streamName}" exists already.`);
+        }
+        const made = { ...stream, creationTime: now() };
+        this.streams.set(stream.streamName, made);
+        this.tables.set(stream.streamName, []);
+        return made;
+      }),
+      listStreams: unary(HStreamApiService.listStreams, () => ({ streams: [...this.streams.values()] })),
+      listStreamsWithPrefix: unary(HStreamApiService.listStreamsWithPrefix, ({ prefix }) => ({
+        streams: [...this.streams.values()].filter(({ streamName }) => streamName.startsWith(prefix)),
+      })),
+      getStream: unary(HStreamApiService.getStream, ({ name }) => ({ stream: this.#stream(name) })),
+      deleteStream: unary(HStreamApiService.deleteStream, ({ streamName, ignoreNonExist }) => {
+        if (!ignoreNonExist) this.#stream(streamName);
+        this.streams.delete(streamName);
+        return {};
+      }),
+      listShards: unary(HStreamApiService.listShards, ({ streamName }) => ({
+        shards: this.shards(streamName),
+      })),
+      lookupShard: unary(HStreamApiService.lookupShard, ({ shardId }) => ({ shardId, serverNode: node() })),
+      append: unary(HStreamApiService.append, (request) => this.#append(request)),
+      createSubscription: unary(HStreamApiService.createSubscription, (subscription) => {
+        const id = subscription.subscriptionId;
+        if (this.subscriptions.has(id)) throw new FakeError(6, 301, `Subscription "${id}" exists already.`);
+        if (!this.streams.has(subscription.streamName)) {
+          throw new FakeError(9, 302, `Stream "${subscription.streamName}" does not exist.`);
+        }
+        const made = { ...subscription, creationTime: now() };
+        this.subscriptions.set(id, made);
+        return made;
+      }),
+      listSubscriptions: unary(HStreamApiService.listSubscriptions, () => ({
+        subscription: [...this.subscriptions.values()],
+      })),
+      getSubscription: unary(HStreamApiService.getSubscription, ({ id }) => ({
+        subscription: this.#subscription(id),
+        offsets: [],
+      })),
+      checkSubscriptionExist: unary(HStreamApiService.checkSubscriptionExist, ({ subscriptionId }) => ({
+        exists: this.subscriptions.has(subscriptionId),
+      })),
+      deleteSubscription: unary(HStreamApiService.deleteSubscription, ({ subscriptionId }) => {
+        this.#subscription(subscriptionId);
+        this.subscriptions.delete(subscriptionId);
+        return {};
+      }),
+      listConsumers: unary(HStreamApiService.listConsumers, () => ({ consumers: [] })),
+      lookupSubscription: unary(HStreamApiService.lookupSubscription, ({ subscriptionId }) => ({
+        subscriptionId,
+        serverNode: node(),
+      })),
+      streamingFetch: (call: ServerDuplexStream<StreamingFetchRequest, StreamingFetchResponse>) =>
+        this.#fetch(call),
+    };
+  }
+
+  async #append(request: AppendRequest): Promise<AppendResponse> {
+    await this.beforeAppend(request);
+    const batch = request.records;
+    if (batch === undefined || batch.batchSize === 0) throw new FakeError(3, 206, "empty batch");
+    const batchId = BigInt(1_000_000_000_000_000 + this.batches.length);
+    const ids = Array.from({ length: batch.batchSize }, (_, batchIndex) => ({
+      shardId: request.shardId,
+      batchId,
+      batchIndex,
+    }));
+    this.batches.push({ stream: request.streamName, ids, batch });
+    return { streamName: request.streamName, shardId: request.shardId, recordIds: ids };
+  }
+
+  #fetch(call: ServerDuplexStream<StreamingFetchRequest, StreamingFetchResponse>): void {
+    let registered = false;
+    this.fetches.add(call);
+    call.on("data", (request: StreamingFetchRequest) => {
+      this.acked.push(...request.ackIds);
+      if (request.ackIds.length > 0) this.onAcks(request.ackIds);
+      if (registered) return;
+      registered = true;
+      const subscription = this.subscriptions.get(request.subscriptionId);
+      if (subscription === undefined) {
+        call.emit("error", encode(new FakeError(5, 300, "no such subscription")));
+        return;
+      }
+      for (const { stream, ids, batch } of this.batches) {
+        if (stream === subscription.streamName) {
+          call.write({ receivedRecords: { recordIds: ids, record: batch } });
+        }
+      }
+    });
+    call.on("end", () => {
+      this.fetches.delete(call);
+      call.end();
+    });
+    call.on("cancelled", () => this.fetches.delete(call));
+    call.on("error", () => this.fetches.delete(call));
+  }
+
+  async #executeSql(call: ServerWritableStream<ExecuteSqlRequest, ExecuteSqlResponse>): Promise<void> {
+    const stop = new AbortController();
+    call.on("cancelled", () => {
+      this.cancelledSql += 1;
+      stop.abort();
+    });
+    try {
+      for await (const answer of this.onSql(call.request.sql, stop.signal)) {
+        if (stop.signal.aborted) return;
+        if (!call.write(answer)) {
+          await new Promise<void>((resolve) => {
+            call.once("drain", resolve);
+            call.once("cancelled", resolve);
+          });
+        }
+      }
+      call.end();
+    } catch (error) {
+      call.emit("error", encode(error));
+    }
+  }
+}
+
+function unary<Request, Response>(
+  _method: {
+    readonly responseSerialize: (value: Response) => Buffer;
+    readonly requestDeserialize: (value: Buffer) => Request;
+  },
+  answer: (request: Request) => Response | Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return (call, callback) => {
+    Promise.resolve()
+      .then(() => answer(call.request))
+      .then(
+        (response) => callback(null, response),
+        (error: unknown) => callback(encode(error)),
+      );
+  };
+}
+
+function encode(error: unknown) {
+  const known = error instanceof FakeSqlError;
+  const body = known ? { error: error.code, message: error.message, extra: error.extra } : undefined;
+  return Object.assign(new Error(), {
+    code: known ? error.grpc : 13,
+    details: body === undefined ? String(error) : JSON.stringify(body),
+    metadata: new Metadata(),
+  });
+}
+
+function shardIdOf(stream: string, place: number): bigint {
+  return BigInt(`0x${createHash("md5").update(`${stream}-${place}`).digest("hex").slice(0, 12)}`) + 1n;
+}

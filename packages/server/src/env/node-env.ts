@@ -1,0 +1,41 @@
+import { randomBytes } from "node:crypto";
+import type { Clock, Env, Random, Timers } from "./env.js";
+import { nodeDisk } from "./node-disk.js";
+
+/** The real world: this machine's clock, timers, random numbers and file system. */
+export function createNodeEnv(): Env {
+  return { clock, timers, random, disk: nodeDisk };
+}
+
+const clock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+};
+
+const timers: Timers = {
+  after(delayMs, callback) {
+    const timeout = setTimeout(callback, delayMs);
+    timeout.unref();
+    return { cancel: () => clearTimeout(timeout) };
+  },
+  sleep(delayMs, signal) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const abort = () => {
+        clearTimeout(timeout);
+        reject(signal?.reason);
+      };
+      const timeout = setTimeout(() => {
+        signal?.removeEventListener("abort", abort);
+        resolve();
+      }, delayMs);
+      timeout.unref();
+      signal?.addEventListener("abort", abort, { once: true });
+    });
+  },
+};
+
+const random: Random = {
+  uint32: () => randomBytes(4).readUInt32LE(),
+  bytes: (length) => randomBytes(length),
+};

@@ -1,0 +1,481 @@
+import { assert } from "@hstream/proto";
+import type { DirectoryLock, Env } from "../env/env.js";
+import { limits } from "../limits.js";
+import type { CommitGroup, PendingAppend } from "./commit-group.js";
+import { Committer } from "./committer.js";
+import { batchFrameBytes } from "./frame.js";
+import {
+  type AppendOptions,
+  type AppendResult,
+  type Batch,
+  type BatchId,
+  type Fence,
+  LogError,
+  type LogStore,
+  type ReadLimits,
+  type ReadResult,
+  type ShardDescription,
+  type ShardId,
+  type StoredBatch,
+  type TrimResult,
+} from "./log-store.js";
+import { defaultOptions, type EmbeddedLogOptions } from "./options.js";
+import type { ProducerAppend } from "./producer-table.js";
+import { Reader } from "./reader.js";
+import { type RecoveryNotice, recover } from "./recovery.js";
+import type { Segment } from "./segment.js";
+import { SegmentFiles } from "./segment-files.js";
+import { isNoSpace, SegmentWriter } from "./segment-writer.js";
+import { Shard, type Shards } from "./shard.js";
+import { TailCache } from "./tail-cache.js";
+import { WaitingAppends } from "./waiting-appends.js";
+
+/** Footers that are never removed: with one of them damaged, the other still has the log's state. */
+const footersKept = 2;
+
+/** The log in a directory of this machine: one sequence of segments for all shards. */
+export class EmbeddedLog implements LogStore {
+  /** What the start found damaged or unfinished. */
+  readonly notices: readonly RecoveryNotice[];
+  readonly #env: Env;
+  readonly #options: EmbeddedLogOptions;
+  readonly #lock: DirectoryLock & { kind: "locked" };
+  readonly #shards: Shards;
+  /** Those that are not written any more, ascending. */
+  readonly #sealed: Segment[];
+  readonly #files: SegmentFiles;
+  readonly #cache: TailCache;
+  readonly #reader: Reader;
+  readonly #committer: Committer;
+  readonly #waiting = new WaitingAppends();
+  /** For repeats that come before the first is durable. */
+  readonly #joinable = new Map<BatchId, Promise<AppendResult>>();
+  #bytesInFlight = 0;
+  #removing: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  private constructor(
+    env: Env,
+    directory: string,
+    options: EmbeddedLogOptions,
+    lock: DirectoryLock & { kind: "locked" },
+    files: SegmentFiles,
+    shards: Shards,
+    sealed: Segment[],
+    notices: readonly RecoveryNotice[],
+    epoch: number,
+    firstSegment: number,
+  ) {
+    this.#env = env;
+    this.#options = options;
+    this.#lock = lock;
+    this.#files = files;
+    this.#shards = shards;
+    this.#sealed = sealed;
+    this.notices = notices;
+    this.#cache = new TailCache(options.tailCacheBytesMax);
+    this.#reader = new Reader(files, this.#cache);
+    const listener = {
+      committed: (group: CommitGroup, segment: Segment) => this.#committed(group, segment),
+      refused: (groups: readonly CommitGroup[]) => this.#refused(groups),
+      failed: (groups: readonly CommitGroup[], error: LogError) => this.#failed(groups, error),
+      sealed: (segment: Segment) => {
+        this.#sealed.push(segment);
+        this.#removeEmptySegments();
+      },
+    };
+    const { disk, clock } = env;
+    this.#committer = new Committer(
+      disk,
+      clock,
+      directory,
+      options,
+      shards,
+      files,
+      listener,
+      epoch,
+      firstSegment,
+    );
+  }
+
+  /**
+   * Opens the log in `directory`, or begins one. Rejects with LogError locked when another process has
+   * it, and with DiskError when the disk does not let itself be read or synced.
+   */
+  static async start(
+    env: Env,
+    directory: string,
+    options: Partial<EmbeddedLogOptions> = {},
+  ): Promise<EmbeddedLog> {
+    const all = { ...defaultOptions, ...options };
+    const { disk, clock } = env;
+    await disk.makeDirectory(directory);
+    const lock = await disk.lock(directory, all.holder);
+    if (lock.kind === "held") {
+      throw new LogError("locked", `The directory ${directory} is in use by ${lock.by}.`);
+    }
+    const files = new SegmentFiles(disk, all.openSegmentsMax, all.indexCacheBytesMax);
+    try {
+      const { shards, segments, epoch, notices, lastGroup, unbegun } = await recover(disk, directory, files);
+      const newest = segments.at(-1);
+      if (newest !== undefined && !newest.sealed) {
+        const writer = await SegmentWriter.reopen(disk, clock, newest, epoch, lastGroup);
+        try {
+          await writer.seal(shards, files);
+        } catch (error) {
+          if (!isNoSpace(error)) throw error;
+          await writer.cutBack();
+          await writer.close();
+          newest.sealed = true;
+        }
+        files.forget(newest);
+      }
+      if (unbegun !== undefined) {
+        files.forget(unbegun);
+        await disk.remove(unbegun.path);
+      }
+      const sealed = [...segments];
+      const number = Math.max(newest?.number ?? 0, unbegun?.number ?? 0) + 1;
+      const log = new EmbeddedLog(
+        env,
+        directory,
+        all,
+        lock,
+        files,
+        shards,
+        sealed,
+        notices,
+        epoch + 1,
+        number,
+      );
+      try {
+        await log.#committer.begin();
+      } catch (error) {
+        // A full disk must not keep anybody from reading; the first append tries again.
+        if (!isNoSpace(error)) throw error;
+      }
+      log.#removeEmptySegments();
+      return log;
+    } catch (error) {
+      await files.close();
+      await lock.release();
+      throw error;
+    }
+  }
+
+  async createShard(shardId: ShardId): Promise<void> {
+    this.#mustWork();
+    assert(Number.isSafeInteger(shardId) && shardId > 0, "a shard id is 1 … 2^53 − 1");
+    if (this.#shards.present.has(shardId) || this.#shards.deleted.has(shardId)) {
+      throw new LogError("shard-exists", `Shard ${shardId} exists or has existed.`);
+    }
+    const shard = new Shard(shardId);
+    shard.state = "creating";
+    this.#shards.present.set(shardId, shard);
+    await this.#committer.control(shard, { kind: "create" }, () => this.#shards.present.delete(shardId));
+  }
+
+  async deleteShard(shardId: ShardId): Promise<void> {
+    this.#mustWork();
+    const shard = this.#shard(shardId);
+    shard.state = "deleting";
+    await this.#committer.control(shard, { kind: "delete" }, () => {
+      shard.state = "present";
+    });
+    this.#removeEmptySegments();
+  }
+
+  shards(): ShardId[] {
+    this.#mustBeOpen();
+    const ids: ShardId[] = [];
+    for (const shard of this.#shards.present.values()) {
+      if (shard.state === "present") ids.push(shard.id);
+    }
+    return ids.sort((a, b) => a - b);
+  }
+
+  describe(shardId: ShardId): ShardDescription {
+    this.#mustBeOpen();
+    const { tail, tailTimeMs, trimmedUpTo, holds } = this.#shard(shardId);
+    return { shardId, tail, trimmedUpTo, tailTimeMs, holds: new Map(holds) };
+  }
+
+  async open(shardId: ShardId): Promise<Fence> {
+    this.#mustWork();
+    const shard = this.#shard(shardId);
+    const before = shard.fence;
+    const fence = before + 1;
+    shard.fence = fence;
+    await this.#committer.control(shard, { kind: "open", fence }, () => {
+      shard.fence = before;
+    });
+    return fence;
+  }
+
+  append(shardId: ShardId, batch: Batch, options: AppendOptions): Promise<AppendResult> {
+    const bytes = batchFrameBytes(batch.payload.byteLength, options.producer);
+    if (this.#hasRoom(bytes)) return this.#admit(shardId, batch, options, bytes);
+    if (this.#waiting.bytes + bytes > this.#options.appendBytesWaitingMax) {
+      const limitBytes = this.#options.appendBytesWaitingMax;
+      return Promise.resolve({ kind: "full", reason: "in-flight", limitBytes });
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ shardId, batch, options, bytes, resolve, reject });
+    });
+  }
+
+  async read(shardId: ShardId, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
+    this.#mustBeOpen();
+    return this.#reader.read(this.#shard(shardId), from, limits);
+  }
+
+  tail(shardId: ShardId): BatchId {
+    this.#mustBeOpen();
+    return this.#shard(shardId).tail;
+  }
+
+  watch(shardId: ShardId, listener: (tail: BatchId) => void): () => void {
+    this.#mustBeOpen();
+    // A listener of its own for every call, so that one function may watch twice.
+    const own = (tail: BatchId) => listener(tail);
+    const { listeners } = this.#shard(shardId);
+    listeners.add(own);
+    return () => void listeners.delete(own);
+  }
+
+  async findTime(shardId: ShardId, timeMs: number): Promise<BatchId | undefined> {
+    this.#mustBeOpen();
+    return this.#reader.findTime(this.#shard(shardId), timeMs);
+  }
+
+  async trim(shardId: ShardId, upTo: BatchId): Promise<TrimResult> {
+    this.#mustWork();
+    const shard = this.#shard(shardId);
+    const last = await this.#reader.floor(shard, upTo);
+    this.#mustWork();
+    this.#shard(shardId);
+    for (const [by, from] of shard.holds) {
+      if (from <= last) return { kind: "held", by, from };
+    }
+    if (last > shard.trimmedUpTo) {
+      await this.#committer.control(shard, { kind: "trim", upTo: last }, () => undefined);
+      this.#removeEmptySegments();
+    }
+    return { kind: "trimmed", upTo: shard.trimmedUpTo };
+  }
+
+  async hold(shardId: ShardId, name: string, from: BatchId): Promise<void> {
+    this.#mustWork();
+    assert(
+      Buffer.byteLength(name) <= limits.holdNameBytesMax,
+      "the name of a hold is at most 1024 bytes long",
+    );
+    const { holds } = this.#shard(shardId);
+    const before = holds.get(name);
+    // Counts from now on, so that no trim overtakes it.
+    holds.set(name, from);
+    await this.#committer.control(this.#shard(shardId), { kind: "hold", name, from }, () => {
+      if (before === undefined) holds.delete(name);
+      else holds.set(name, before);
+    });
+  }
+
+  async releaseHold(shardId: ShardId, name: string): Promise<void> {
+    this.#mustWork();
+    const shard = this.#shard(shardId);
+    if (!shard.holds.has(name)) return;
+    await this.#committer.control(shard, { kind: "release", name }, () => undefined);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const waiting of this.#waiting.takeAll()) waiting.reject(closedError());
+    await this.#committer.idle();
+    await this.#removing;
+    try {
+      await this.#committer.close();
+    } finally {
+      await this.#files.close();
+      await this.#lock.release();
+    }
+  }
+
+  #hasRoom(bytes: number): boolean {
+    if (this.#waiting.count > 0) return false;
+    return this.#bytesInFlight === 0 || this.#bytesInFlight + bytes <= this.#options.appendBytesInFlightMax;
+  }
+
+  #admit(shardId: ShardId, batch: Batch, options: AppendOptions, bytes: number): Promise<AppendResult> {
+    const shard = this.#shards.present.get(shardId);
+    if (this.#closed || this.#committer.failure !== undefined || shard?.state !== "present") {
+      return Promise.reject(this.#refusal(shardId));
+    }
+    const { producer, expectTail } = options;
+    if (options.fence !== shard.fence) return Promise.resolve({ kind: "fenced", current: shard.fence });
+    if (producer !== undefined) {
+      const verdict = shard.producers.judge(producer);
+      if (verdict.kind === "repeat") return this.#repeat(verdict.append);
+      if (verdict.kind !== "new") return Promise.resolve(verdict);
+    }
+    if (expectTail !== undefined && expectTail !== shard.newest) {
+      return Promise.resolve({ kind: "tail-mismatch", tail: shard.newest });
+    }
+    const group = this.#committer.groupFor(bytes);
+    const batchId = this.#committer.nextId();
+    const timeMs = Math.max(this.#env.clock.now(), shard.newestTimeMs);
+    const { recordCount, compression, payload } = batch;
+    const stored: StoredBatch = { shardId, batchId, timeMs, recordCount, compression, payload };
+    const previousId = shard.newest;
+    const producerAppend = producer && shard.producers.record(producer, batchId, timeMs);
+    shard.newest = batchId;
+    shard.newestTimeMs = timeMs;
+    this.#bytesInFlight += bytes;
+    const result = new Promise<AppendResult>((resolve, reject) => {
+      const pending: PendingAppend = {
+        shard,
+        batch: stored,
+        previousId,
+        offset: group.end,
+        length: bytes,
+        producerId: producer === undefined ? "" : producer.id,
+        producerAppend,
+        resolve,
+        reject,
+      };
+      this.#committer.addAppend(group, pending, producer);
+    });
+    if (producer !== undefined) this.#joinable.set(batchId, result);
+    return result;
+  }
+
+  #repeat(append: ProducerAppend): Promise<AppendResult> {
+    const { batchId, timeMs } = append;
+    if (append.durable) return Promise.resolve({ kind: "appended", batchId, timeMs });
+    const waiting = this.#joinable.get(batchId);
+    assert(waiting !== undefined, "an append that is not durable can be joined");
+    return waiting;
+  }
+
+  #committed(group: CommitGroup, segment: Segment): void {
+    const toNotify: Shard[] = [];
+    for (const append of group.appends) {
+      const { shard, batch, length } = append;
+      const { batchId, timeMs } = batch;
+      shard.locate(segment, batchId, append.previousId, timeMs, append.offset, length);
+      shard.advance(batchId, timeMs);
+      this.#cache.add(batch);
+      this.#bytesInFlight -= length;
+      if (append.producerAppend !== undefined) {
+        shard.producers.settle(append.producerId, append.producerAppend);
+        this.#joinable.delete(batchId);
+      }
+      if (shard.listeners.size > 0 && !shard.toNotify) {
+        shard.toNotify = true;
+        toNotify.push(shard);
+      }
+      append.resolve({ kind: "appended", batchId, timeMs });
+    }
+    for (const { shard, control, resolve } of group.controls) {
+      this.#shards.apply(shard.id, control);
+      resolve();
+    }
+    this.#admitWaiting();
+    for (const shard of toNotify) {
+      shard.toNotify = false;
+      for (const listener of [...shard.listeners]) notify(listener, shard.tail);
+    }
+  }
+
+  /** The disk is full: nothing that is not durable has happened. */
+  #refused(groups: readonly CommitGroup[]): void {
+    const full: AppendResult = { kind: "full", reason: "disk", limitBytes: 0 };
+    this.#undo(groups);
+    for (const group of groups) {
+      for (const append of group.appends) append.resolve(full);
+      for (const control of group.controls) {
+        control.reject(new LogError("full", `No room on the disk to ${control.control.kind}.`));
+      }
+    }
+    for (const waiting of this.#waiting.takeAll()) waiting.resolve(full);
+  }
+
+  #failed(groups: readonly CommitGroup[], error: LogError): void {
+    this.#undo(groups);
+    for (const group of groups) {
+      for (const append of group.appends) append.reject(error);
+      for (const control of group.controls) control.reject(error);
+    }
+    for (const waiting of this.#waiting.takeAll()) waiting.reject(error);
+  }
+
+  /** Newest first, every shard gets back what it had before. */
+  #undo(groups: readonly CommitGroup[]): void {
+    for (const group of [...groups].reverse()) {
+      for (const control of group.controls.reverse()) control.undo();
+      for (const { shard, batch, length, producerId, producerAppend } of group.appends) {
+        shard.newest = shard.tail;
+        shard.newestTimeMs = shard.tailTimeMs;
+        this.#bytesInFlight -= length;
+        if (producerAppend === undefined) continue;
+        shard.producers.revoke(producerId, producerAppend);
+        this.#joinable.delete(batch.batchId);
+      }
+    }
+  }
+
+  #admitWaiting(): void {
+    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
+      const room = this.#options.appendBytesInFlightMax - this.#bytesInFlight;
+      if (this.#bytesInFlight > 0 && next.bytes > room) return;
+      this.#waiting.shift();
+      this.#admit(next.shardId, next.batch, next.options, next.bytes).then(next.resolve, next.reject);
+    }
+  }
+
+  /** Removes sealed segments of which nothing is needed any more. */
+  #removeEmptySegments(): void {
+    for (let i = this.#sealed.length - footersKept - 1; i >= 0; i--) {
+      const segment = this.#sealed[i];
+      if (segment === undefined || segment.extents.size > 0) continue;
+      this.#sealed.splice(i, 1);
+      this.#files.forget(segment);
+      // A segment that stays by mistake is only space: the next start finds it empty again.
+      this.#removing = this.#removing.then(() => this.#env.disk.remove(segment.path)).catch(() => undefined);
+    }
+  }
+
+  #shard(shardId: ShardId): Shard {
+    const shard = this.#shards.present.get(shardId);
+    if (shard?.state !== "present") throw new LogError("shard-not-found", `Shard ${shardId} does not exist.`);
+    return shard;
+  }
+
+  #refusal(shardId: ShardId): LogError {
+    if (this.#closed) return closedError();
+    return this.#committer.failure ?? new LogError("shard-not-found", `Shard ${shardId} does not exist.`);
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw closedError();
+  }
+
+  /** Open, and able to make changes. */
+  #mustWork(): void {
+    this.#mustBeOpen();
+    if (this.#committer.failure !== undefined) throw this.#committer.failure;
+  }
+}
+
+/** A listener's mistake is its own: it must not stop the commits. */
+function notify(listener: (tail: BatchId) => void, tail: BatchId): void {
+  try {
+    listener(tail);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+const closedError = () => new LogError("closed", "The log is closed.");

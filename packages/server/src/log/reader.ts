@@ -1,0 +1,242 @@
+import { must } from "@hstream/proto";
+import { DiskError } from "../env/env.js";
+import { decodeFrame, frameHeaderBytes } from "./frame.js";
+import type { BatchId, ReadLimits, ReadResult, StoredBatch } from "./log-store.js";
+import { scanFrames } from "./recovery.js";
+import type { Segment } from "./segment.js";
+import type { SegmentFiles } from "./segment-files.js";
+import type { Extent, Shard } from "./shard.js";
+import { type IndexEntry, ShardIndex } from "./shard-index.js";
+import type { TailCache } from "./tail-cache.js";
+
+/** Frames this close to each other are fetched by one read, with what is between them. */
+const bridgedBytesMax = 16 * 1024;
+/** One read of the disk. */
+const readBytesMax = 1_048_576;
+
+interface Wanted {
+  readonly segment: Segment;
+  readonly entry: IndexEntry;
+}
+
+/** A batch that cannot be read, and why. */
+interface Unreadable {
+  readonly batchId: BatchId;
+  readonly detail: string;
+}
+
+type Gap = NonNullable<ReadResult["gap"]>;
+
+/** Finds and fetches durable batches. */
+export class Reader {
+  readonly #files: SegmentFiles;
+  readonly #cache: TailCache;
+
+  constructor(files: SegmentFiles, cache: TailCache) {
+    this.#files = files;
+    this.#cache = cache;
+  }
+
+  async read(shard: Shard, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
+    if (from > shard.tail) return { batches: [], next: from };
+    const first = Math.max(from, shard.trimmedUpTo + 1);
+    const trimmed: Gap | undefined =
+      from > 0 && from < first
+        ? { kind: "trimmed", upTo: shard.trimmedUpTo, detail: `shard ${shard.id} is trimmed up to there` }
+        : undefined;
+    const missing = missingBefore(shard, first);
+    if (missing !== undefined) {
+      // One gap at a time: the next read tells of the second.
+      if (trimmed !== undefined) return { batches: [], next: trimmed.upTo + 1, gap: trimmed };
+      const following = await this.read(shard, missing.upTo + 1, limits);
+      if (following.gap?.kind === "trimmed") return { batches: [], next: missing.upTo + 1, gap: missing };
+      return { ...following, gap: following.gap ?? missing };
+    }
+    const wanted = await this.#select(shard, first, limits);
+    const found = await this.#fetch(shard, wanted);
+    if (shard.trimmedUpTo >= first) return this.read(shard, from, limits);
+    return assemble(from, first, found, trimmed);
+  }
+
+  /** The first batch with append time ≥ `timeMs` that is not trimmed. */
+  async findTime(shard: Shard, timeMs: number): Promise<BatchId | undefined> {
+    for (const extent of [...shard.extents]) {
+      if (extent.lastTimeMs < timeMs) continue;
+      const index = await this.#index(extent);
+      for (let position = index.seekTime(timeMs); position < index.count; position++) {
+        const { batchId } = index.entry(position);
+        if (batchId > shard.trimmedUpTo) return batchId;
+      }
+    }
+    return undefined;
+  }
+
+  /** The newest kept batch with an id ≤ `upTo`; 0 when there is none. */
+  async floor(shard: Shard, upTo: BatchId): Promise<BatchId> {
+    if (upTo >= shard.tail) return shard.tail;
+    const at = shard.seekId(upTo);
+    const extent = shard.extents[at];
+    if (extent === undefined) return shard.extents.at(-1)?.lastId ?? 0;
+    if (extent.firstId > upTo) return extent.previousId <= upTo ? extent.previousId : 0;
+    const index = await this.#index(extent);
+    const position = index.seekId(upTo + 1);
+    return position === 0 ? 0 : index.entry(position - 1).batchId;
+  }
+
+  /** The batches from `first` on that the limits allow, as far as they are consecutive. */
+  async #select(shard: Shard, first: BatchId, limits: ReadLimits): Promise<Wanted[]> {
+    const wanted: Wanted[] = [];
+    let bytes = 0;
+    let last: BatchId | undefined;
+    for (const extent of shard.extents.slice(shard.seekId(first))) {
+      if (last !== undefined && extent.previousId !== last) break;
+      const index = await this.#index(extent);
+      for (let position = index.seekId(first); position < index.count; position++) {
+        if (wanted.length >= limits.batchesMax) return wanted;
+        const entry = index.entry(position);
+        bytes += entry.length - frameHeaderBytes;
+        if (bytes > limits.bytesMax && wanted.length > 0) return wanted;
+        wanted.push({ segment: extent.segment, entry });
+      }
+      last = extent.lastId;
+    }
+    return wanted;
+  }
+
+  async #fetch(shard: Shard, wanted: readonly Wanted[]): Promise<(StoredBatch | Unreadable)[]> {
+    const found: (StoredBatch | Unreadable)[] = [];
+    for (let i = 0; i < wanted.length; ) {
+      const { segment, entry } = must(wanted[i], "within the list");
+      const cached = this.#cache.get(entry.batchId);
+      if (cached !== undefined) {
+        found.push(cached);
+        i++;
+        continue;
+      }
+      const run: IndexEntry[] = [];
+      let end = entry.offset;
+      for (; i < wanted.length; i++) {
+        const next = must(wanted[i], "within the list");
+        const nextEnd = next.entry.offset + next.entry.length;
+        const near = next.entry.offset - end <= bridgedBytesMax && nextEnd - entry.offset <= readBytesMax;
+        if (run.length > 0 && (next.segment !== segment || !near)) break;
+        if (run.length > 0 && this.#cache.get(next.entry.batchId) !== undefined) break;
+        run.push(next.entry);
+        end = nextEnd;
+      }
+      for (const item of await this.#fetchRun(shard, segment, run, entry.offset, end)) found.push(item);
+    }
+    return found;
+  }
+
+  async #fetchRun(
+    shard: Shard,
+    segment: Segment,
+    run: readonly IndexEntry[],
+    start: number,
+    end: number,
+  ): Promise<(StoredBatch | Unreadable)[]> {
+    let bytes: Buffer;
+    try {
+      bytes = await this.#files.read(segment, start, end - start);
+    } catch (error) {
+      if (!(error instanceof DiskError) || (error.kind !== "io" && error.kind !== "not-found")) throw error;
+      const single = run[0];
+      if (run.length === 1 && single !== undefined) {
+        return [unreadable(shard, segment, single, `${error.operation} failed: ${error.kind}`)];
+      }
+      // One bad sector must not cost its neighbours.
+      const items: (StoredBatch | Unreadable)[] = [];
+      for (const entry of run) {
+        items.push(
+          ...(await this.#fetchRun(shard, segment, [entry], entry.offset, entry.offset + entry.length)),
+        );
+      }
+      return items;
+    }
+    const used = run.reduce((sum, entry) => sum + entry.length, 0);
+    // A reader that keeps a batch keeps the buffer under it: not one that is mostly others' data.
+    const copy = used * 2 < bytes.byteLength;
+    return run.map((entry) => {
+      const frame = decodeFrame(bytes, entry.offset - start, entry.offset);
+      if (typeof frame === "string") return unreadable(shard, segment, entry, frame);
+      if (frame.kind !== "batch" || frame.batchId !== entry.batchId || frame.shardId !== shard.id) {
+        return unreadable(shard, segment, entry, "the index and the frame do not agree");
+      }
+      return {
+        shardId: frame.shardId,
+        batchId: frame.batchId,
+        timeMs: frame.timeMs,
+        recordCount: frame.recordCount,
+        compression: frame.compression,
+        payload: copy ? Uint8Array.from(frame.payload) : frame.payload,
+      };
+    });
+  }
+
+  /** The extent's index; scans the segment for it when the footer's is damaged. */
+  async #index(extent: Extent): Promise<ShardIndex> {
+    const loaded = await this.#files.index(extent);
+    if (loaded !== undefined) return loaded;
+    const { segment } = extent;
+    const index = new ShardIndex();
+    let last = extent.previousId;
+    const content = await this.#files.read(segment, 0, segment.end);
+    for (const frame of scanFrames(content, false).frames) {
+      if (frame.kind !== "batch" || frame.shardId !== extent.shardId) continue;
+      if (frame.batchId < extent.firstId || frame.batchId > extent.lastId) continue;
+      // An entry without a frame stands for what is damaged, so that a read reports it.
+      if (frame.previousId > last) index.push(frame.previousId, frame.timeMs, frame.offset, 0);
+      index.push(frame.batchId, frame.timeMs, frame.offset, frame.length);
+      last = frame.batchId;
+    }
+    if (last < extent.lastId) index.push(extent.lastId, extent.lastTimeMs, 0, 0);
+    this.#files.keep(extent, index);
+    return index;
+  }
+}
+
+/** The gap that a read from `first` would begin with because of a damage. */
+function missingBefore(shard: Shard, first: BatchId): Gap | undefined {
+  const extent = shard.extents[shard.seekId(first)];
+  if (extent === undefined) {
+    if (shard.tail < first) return undefined;
+    return { kind: "corrupt", upTo: shard.tail, detail: `shard ${shard.id}: the newest batches are missing` };
+  }
+  if (extent.firstId <= first || extent.previousId < first) return undefined;
+  const detail = `${extent.segment.path}, shard ${shard.id}: batches before ${extent.firstId} are missing`;
+  return { kind: "corrupt", upTo: extent.previousId, detail };
+}
+
+function unreadable(shard: Shard, segment: Segment, entry: IndexEntry, reason: string): Unreadable {
+  return {
+    batchId: entry.batchId,
+    detail: `${segment.path} at offset ${entry.offset}, shard ${shard.id}: ${reason}`,
+  };
+}
+
+/** Readable batches up to the next unreadable one; unreadable ones at the beginning are the gap. */
+function assemble(
+  from: BatchId,
+  first: BatchId,
+  found: readonly (StoredBatch | Unreadable)[],
+  trimmed: Gap | undefined,
+): ReadResult {
+  let gap: Gap | undefined;
+  const batches: StoredBatch[] = [];
+  for (const item of found) {
+    if ("payload" in item) {
+      batches.push(item);
+    } else if (batches.length > 0 || trimmed !== undefined) {
+      break;
+    } else {
+      gap = { kind: "corrupt", upTo: item.batchId, detail: gap?.detail ?? item.detail };
+    }
+  }
+  gap ??= trimmed;
+  const lastRead = batches.at(-1)?.batchId;
+  const next = lastRead !== undefined ? lastRead + 1 : gap !== undefined ? gap.upTo + 1 : from;
+  return gap === undefined
+    ? { batches, next }
+    : { batches, next: Math.max(next, first > 1 ? next : from), gap };
+}

@@ -1,0 +1,52 @@
+import type { Env } from "../env/env.js";
+import { ExecutorHost } from "../executor/executor-host.js";
+import type { LogStore } from "../log/log-store.js";
+import type { MetaStore } from "../meta/meta-store.js";
+import type { RelationNames } from "../streams/relation-names.js";
+import type { StreamAppender } from "../streams/stream-appender.js";
+import type { StreamCatalogue } from "../streams/stream-catalogue.js";
+import { QueryRegistry } from "./query-registry.js";
+import { Relations } from "./relations.js";
+import { SqlEngine } from "./sql-engine.js";
+import type { SqlService } from "./sql-service.js";
+import { ViewRegistry } from "./view-registry.js";
+
+/** The rooms that queries stand on. */
+export interface QueryRooms {
+  readonly env: Env;
+  readonly log: LogStore;
+  readonly meta: MetaStore;
+  readonly streams: StreamCatalogue;
+  readonly appender: StreamAppender;
+  readonly names: RelationNames;
+}
+
+/** Answers SQL; closed before the rooms below it. */
+export interface SqlRoom extends SqlService {
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the queries room, with the views that there were. What people ask runs in another thread than
+ * the views, so that a heavy question does not keep a view from moving on.
+ */
+export async function openQueries(rooms: QueryRooms): Promise<SqlRoom> {
+  const { env, log, meta, streams, appender, names } = rooms;
+  const [adHoc, persistent] = await Promise.all([
+    ExecutorHost.start({ timers: env.timers }),
+    ExecutorHost.start({ timers: env.timers }),
+  ]);
+  const tools = { env, log, streams };
+  const views = await ViewRegistry.open({ ...tools, executor: persistent }, meta, names);
+  const relations = new Relations(streams, views);
+  await views.start(relations);
+  const queries = new QueryRegistry(env);
+  const engine = new SqlEngine({ tools: { ...tools, executor: adHoc }, appender, relations, views, queries });
+  return {
+    execute: (sql, signal) => engine.execute(sql, signal),
+    close: async () => {
+      await views.close();
+      await Promise.all([adHoc.close(), persistent.close()]);
+    },
+  };
+}

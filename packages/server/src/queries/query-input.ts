@@ -1,0 +1,77 @@
+import type { PhysicalPlan, PlanSource } from "@hstream/sql";
+import type { RecordBatchInput, StepInput } from "../executor/step-input.js";
+import { HStreamError } from "../errors.js";
+import { limits } from "../limits.js";
+import type { BatchId, LogStore, ReadResult, ShardId } from "../log/log-store.js";
+import type { StreamDocument } from "../streams/stream.js";
+import type { StreamCatalogue } from "../streams/stream-catalogue.js";
+
+type StreamSource = Extract<PlanSource, { kind: "stream" }>;
+
+/** A stream that a plan reads, and the plan's sources that it feeds (two in a self join). */
+export interface SourceStream {
+  readonly stream: StreamDocument;
+  readonly sources: readonly number[];
+}
+
+/** How much of a shard is read at a time. */
+export const chunkLimits = { batchesMax: limits.readBatchesMax, bytesMax: limits.readBytesMax };
+
+/** The streams behind a plan's sources. Throws StreamNotFound for one that is gone. */
+export function sourceStreams(plan: PhysicalPlan, streams: StreamCatalogue): SourceStream[] {
+  const found = new Map<string, { stream: StreamDocument; sources: number[] }>();
+  plan.sources.forEach((source, index) => {
+    if (source.kind !== "stream") return;
+    const entry = found.get(source.id) ?? { stream: streamOf(source, streams), sources: [] };
+    entry.sources.push(index);
+    found.set(source.id, entry);
+  });
+  return [...found.values()];
+}
+
+function streamOf(source: StreamSource, streams: StreamCatalogue): StreamDocument {
+  const found = streams.byId(source.id);
+  if (found === undefined) throw new HStreamError("StreamNotFound", { stream: source.name });
+  return found.stream;
+}
+
+/** The same batches, for each of the sources. */
+export function recordInputs(sources: readonly number[], batches: readonly RecordBatchInput[]): StepInput[] {
+  return sources.map((source) => ({ kind: "records", source, batches }));
+}
+
+/** The newest durable batch of every shard, as far as a query has to go that starts now. */
+export function tailsOf(log: LogStore, inputs: readonly SourceStream[]): Map<ShardId, BatchId> {
+  const shardIds = inputs.flatMap((input) => input.stream.shardIds);
+  return new Map(shardIds.map((shardId) => [shardId, log.tail(shardId)]));
+}
+
+/** Everything that a shard keeps up to `tail`, in bounded pieces; the next is read while one is used. */
+export async function* storedBatches(
+  log: LogStore,
+  shardId: ShardId,
+  tail: BatchId,
+): AsyncGenerator<readonly RecordBatchInput[]> {
+  const read = (from: BatchId) => (from > tail ? undefined : log.read(shardId, from, chunkLimits));
+  let ahead = read(0);
+  try {
+    while (ahead !== undefined) {
+      const result: ReadResult = await ahead;
+      refuseCorruption(shardId, result);
+      ahead = result.batches.length === 0 && result.gap === undefined ? undefined : read(result.next);
+      const batches = result.batches.filter((batch) => batch.batchId <= tail);
+      if (batches.length > 0) yield batches;
+    }
+  } finally {
+    // Left early: what was read ahead is not wanted, nor is its failure.
+    ahead?.catch(() => undefined);
+  }
+}
+
+/** A query never passes over records that cannot be read as if they had not been there. */
+export function refuseCorruption(shardId: ShardId, { gap }: ReadResult): void {
+  if (gap?.kind !== "corrupt") return;
+  throw new HStreamError("QueryFailed", {
+    message: `Shard ${shardId} has records that cannot be read (up to ${gap.upTo}): ${gap.detail}`,
+  });
+}

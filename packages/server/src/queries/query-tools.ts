@@ -1,0 +1,12 @@
+import type { Env } from "../env/env.js";
+import type { ExecutorHost } from "../executor/executor-host.js";
+import type { LogStore } from "../log/log-store.js";
+import type { StreamCatalogue } from "../streams/stream-catalogue.js";
+
+/** What every running query works with. */
+export interface QueryTools {
+  readonly env: Env;
+  readonly log: LogStore;
+  readonly streams: StreamCatalogue;
+  readonly executor: ExecutorHost;
+}

@@ -1,0 +1,37 @@
+import type { Catalog, CatalogColumn, Relation } from "@hstream/sql";
+import type { StreamDocument } from "../streams/stream.js";
+import type { StreamCatalogue } from "../streams/stream-catalogue.js";
+import type { ViewRegistry } from "./view-registry.js";
+
+/** What statements may speak of: the streams and the views, as they are at the moment of asking. */
+export class Relations implements Catalog {
+  readonly #streams: StreamCatalogue;
+  readonly #views: ViewRegistry;
+
+  constructor(streams: StreamCatalogue, views: ViewRegistry) {
+    this.#streams = streams;
+    this.#views = views;
+  }
+
+  relation(name: string): Relation | undefined {
+    const stream = this.#streams.find(name);
+    if (stream !== undefined && stream.kind !== "internal") return relationOf(stream);
+    return this.#views.find(name)?.relation;
+  }
+
+  relationNames(): readonly string[] {
+    const streams = this.#streams.list().map((stream) => stream.name);
+    return [...streams, ...this.#views.list().map((view) => view.name)];
+  }
+}
+
+function relationOf(stream: StreamDocument): Relation {
+  return {
+    kind: "stream",
+    id: stream.id,
+    name: stream.name,
+    columns: (stream.columns ?? []) as unknown as readonly CatalogColumn[],
+    open: true,
+    appendOnly: stream.kind !== "changes",
+  };
+}

@@ -1,0 +1,147 @@
+import { unreachable } from "@hstream/proto";
+import {
+  bindStatement,
+  type BoundStatement,
+  type Diagnostic,
+  explain,
+  parseScript,
+  type StatementNode,
+} from "@hstream/sql";
+import { HStreamError, type JsonValue } from "../errors.js";
+import type { StreamAppender } from "../streams/stream-appender.js";
+import type { QueryRegistry } from "./query-registry.js";
+import type { QueryTools } from "./query-tools.js";
+import type { Relations } from "./relations.js";
+import type { SqlEvent, SqlService } from "./sql-service.js";
+import { commandEvents } from "./statements/command.js";
+import { createStream } from "./statements/create-stream.js";
+import { drop } from "./statements/drop.js";
+import { insert } from "./statements/insert.js";
+import { selectPull, selectPush } from "./statements/select.js";
+import { describe, show } from "./statements/show.js";
+import { rowEvents, textColumn } from "./static-rows.js";
+import type { ViewRegistry } from "./view-registry.js";
+
+/** What statements are carried out with. */
+export interface SqlEngineRooms {
+  readonly tools: QueryTools;
+  readonly appender: StreamAppender;
+  readonly relations: Relations;
+  readonly views: ViewRegistry;
+  readonly queries: QueryRegistry;
+}
+
+/** A statement of a script, with its own text and its place. */
+interface PlacedStatement {
+  readonly index: number;
+  readonly node: StatementNode;
+  /** Of the whole script, which the spans refer to. */
+  readonly script: string;
+}
+
+/** Runs scripts: parses all of it, then binds and runs one statement after the other. */
+export class SqlEngine implements SqlService {
+  readonly #rooms: SqlEngineRooms;
+
+  constructor(rooms: SqlEngineRooms) {
+    this.#rooms = rooms;
+  }
+
+  async *execute(script: string, signal: AbortSignal): AsyncGenerator<SqlEvent, undefined> {
+    const { statements, diagnostics } = parseScript(script);
+    const broken = diagnostics.filter(({ severity }) => severity === "error");
+    // What stands before the first error is run, as if the script had come statement by statement.
+    const end = broken[0]?.span.start ?? Number.POSITIVE_INFINITY;
+    const sound = statements.filter((node) => node.span.start < end);
+    for (const [index, node] of sound.entries()) {
+      signal.throwIfAborted();
+      yield* this.#run({ index, node, script }, signal);
+    }
+    if (broken.length > 0) throw invalidSql(script, sound.length, broken);
+  }
+
+  async *#run(statement: PlacedStatement, signal: AbortSignal): AsyncGenerator<SqlEvent, undefined> {
+    const { index, node, script } = statement;
+    const nowMs = this.#rooms.tools.env.clock.now();
+    const { bound, diagnostics } = bindStatement(node, this.#rooms.relations, { nowMs });
+    const found = diagnostics.filter(({ severity }) => severity === "error");
+    if (bound === undefined || found.length > 0) throw invalidSql(script, index, found);
+    const notices = diagnostics.map(({ message, hint }) =>
+      hint === undefined ? message : `${message}. ${hint}`,
+    );
+    yield* this.#carryOut(statement, bound, notices, signal);
+  }
+
+  async *#carryOut(
+    { index, node, script }: PlacedStatement,
+    bound: BoundStatement,
+    notices: readonly string[],
+    signal: AbortSignal,
+  ): AsyncGenerator<SqlEvent, undefined> {
+    const { tools, appender, views, queries } = this.#rooms;
+    const { streams } = tools;
+    const sql = script.slice(node.span.start, node.span.end);
+    switch (bound.kind) {
+      case "create-stream":
+        yield* commandEvents(index, await createStream(streams, bound), 0, notices);
+        return;
+      case "create-view":
+        yield* commandEvents(index, await views.createFrom(bound, sql), 0, notices);
+        return;
+      case "insert": {
+        const count = await insert(appender, bound);
+        yield* commandEvents(
+          index,
+          `Inserted ${count} ${count === 1 ? "record" : "records"}.`,
+          count,
+          notices,
+        );
+        return;
+      }
+      case "drop":
+        yield* commandEvents(index, await drop({ streams, views, queries }, bound), 0, notices);
+        return;
+      case "terminate":
+        await queries.terminate(bound.query);
+        yield* commandEvents(index, `Query ${bound.query} ended.`, 0, notices);
+        return;
+      case "show":
+        yield* rowEvents(index, show({ streams, views, queries }, bound));
+        return;
+      case "describe":
+        yield* rowEvents(index, describe(bound.relation));
+        return;
+      case "explain": {
+        const lines = explain(bound).split("\n");
+        yield* rowEvents(index, { columns: [textColumn("plan")], rows: lines.map((line) => [line]) });
+        return;
+      }
+      case "query": {
+        const select = { index, sql, query: bound.query, notices };
+        yield* bound.query.emit.kind === "pull"
+          ? selectPull(this.#rooms, select)
+          : selectPush(this.#rooms, select, signal);
+        return;
+      }
+      default:
+        return unreachable(bound);
+    }
+  }
+}
+
+/** The error that carries findings with their places, for a client to point at. */
+function invalidSql(script: string, statementIndex: number, findings: readonly Diagnostic[]): HStreamError {
+  const diagnostics = findings.map(({ message, hint, span }): JsonValue => {
+    const { line, column, start, end } = span;
+    return {
+      message,
+      ...(hint === undefined ? {} : { hint }),
+      line,
+      column,
+      length: Math.max(1, end - start),
+      sourceLine: script.split(/\r\n|\r|\n/)[line - 1] ?? "",
+    };
+  });
+  const message = findings[0]?.message ?? "The statement cannot be understood.";
+  return new HStreamError("InvalidSql", { message }, { statementIndex, diagnostics });
+}

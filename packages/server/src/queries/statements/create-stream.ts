@@ -1,0 +1,29 @@
+import type { BoundStatement } from "@hstream/sql";
+import { HStreamError } from "../../errors.js";
+import type { StreamOptions } from "../../streams/stream.js";
+import type { StreamCatalogue } from "../../streams/stream-catalogue.js";
+
+type CreateStream = Extract<BoundStatement, { kind: "create-stream" }>;
+
+/** Seven days, as streams that SQL makes have always had. */
+const defaultRetentionSeconds = 604_800;
+
+/** Resolves with a sentence about what was done. Rejects with StreamExists and as the catalogue does. */
+export async function createStream(streams: StreamCatalogue, statement: CreateStream): Promise<string> {
+  const { name, ifNotExists, columns } = statement;
+  const options: StreamOptions = {
+    name,
+    replicationFactor: statement.replicationFactor ?? 1,
+    backlogSeconds: statement.retentionSeconds ?? defaultRetentionSeconds,
+    shardCount: statement.shardCount ?? 1,
+    ...(columns.length === 0 ? {} : { columns: columns.map(({ name, type }) => ({ name, type })) }),
+  };
+  try {
+    await streams.create(options);
+  } catch (error) {
+    const exists = error instanceof HStreamError && error.kind === "StreamExists";
+    if (!exists || !ifNotExists || streams.find(name) === undefined) throw error;
+    return `Stream ${name} exists already.`;
+  }
+  return `Stream ${name} created.`;
+}

@@ -1,0 +1,100 @@
+import type { ColumnDef } from "@hstream/proto";
+import { type BoundQuery, type OutputColumn, optimise, toPhysical, typeName } from "@hstream/sql";
+import type { StepReport } from "../../executor/step-input.js";
+import { HStreamError } from "../../errors.js";
+import { pull } from "../pull-query.js";
+import { PushQuery } from "../push-query.js";
+import type { QueryRegistry } from "../query-registry.js";
+import type { QueryTools } from "../query-tools.js";
+import type { SqlEvent } from "../sql-service.js";
+import type { ViewRegistry } from "../view-registry.js";
+
+export interface SelectStatement {
+  readonly index: number;
+  readonly sql: string;
+  readonly query: BoundQuery;
+  readonly notices: readonly string[];
+}
+
+export interface SelectRooms {
+  readonly tools: QueryTools;
+  readonly views: ViewRegistry;
+  readonly queries: QueryRegistry;
+}
+
+/** A finite answer over what is stored. */
+export async function* selectPull(
+  { tools, views }: SelectRooms,
+  statement: SelectStatement,
+): AsyncGenerator<SqlEvent, undefined> {
+  const plan = toPhysical(optimise(statement.query));
+  yield header(statement, 1, plan.output, "");
+  yield* rowsAndDone(pull(tools, views, plan));
+}
+
+/** Changes for as long as the caller listens. */
+export async function* selectPush(
+  { tools, queries }: SelectRooms,
+  statement: SelectStatement,
+  caller: AbortSignal,
+): AsyncGenerator<SqlEvent, undefined> {
+  refuseViews(statement.query);
+  const plan = toPhysical(optimise(statement.query));
+  const { id, signal, remove } = queries.add(statement.sql, caller);
+  try {
+    const query = new PushQuery(tools, plan, { kind: "emit" }, statement.query.start);
+    try {
+      // After the positions have been fixed: what is appended once the caller sees this, is seen.
+      yield header(statement, 2, plan.output, id);
+      yield* rowsAndDone(query.run(signal));
+    } finally {
+      query.close();
+    }
+  } finally {
+    remove();
+  }
+}
+
+function refuseViews({ sources }: BoundQuery): void {
+  const view = sources.find((source) => source.kind !== "stream");
+  if (view === undefined) return;
+  throw new HStreamError("Unimplemented", {
+    what: `EMIT CHANGES over "${view.name}", which is no stream,`,
+  });
+}
+
+function header(
+  { index, notices }: SelectStatement,
+  statementKind: 1 | 2,
+  output: readonly OutputColumn[],
+  queryId: string,
+): SqlEvent {
+  return {
+    kind: "header",
+    statementIndex: index,
+    statementKind,
+    columns: output.filter((column) => !column.spread).map(columnDef),
+    notices: [...notices],
+    queryId,
+  };
+}
+
+function columnDef({ name, type }: OutputColumn): ColumnDef {
+  return { name, type: typeName(type) };
+}
+
+async function* rowsAndDone(reports: AsyncIterable<StepReport>): AsyncGenerator<SqlEvent, undefined> {
+  let errors = 0;
+  let diverted = 0;
+  let firstError = "";
+  for await (const report of reports) {
+    for (const encoded of report.output) yield { kind: "rows", encoded };
+    errors += report.errors.count;
+    diverted += report.diverted;
+    firstError ||= report.errors.first[0]?.message ?? "";
+  }
+  const notices: string[] = [];
+  if (errors > 0) notices.push(`${errors} expressions failed and gave NULL, the first: ${firstError}`);
+  if (diverted > 0) notices.push(`${diverted} records are no JSON objects and were left out`);
+  yield { kind: "done", message: "", rowsAffected: 0n, notices };
+}

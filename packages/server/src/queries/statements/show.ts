@@ -1,0 +1,74 @@
+import { unreachable } from "@hstream/proto";
+import { type BoundStatement, type Relation, typeName } from "@hstream/sql";
+import { HStreamError } from "../../errors.js";
+import type { StreamCatalogue } from "../../streams/stream-catalogue.js";
+import type { QueryRegistry } from "../query-registry.js";
+import { integerColumn, type StaticRows, textColumn } from "../static-rows.js";
+import type { ViewRegistry } from "../view-registry.js";
+
+type Show = Extract<BoundStatement, { kind: "show" }>;
+
+export interface Showable {
+  readonly streams: StreamCatalogue;
+  readonly views: ViewRegistry;
+  readonly queries: QueryRegistry;
+}
+
+/** The rows of SHOW …, by name or by age. */
+export function show({ streams, views, queries }: Showable, { target }: Show): StaticRows {
+  switch (target) {
+    case "streams":
+      return {
+        columns: [
+          textColumn("Stream Name"),
+          integerColumn("Replica"),
+          textColumn("Retention Time"),
+          integerColumn("Shard Count"),
+        ],
+        rows: streams
+          .list()
+          .map((stream) => [
+            stream.name,
+            stream.replicationFactor,
+            stream.backlogSeconds === 0 ? "for ever" : `${stream.backlogSeconds} seconds`,
+            stream.shardIds.length,
+          ]),
+      };
+    case "views":
+      return {
+        columns: ["View Name", "Status", "Created Time", "SQL Text"].map(textColumn),
+        rows: views
+          .list()
+          .map(({ document, status }) => [
+            document.name,
+            status.kind === "running" ? "RUNNING" : `ABORTED: ${status.reason}`,
+            timeText(document.creationTimeMs),
+            document.sql,
+          ]),
+      };
+    case "queries":
+      return {
+        columns: ["Query ID", "Status", "Created Time", "SQL Text"].map(textColumn),
+        rows: queries.list().map(({ id, startedMs, sql }) => [id, "RUNNING", timeText(startedMs), sql]),
+      };
+    case "tables":
+    case "connectors":
+    case "subscriptions":
+      throw new HStreamError("Unimplemented", { what: `SHOW ${target.toUpperCase()}` });
+    default:
+      return unreachable(target);
+  }
+}
+
+/** The rows of DESCRIBE. */
+export function describe(relation: Relation): StaticRows {
+  const columns = relation.columns.map(({ name, type, help }) => [name, typeName(type), help ?? ""]);
+  const others = relation.open
+    ? [["…", "ANY", "fields that are not declared can be read by their names"]]
+    : [];
+  return { columns: ["column", "type", "description"].map(textColumn), rows: [...columns, ...others] };
+}
+
+function timeText(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,89 @@
+import { type DescribeClusterResponse, type HStreamApiServer, NodeState, ResourceType } from "@hstream/proto";
+import type { Cluster, Member } from "../cluster/cluster.js";
+import { HStreamError } from "../errors.js";
+import { resourceIdProblem } from "../streams/names.js";
+import type { Handlers } from "./handlers.js";
+
+/** The version of the API, not of the server. */
+const protocolVersion = "0.1.0";
+
+type ClusterRpcs = Pick<
+  HStreamApiServer,
+  | "echo"
+  | "describeCluster"
+  | "lookupShard"
+  | "lookupSubscription"
+  | "lookupShardReader"
+  | "lookupResource"
+  | "lookupKey"
+>;
+
+/** Who is there and who serves what. Look-ups answer for what does not exist too, and echo its id. */
+export function clusterRpcs(handlers: Handlers, cluster: Cluster): ClusterRpcs {
+  const nodeFor = (resource: string) => toWire(cluster.memberFor(resource));
+  return {
+    echo: handlers.unary((request) => request),
+
+    describeCluster: handlers.unary((): DescribeClusterResponse => {
+      const { members, upTimeSeconds } = cluster.view();
+      const serverNodes = members.map(toWire);
+      return {
+        protocolVersion,
+        serverNodes,
+        serverNodesStatus: serverNodes.map((node) => ({ node, state: NodeState.Running })),
+        clusterUpTime: BigInt(upTimeSeconds),
+      };
+    }),
+
+    lookupShard: handlers.unary(({ shardId }) => ({ shardId, serverNode: nodeFor(`shard/${shardId}`) })),
+
+    lookupSubscription: handlers.unary(({ subscriptionId }) => ({
+      subscriptionId,
+      serverNode: nodeFor(`subscription/${subscriptionId}`),
+    })),
+
+    lookupShardReader: handlers.unary(({ readerId }) => ({
+      readerId,
+      serverNode: nodeFor(`reader/${readerId}`),
+    })),
+
+    lookupResource: handlers.unary(({ resType, resId }) => {
+      const reason = resourceIdProblem(resId);
+      if (reason !== undefined) throw new HStreamError("InvalidName", { reason });
+      return nodeFor(resourceKey(resType, resId));
+    }),
+
+    lookupKey: handlers.unary(({ partitionKey }) => nodeFor(`key/${partitionKey}`)),
+  };
+}
+
+/** A resource has one place, by whichever call it is looked up. */
+function resourceKey(type: number, id: string): string {
+  switch (type) {
+    case ResourceType.ResStream:
+      return `stream/${id}`;
+    case ResourceType.ResSubscription:
+      return `subscription/${id}`;
+    case ResourceType.ResShard:
+      return `shard/${id}`;
+    case ResourceType.ResShardReader:
+      return `reader/${id}`;
+    case ResourceType.ResConnector:
+      return `connector/${id}`;
+    case ResourceType.ResQuery:
+      return `query/${id}`;
+    case ResourceType.ResView:
+      return `view/${id}`;
+    default:
+      throw new HStreamError("InvalidResourceType", { value: type });
+  }
+}
+
+function toWire(member: Member) {
+  return {
+    id: member.id,
+    host: member.host,
+    port: member.port,
+    version: { version: member.version, commit: "" },
+  };
+}

@@ -1,0 +1,109 @@
+import { Server, ServerCredentials, type ServiceDefinition } from "@grpc/grpc-js";
+import { HStreamApiService, HStreamExtService } from "@hstream/proto";
+import type { Cluster } from "../cluster/cluster.js";
+import type { Timers } from "../env/env.js";
+import { limits } from "../limits.js";
+import type { LogStore } from "../log/log-store.js";
+import type { StreamAppender } from "../streams/stream-appender.js";
+import type { StreamCatalogue } from "../streams/stream-catalogue.js";
+import type { SubscriptionService } from "../subscription/subscription-service.js";
+import { appendMethod, appendRpc } from "./append-rpc.js";
+import { clusterRpcs } from "./cluster-rpcs.js";
+import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
+import { Handlers } from "./handlers.js";
+import { sqlRpc } from "./sql-rpc.js";
+import type { SqlService } from "../queries/sql-service.js";
+import type { ReportDefect } from "./status.js";
+import { streamRpcs } from "./stream-rpcs.js";
+import { subscriptionRpcs } from "./subscription-rpcs.js";
+import { withUnimplemented } from "./unimplemented.js";
+
+/** The rooms that the calls are passed on to. */
+export interface RpcRooms {
+  readonly timers: Timers;
+  readonly cluster: Cluster;
+  readonly streams: StreamCatalogue;
+  readonly appender: StreamAppender;
+  readonly log: LogStore;
+  readonly subscriptions: SubscriptionService;
+  readonly sql: SqlService;
+}
+
+/** The gRPC side of the server: both services on one port. */
+export class GrpcServer {
+  readonly #server: Server;
+  readonly #handlers: Handlers;
+  readonly #timers: Timers;
+
+  readonly port: number;
+
+  private constructor(server: Server, handlers: Handlers, timers: Timers, port: number) {
+    this.#server = server;
+    this.#handlers = handlers;
+    this.#timers = timers;
+    this.port = port;
+  }
+
+  /**
+   * Starts to listen. `rooms` is told the port that was bound (0 asks for any free one), so that the
+   * cluster can be told of this member. Rejects with the system's error, of code EADDRINUSE and such.
+   */
+  static async start(
+    host: string,
+    port: number,
+    rooms: (port: number) => RpcRooms,
+    report: ReportDefect,
+  ): Promise<GrpcServer> {
+    const server = new Server({
+      "grpc.max_receive_message_length": limits.requestBytesMax,
+      "grpc.max_send_message_length": limits.requestBytesMax,
+      "grpc.max_concurrent_streams": limits.callsPerConnectionMax,
+    });
+    const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+    return await new Promise((resolve, reject) => {
+      server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+        if (error !== null) reject(error);
+        // In the same turn as the bind: no call can come before there is somebody to answer.
+        else resolve(GrpcServer.#serve(server, bound, rooms(bound), report));
+      });
+    });
+  }
+
+  static #serve(server: Server, port: number, rooms: RpcRooms, report: ReportDefect): GrpcServer {
+    const handlers = new Handlers(report);
+    const api = {
+      ...clusterRpcs(handlers, rooms.cluster),
+      ...streamRpcs(handlers, rooms.streams, rooms.log),
+      ...appendRpc(handlers, rooms.appender),
+      ...subscriptionRpcs(handlers, rooms.subscriptions),
+      ...fetchRpc(handlers, rooms.subscriptions),
+    };
+    const ext = sqlRpc(handlers, rooms.sql);
+    server.addService(apiService, withUnimplemented(handlers, apiService, api));
+    server.addService(extService, withUnimplemented(handlers, extService, ext));
+    return new GrpcServer(server, handlers, rooms.timers, port);
+  }
+
+  /** Refuses new calls, lets those under way end (streams with UNAVAILABLE), for at most `drainMs`. */
+  async close(drainMs: number): Promise<void> {
+    const patience = this.#timers.sleep(drainMs);
+    await Promise.race([this.#handlers.drain(), patience]);
+    const ended = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    // Answers have been given by now; this waits for them to be sent, but not for idle connections.
+    await Promise.race([ended, this.#timers.sleep(limits.lastAnswersMs)]);
+    this.#server.forceShutdown();
+  }
+}
+
+/** The API; the calls that carry records have codecs of their own. */
+const apiService: ServiceDefinition = {
+  ...HStreamApiService,
+  append: appendMethod,
+  streamingFetch: fetchMethod,
+};
+
+/** Our own service, whose answers are encoded where they are made. */
+const extService: ServiceDefinition = {
+  ...HStreamExtService,
+  executeSql: { ...HStreamExtService.executeSql, responseSerialize: (encoded: Buffer) => encoded },
+};

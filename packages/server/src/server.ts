@@ -1,0 +1,150 @@
+import { join } from "node:path";
+import { Cluster } from "./cluster/cluster.js";
+import { loadNodeId } from "./cluster/node-id.js";
+import type { Config } from "./config/settings.js";
+import type { Env } from "./env/env.js";
+import { limits } from "./limits.js";
+import { EmbeddedLog } from "./log/embedded-log.js";
+import { LogError, type LogStore } from "./log/log-store.js";
+import { EmbeddedMeta } from "./meta/embedded-meta.js";
+import type { MetaStore } from "./meta/meta-store.js";
+import { GrpcServer } from "./rpc/grpc-server.js";
+import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
+import { loadDecompress } from "./streams/decompress.js";
+import { RelationNames } from "./streams/relation-names.js";
+import { StreamAppender } from "./streams/stream-appender.js";
+import { StreamCatalogue } from "./streams/stream-catalogue.js";
+import { SubscriptionService } from "./subscription/subscription-service.js";
+
+/** What the operator is told. */
+export type ServerLog = (
+  level: "error" | "warn" | "info" | "debug",
+  message: string,
+  cause?: unknown,
+) => void;
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly env: Env;
+  readonly version: string;
+  /** Opens the log in a directory; the embedded one if absent. */
+  readonly openLog?: (env: Env, directory: string, config: Config) => Promise<LogStore>;
+  /** Opens the metadata store; the embedded one if absent. */
+  readonly openMeta?: (env: Env, log: LogStore) => Promise<MetaStore>;
+  /** Opens the queries room; the real one if absent. */
+  readonly openSql?: (rooms: QueryRooms) => Promise<SqlRoom>;
+  readonly report?: ServerLog;
+}
+
+export interface RunningServer {
+  /** host:port as clients are told. */
+  readonly address: string;
+  readonly port: number;
+  /** Drains and stops: what was under way is answered, streams end with UNAVAILABLE. */
+  close(): Promise<void>;
+}
+
+/** Why a server could not start, in a sentence for the operator. */
+export class ServerStartError extends Error {
+  override readonly name = "ServerStartError";
+}
+
+/** Starts all rooms, the lower ones first, and listens. Rejects with ServerStartError. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  // What is open, to be closed in the opposite order.
+  const open: (() => Promise<void> | void)[] = [];
+  const closeAll = async () => {
+    for (const close of open.splice(0).reverse()) await close();
+  };
+  try {
+    const rpc = await startRooms(options, open);
+    const { config } = options;
+    const address = addressText(advertised(config, rpc.port));
+    options.report?.("info", `Listening on ${addressText({ host: config.host, port: rpc.port })}.`);
+    let closing: Promise<void> | undefined;
+    return {
+      address,
+      port: rpc.port,
+      close: () => {
+        closing ??= closeAll();
+        return closing;
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function startRooms(options: ServerOptions, open: (() => Promise<void> | void)[]): Promise<GrpcServer> {
+  const { config, env, version } = options;
+  const report = (where: string, error: unknown) => options.report?.("error", `Unexpected: ${where}`, error);
+
+  const log = await openLog(options);
+  open.push(() => log.close());
+  const meta = await (options.openMeta?.(env, log) ?? EmbeddedMeta.start(log, env));
+  open.push(() => meta.close());
+  const names = new RelationNames();
+  const streams = await StreamCatalogue.open(env, log, meta, names);
+  open.push(() => streams.close());
+  const appender = new StreamAppender(env, streams, log, { recordBytesMax: config.maxRecordSize });
+  const decompress = await loadDecompress();
+  const subscriptions = await SubscriptionService.open({ env, log, decompress, report }, meta, streams, {
+    defaultDispatch: config.defaultDispatch,
+  });
+  open.push(() => subscriptions.close());
+  // The queries room is loaded when all below it is there: the parser takes its time.
+  const openSql = options.openSql ?? (await import("./queries/open-queries.js")).openQueries;
+  const sql = await openSql({ env, log, meta, streams, appender, names });
+  open.push(() => sql.close());
+  await streams.dropUnused();
+
+  const id = await loadNodeId(env, meta);
+  const rooms = (port: number) => {
+    const cluster = new Cluster({ id, version, ...advertised(config, port) }, env.clock);
+    return { timers: env.timers, cluster, streams, appender, log, subscriptions, sql };
+  };
+  try {
+    const rpc = await GrpcServer.start(config.host, config.port, rooms, report);
+    open.push(() => rpc.close(limits.drainMs - limits.lastAnswersMs));
+    return rpc;
+  } catch (error) {
+    const address = addressText({ host: config.host, port: config.port });
+    throw new ServerStartError(
+      `Cannot listen on ${address}: ${reasonOf(error)} Another server may be running there; choose another port.`,
+      { cause: error },
+    );
+  }
+}
+
+async function openLog({ openLog, env, config, version }: ServerOptions): Promise<LogStore> {
+  // The log locks its directory, and with it all of the data.
+  const directory = join(config.dataDir, "log");
+  const holder = `an HStream server ${version} on port ${config.port}`;
+  try {
+    return await (openLog?.(env, directory, config) ?? EmbeddedLog.start(env, directory, { holder }));
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+    throw new ServerStartError(`Cannot open the data in ${config.dataDir}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What clients are told to connect to. */
+function advertised(config: Config, port: number): { readonly host: string; readonly port: number } {
+  const { advertisedAddress, host } = config;
+  const [, name, itsPort] = /^(.+?)(?::(\d{1,5}))?$/.exec(advertisedAddress) ?? [];
+  if (name !== undefined) return { host: name, port: itsPort === undefined ? port : Number(itsPort) };
+  const isWildcard = host === "0.0.0.0" || host === "::";
+  return { host: isWildcard ? "127.0.0.1" : host, port };
+}
+
+function addressText({ host, port }: { readonly host: string; readonly port: number }): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.endsWith(".") ? text : `${text}.`;
+}

@@ -1,0 +1,266 @@
+import { must, unreachable } from "@hstream/proto";
+import type { Env, Timer } from "../env/env.js";
+import type { HStreamError } from "../errors.js";
+import { limits } from "../limits.js";
+import type { BatchId, LogStore, ShardId, StoredBatch } from "../log/log-store.js";
+import type { Decompress } from "../streams/decompress.js";
+import { type Delivery, deliveriesOf } from "./delivery.js";
+import type { ProgressStore } from "./progress-store.js";
+import type { SavedProgress } from "./shard-progress.js";
+import {
+  type SubscriptionAction,
+  type SubscriptionSettings,
+  SubscriptionState,
+} from "./subscription-state.js";
+
+/** Who takes deliveries. None of its functions throws. */
+export interface Consumer {
+  readonly name: string;
+  /** Where it is, as the operator sees it. */
+  readonly uri: string;
+  readonly userAgent: string;
+  /** Takes a delivery; false: no more for now, until `Attachment.ready`. */
+  deliver(delivery: Delivery): boolean;
+  /** There will be no more deliveries. */
+  end(reason: HStreamError): void;
+}
+
+export interface RecordId {
+  readonly shardId: ShardId;
+  readonly batchId: BatchId;
+  readonly index: number;
+}
+
+/** A consumer's place in a subscription. */
+export interface Attachment {
+  /** Records that need not come again; unknown ones and repeats are ignored. */
+  ack(records: readonly RecordId[]): void;
+  /** The consumer takes deliveries again. */
+  ready(): void;
+  /** The consumer has gone. */
+  detach(): void;
+}
+
+export interface DriverTools {
+  readonly env: Env;
+  readonly log: LogStore;
+  readonly progress: ProgressStore;
+  readonly decompress: Decompress;
+  readonly report: (where: string, error: unknown) => void;
+}
+
+/** Bytes of one read; what is read is delivered at once or read again later. */
+const readLimits = { batchesMax: 100, bytesMax: 512 * 1_024 };
+const readsMax = 4;
+/** Half of the time within which acks must be durable; the other half is the disk's. */
+const flushDelayMs = limits.ackFlushMs / 2;
+
+/**
+ * Runs one subscription: reads the log for its state machine, hands batches to consumers, keeps the
+ * deadlines and saves the progress. Wakes when the log grows, a consumer acts or a deadline passes.
+ */
+export class SubscriptionDriver {
+  readonly #uid: string;
+  readonly #tools: DriverTools;
+  readonly #state: SubscriptionState;
+  readonly #consumers = new Map<number, Consumer>();
+  readonly #names = new Set<string>();
+  readonly #unwatch: (() => void)[] = [];
+  #deadline: { readonly timer: Timer; readonly atMs: number } | undefined;
+  #flushTimer: Timer | undefined;
+  #flushing: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(
+    uid: string,
+    settings: Omit<SubscriptionSettings, "readsMax">,
+    progress: ReadonlyMap<ShardId, SavedProgress>,
+    tools: DriverTools,
+  ) {
+    this.#uid = uid;
+    this.#tools = tools;
+    this.#state = new SubscriptionState({ ...settings, readsMax }, progress);
+    for (const shardId of progress.keys()) {
+      this.#unwatch.push(tools.log.watch(shardId, (tail) => this.#tailMoved(shardId, tail)));
+      this.#tailMoved(shardId, tools.log.tail(shardId));
+    }
+  }
+
+  consumers(): Consumer[] {
+    return [...this.#consumers.values()];
+  }
+
+  get consumerCount(): number {
+    return this.#consumers.size;
+  }
+
+  hasConsumer(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  /** Everything up to and including this batch is acked. */
+  ackedUpTo(shardId: ShardId): BatchId {
+    return this.#state.ackedUpTo(shardId);
+  }
+
+  get unackedRecords(): number {
+    return this.#state.unackedRecords;
+  }
+
+  attach(consumer: Consumer): Attachment {
+    const { consumer: number, actions } = this.#state.join();
+    this.#consumers.set(number, consumer);
+    this.#names.add(consumer.name);
+    this.#execute(actions);
+    return {
+      ack: (records) => this.#ack(records),
+      ready: () => this.#execute(this.#state.setReady(number, true)),
+      detach: () => {
+        if (!this.#consumers.delete(number)) return;
+        this.#names.delete(consumer.name);
+        this.#execute(this.#state.leave(number));
+      },
+    };
+  }
+
+  /** Ends all consumers with the reason and stops; the progress made is durable when it resolves. */
+  async close(reason: HStreamError): Promise<void> {
+    this.#closed = true;
+    for (const stop of this.#unwatch) stop();
+    this.#deadline?.timer.cancel();
+    this.#flushTimer?.cancel();
+    const consumers = this.consumers();
+    this.#consumers.clear();
+    for (const consumer of consumers) consumer.end(reason);
+    await this.#flush();
+  }
+
+  #now(): number {
+    return this.#tools.env.clock.monotonic();
+  }
+
+  #tailMoved(shardId: ShardId, tail: BatchId): void {
+    if (!this.#closed) this.#execute(this.#state.tailMoved(shardId, tail));
+  }
+
+  #ack(records: readonly RecordId[]): void {
+    if (this.#closed) return;
+    for (const { shardId, batchId, index } of records) this.#state.ack(shardId, batchId, index);
+    this.#execute(this.#state.acked());
+  }
+
+  #execute(actions: readonly SubscriptionAction[], inHand: readonly StoredBatch[] = []): void {
+    if (this.#closed) return;
+    let next = 0;
+    for (const action of actions) {
+      switch (action.kind) {
+        case "read":
+          this.#background(this.#read(action.shardId, action.from), "subscription read");
+          break;
+        case "resend":
+          this.#background(
+            this.#resend(action.consumer, action.shardId, action.batchId),
+            "subscription resend",
+          );
+          break;
+        case "deliver": {
+          // Deliveries come in the order of the batches that were read.
+          while (inHand[next]?.batchId !== action.batchId) next += 1;
+          const batch = must(inHand[next], "a batch is delivered while it is in hand");
+          this.#deliver(action.consumer, batch, action.missing);
+          break;
+        }
+        default:
+          unreachable(action);
+      }
+    }
+    this.#setDeadline();
+    this.#scheduleFlush();
+  }
+
+  #background(work: Promise<void>, where: string): void {
+    work.catch((error: unknown) => {
+      if (!this.#closed) this.#tools.report(where, error);
+    });
+  }
+
+  async #read(shardId: ShardId, from: BatchId): Promise<void> {
+    try {
+      const result = await this.#tools.log.read(shardId, from, readLimits);
+      if (this.#closed) return;
+      const { batches, next, gap } = result;
+      const read = { batches, next, ...(gap === undefined ? {} : { goneUpTo: gap.upTo }) };
+      this.#execute(this.#state.batchesRead(shardId, read, this.#now()), batches);
+    } catch (error) {
+      this.#state.readFailed(shardId);
+      this.#tools.env.timers.after(limits.failedReadPauseMs, () =>
+        this.#tailMoved(shardId, this.#tools.log.tail(shardId)),
+      );
+      throw error;
+    }
+  }
+
+  async #resend(number: number, shardId: ShardId, batchId: BatchId): Promise<void> {
+    let outcome: "delivered" | "undelivered" | "gone" = "undelivered";
+    try {
+      const { batches } = await this.#tools.log.read(shardId, batchId, { ...readLimits, batchesMax: 1 });
+      const [batch] = batches;
+      const missing = this.#state.missingOf(shardId, batchId);
+      if (batch?.batchId !== batchId) outcome = "gone";
+      else if (missing === undefined) outcome = "delivered";
+      else if (this.#deliver(number, batch, missing)) outcome = "delivered";
+    } catch (error) {
+      // As if it had been sent and lost: it comes again after the ack timeout.
+      outcome = "delivered";
+      throw error;
+    } finally {
+      if (!this.#closed) this.#execute(this.#state.resent(number, shardId, batchId, outcome, this.#now()));
+    }
+  }
+
+  /** False if the consumer has gone. */
+  #deliver(number: number, batch: StoredBatch, missing: readonly number[] | undefined): boolean {
+    const consumer = this.#consumers.get(number);
+    if (consumer === undefined) return false;
+    let takesMore = true;
+    for (const delivery of deliveriesOf(batch, missing, this.#tools.decompress)) {
+      takesMore = consumer.deliver(delivery);
+    }
+    if (!takesMore) this.#state.setReady(number, false);
+    return true;
+  }
+
+  #setDeadline(): void {
+    const atMs = this.#state.nextDeadlineMs;
+    if (atMs === undefined || (this.#deadline !== undefined && this.#deadline.atMs <= atMs)) return;
+    this.#deadline?.timer.cancel();
+    const timer = this.#tools.env.timers.after(Math.max(0, Math.ceil(atMs - this.#now())), () => {
+      this.#deadline = undefined;
+      this.#execute(this.#state.expire(this.#now()));
+    });
+    this.#deadline = { timer, atMs };
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushTimer !== undefined || !this.#state.hasChanges) return;
+    this.#flushTimer = this.#tools.env.timers.after(flushDelayMs, () => {
+      this.#flushTimer = undefined;
+      this.#background(this.#flush(), "subscription progress");
+    });
+  }
+
+  /** One after the other, so that an older state never overtakes a newer one. */
+  #flush(): Promise<void> {
+    this.#flushing = this.#flushing.then(async () => {
+      if (!this.#state.hasChanges) return;
+      const changes = this.#state.takeChanges(limits.savedProgressBytesMax);
+      try {
+        await this.#tools.progress.save(this.#uid, changes);
+      } catch (error) {
+        this.#state.notKept(changes.keys());
+        this.#tools.report("subscription progress", error);
+      }
+    });
+    return this.#flushing;
+  }
+}

@@ -1,0 +1,31 @@
+/** Prints failures in full, skipped tests with their reason, and the closing line of the house. */
+const { reporters } = require("mocha");
+
+class Reporter extends reporters.Base {
+  constructor(runner, options) {
+    super(runner, options);
+    const skipped = [];
+    let suite;
+    runner.on("pass", (test) => {
+      const top = test.titlePath()[0];
+      if (top !== suite) {
+        suite = top;
+        console.log(`  ${top}`);
+      }
+    });
+    runner.on("pending", (test) => skipped.push(test.fullTitle()));
+    runner.on("fail", (test, error) => {
+      console.log(`\nFAILED ${test.fullTitle()}\n${error.stack ?? error}\n`);
+    });
+    runner.on("end", () => {
+      for (const title of skipped) console.log(`skipped: ${title}`);
+      const { passes, failures, duration } = this.stats;
+      console.log(`\n${(duration / 1000).toFixed(1)} s`);
+      console.log(
+        `${passes} passed, ${failures} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`,
+      );
+    });
+  }
+}
+
+module.exports = Reporter;

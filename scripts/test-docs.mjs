@@ -1,0 +1,91 @@
+/**
+ * Runs the examples of README.md and docs/: in every ```console block, a line that starts with `$ ` is
+ * run by a shell, and what it prints must be the lines below it. `…` on a line stands for any text, a
+ * line that is only `…` for any lines. The blocks of one file share one server; `npx hstream` is ours.
+ */
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { ready, root } from "./ready.mjs";
+import { serve } from "./serve.mjs";
+
+ready();
+const bin = join(root, "packages/cli/bin/hstream.mjs");
+let passed = 0;
+let failed = 0;
+
+for (const file of ["README.md", ...markdownFiles("docs")]) {
+  const examples = examplesOf(readFileSync(join(root, file), "utf8"));
+  if (examples.length === 0) continue;
+  const server = await serve(bin);
+  const environment = environmentFor(server);
+  for (const { line, command, expected } of examples) {
+    const printed = await runShell(command, server.directory, environment);
+    if (matches(printed, expected)) passed++;
+    else {
+      failed++;
+      console.log(
+        `${file}:${line}: $ ${command}\n-- expected\n${expected.join("\n")}\n-- printed\n${printed}`,
+      );
+    }
+  }
+  await server.stop();
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
+
+function markdownFiles(directory) {
+  return readdirSync(join(root, directory), { recursive: true })
+    .map((name) => join(directory, name))
+    .filter((name) => name.endsWith(".md"))
+    .sort();
+}
+
+function examplesOf(text) {
+  const examples = [];
+  let inside = false;
+  text.split("\n").forEach((content, index) => {
+    if (content.startsWith("```")) inside = content === "```console";
+    else if (inside && content.startsWith("$ ")) {
+      examples.push({ line: index + 1, command: content.slice(2), expected: [] });
+    } else if (inside) examples.at(-1)?.expected.push(content);
+  });
+  return examples;
+}
+
+/** `npx hstream` and `hstream` run this clone's build against the example server. */
+function environmentFor(server) {
+  const directory = join(server.directory, "bin");
+  mkdirSync(directory);
+  const wrap = (name, script) => {
+    writeFileSync(join(directory, name), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(directory, name), 0o755);
+  };
+  wrap("hstream", `exec "${process.execPath}" "${bin}" "$@"`);
+  wrap("npx", 'exec "$@"');
+  return {
+    ...process.env,
+    PATH: `${directory}${delimiter}${process.env.PATH}`,
+    HSTREAM_PORT: String(server.port),
+    NO_COLOR: "1",
+  };
+}
+
+function runShell(command, cwd, env) {
+  return new Promise((resolve, reject) => {
+    const child = spawn("sh", ["-c", command], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    let printed = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => (printed += text));
+    child.stderr.setEncoding("utf8").on("data", (text) => (printed += text));
+    child.on("error", reject);
+    child.on("close", () => resolve(printed));
+  });
+}
+
+function matches(printed, expected) {
+  const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("…", ".*");
+  const lines = expected.map((line) =>
+    line.trim() === "…" ? "(?:.*\\n)*?" : `${escaped(line.trimEnd())}\\n`,
+  );
+  return new RegExp(`^${lines.join("")}$`).test(printed.replace(/[ \t]+\n/g, "\n"));
+}
