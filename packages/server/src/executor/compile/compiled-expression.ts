@@ -1,27 +1,7 @@
-import type { EvaluationContext, Expression } from "@hstream/sql/runtime";
+import type { Expression } from "@hstream/sql/runtime";
 import type { ChangeBatch, Column } from "../columns.js";
-import type { ErrorLog } from "../error-log.js";
+import type { Evaluation } from "./evaluation.js";
 import { generateKernel, type Kernel } from "./generate.js";
-
-/** What the expressions of one dataflow are evaluated in. */
-export class Evaluation implements EvaluationContext {
-  /** The step's clock. */
-  nowMs = 0;
-  /** Whether the row at hand comes (+) or goes (−): errors are entered for the + only. */
-  inserting = true;
-  readonly stepRowsMax: number;
-  readonly errors: ErrorLog;
-
-  constructor(errors: ErrorLog, stepRowsMax: number) {
-    this.errors = errors;
-    this.stepRowsMax = stepRowsMax;
-  }
-
-  error(message: string): null {
-    if (this.inserting) this.errors.add(message);
-    return null;
-  }
-}
 
 /** Functions kept for one expression; batches of yet other forms are done by the careful one. */
 const kernelsMax = 32;

@@ -1,6 +1,7 @@
 import { compareTotal, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
 import { batchOfRows, type ChangeBatch, rowAt, valueAt, weightAt } from "../columns.js";
-import type { CompiledExpression, Evaluation } from "../compile/compiled-expression.js";
+import type { CompiledExpression } from "../compile/compiled-expression.js";
+import type { Evaluation } from "../compile/evaluation.js";
 import { rowBytes } from "../state-size.js";
 import type { Operator, Output, Progress } from "./operator.js";
 
