@@ -106,9 +106,14 @@ export class Dataflow {
     return this.#inputs.length > 0;
   }
 
-  /** No further input can change the answer. */
+  /** The answer was given in full: no further input, nor the end of it, can change it. */
   get satisfied(): boolean {
-    return this.#stages.some(({ operator }) => operator.satisfied?.() === true);
+    for (const { operator } of this.#stages.toReversed()) {
+      if (operator.satisfied?.() === true) return true;
+      // Above a LIMIT that has its rows, others may hold back theirs until the end.
+      if (!(operator instanceof FilterOperator || operator instanceof ProjectOperator)) return false;
+    }
+    return false;
   }
 
   /** Takes the next rows of the input through the operators. `nowMs`: the step's clock. */
