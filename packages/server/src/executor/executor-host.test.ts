@@ -165,7 +165,7 @@ describe("executor host", () => {
 
   it("replaces a worker that is stuck, and says so to its executions", async () => {
     await host.close();
-    host = await ExecutorHost.start({ timers, stepBusyMsMax: 100 });
+    host = await ExecutorHost.start({ timers, stepBusyMsMax: 400 });
     // One step that takes a second or so: long texts that nearly match.
     const slow = streamPlan(
       ["text"],
