@@ -263,6 +263,47 @@ describe("subscription service", () => {
     assert.deepEqual(Buffer.from(consumer.deliveries.at(-1)?.payload ?? []).toString(), "no zstd");
   });
 
+  it("reads again after a pause when the log could not be read, also for a resend", async () => {
+    const world = new World();
+    const { subscriptions, streams, append } = await world.start();
+    await streams.create({ name: "s" });
+    await subscriptions.create(options());
+    await append("a");
+    const failure = { kind: "error" as const, error: new Error("unreadable") };
+    world.log.inject("read", failure);
+    const consumer = await TestConsumer.attach(subscriptions);
+    assert.deepEqual(consumer.texts, []);
+    await world.env.timers.advance(limits.failedReadPauseMs);
+    assert.deepEqual(consumer.texts, ["a"]);
+    world.log.inject("read", failure);
+    await world.env.timers.advance(3_001);
+    assert.deepEqual(consumer.texts, ["a"]);
+    await world.env.timers.advance(3_001);
+    assert.deepEqual(consumer.texts, ["a", "a"]);
+    assert.equal(world.reports.length, 2);
+  });
+
+  it("goes on behind what was trimmed, also when it was to be sent again", async () => {
+    const world = new World();
+    const { subscriptions, streams, append } = await world.start();
+    const { shardIds } = await streams.create({ name: "s" });
+    const [shardId = 0] = shardIds;
+    await subscriptions.create(options());
+    const first = await append("a");
+    const consumer = await TestConsumer.attach(subscriptions);
+    assert.deepEqual(consumer.texts, ["a"]);
+    consumer.attachment?.detach();
+    const second = await append("b");
+    const third = await append("c");
+    await world.log.trim(shardId, second.batchId);
+    const other = await TestConsumer.attach(subscriptions, "other");
+    await other.ack(...other.ids);
+    await world.env.timers.advance(3_001);
+    assert.deepEqual(other.texts, ["c"]);
+    assert.deepEqual(subscriptions.offsets("sub"), [{ shardId, ackedUpTo: third.batchId }]);
+    assert.ok(first.batchId < second.batchId);
+  });
+
   it("begins at the same place however late the first consumer comes", async () => {
     const world = new World();
     const first = await world.start();
