@@ -150,6 +150,41 @@ describe("subscription service", () => {
     assert.equal(offset?.ackedUpTo, before.ids[5]?.batchId);
   });
 
+  it("keeps its documents in this form", async () => {
+    const world = new World();
+    const { subscriptions, streams, append } = await world.start();
+    const { id, shardIds } = await streams.create({ name: "s", shardCount: 1, backlogSeconds: 60 });
+    await subscriptions.create(options({ dispatch: "round-robin" }));
+    const { batchId } = await append("a");
+    const consumer = await TestConsumer.attach(subscriptions);
+    await consumer.ack(...consumer.ids);
+    await world.env.timers.advance(limits.ackFlushMs);
+    const { uid } = subscriptions.get("sub");
+    const documents = new Map((await world.meta.range("")).map(({ key, value }) => [key, JSON.parse(value)]));
+    const creationTimeMs = 1_700_000_000_000;
+    const common = { version: 1, creationTimeMs };
+    assert.deepEqual(
+      documents,
+      new Map<string, unknown>([
+        [
+          "streams/s",
+          { ...common, name: "s", id, kind: "stream", replicationFactor: 1, backlogSeconds: 60, shardIds },
+        ],
+        [`subscription-progress/${uid}/${shardIds[0]}`, { version: 1, upTo: batchId, runs: [], partial: [] }],
+        [
+          "subscriptions/sub",
+          {
+            ...common,
+            ...options({ dispatch: "round-robin" }),
+            uid,
+            streamId: id,
+            start: [[shardIds[0], 0]],
+          },
+        ],
+      ]),
+    );
+  });
+
   it("saves acks again when the disk refused them", async () => {
     const world = new World();
     const first = await world.start();
