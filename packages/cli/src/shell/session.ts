@@ -1,11 +1,12 @@
 import { type HStreamClient, HStreamClientError, type SqlStatement } from "@hstream/client";
+import type { StatementText } from "@hstream/sql/tokens";
 import { failureOf, renderFailure } from "../failure.js";
 import { exitCodes } from "../exit-codes.js";
 import type { OutputFormat } from "../output/format.js";
 import { pageOfBatch } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
 import { parseShellCommand, shellHelp } from "./shell-command.js";
-import type { StatementSplitter, StatementText } from "./statements.js";
+import type { StatementSplitter } from "./statements.js";
 
 /** What a statement that runs has brought so far. */
 export interface RunStatus {

@@ -109,7 +109,9 @@ export async function endProcess(code: number): Promise<never> {
  * although CI is set, since whoever calls this is on a terminal.
  */
 export function prepareTerminalModules(colours: boolean): void {
-  process.env["NODE_ENV"] ??= "production";
+  // By way of a name, since bundlers replace the expression itself.
+  const mode = "NODE_ENV";
+  process.env[mode] ??= "production";
   if (!colours) process.env["FORCE_COLOR"] = "0";
   for (const name of Object.keys(process.env)) {
     if (name === "CI" || name === "CONTINUOUS_INTEGRATION" || name.startsWith("CI_"))
