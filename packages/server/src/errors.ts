@@ -245,6 +245,7 @@ export const errors = {
     (a: { reason: string; max: number }) =>
       `The log takes no appends at the moment: ${a.reason} (limit ${a.max} bytes). Try again later.`,
   ),
+  DocumentTooLarge: define(0, "invalidArgument", 413, (a: { reason: string }) => a.reason),
   DiskFull: define(
     0,
     "unavailable",

@@ -9,12 +9,11 @@ export type { Env } from "./env/env.js";
 export { createNodeEnv } from "./env/node-env.js";
 export { errors, HStreamError } from "./errors.js";
 export type { SqlDone, SqlEvent, SqlHeader, SqlRows, SqlService } from "./queries/sql-service.js";
+export type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 export {
-  type QueryRooms,
   type RunningServer,
   type ServerLog,
   type ServerOptions,
   ServerStartError,
-  type SqlRoom,
   startServer,
 } from "./server.js";

@@ -51,6 +51,14 @@ export const limits = {
   resultBatchesQueuedMax: 16,
   /** Rows that one step of a dataflow takes in. */
   stepRowsMax: 8_192,
+  /** Columns of one answer, among them the fields that SELECT * comes upon. */
+  resultColumnsMax: 4_096,
+  /** Expression errors of one step of which the message is kept; all are counted. */
+  stepErrorsKeptMax: 10,
+  /** Calls on one execution (feed, end, snapshot) that wait for the worker. */
+  executionCallsQueuedMax: 64,
+  /** How long one step may keep its worker busy, ms, before the worker is given up. */
+  stepBusyMsMax: 2_000,
   /** State of one query: an estimate, kept by the executor. */
   queryStateBytesMax: 512 * 1_048_576,
   /** How long a pull waits for a view to catch up, ms. */

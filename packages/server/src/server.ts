@@ -3,13 +3,15 @@ import { Cluster } from "./cluster/cluster.js";
 import { loadNodeId } from "./cluster/node-id.js";
 import type { Config } from "./config/settings.js";
 import type { Env } from "./env/env.js";
-import { HStreamError } from "./errors.js";
 import { limits } from "./limits.js";
+import { EmbeddedLog } from "./log/embedded-log.js";
 import { LogError, type LogStore } from "./log/log-store.js";
+import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
-import type { SqlService } from "./queries/sql-service.js";
+import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 import { loadDecompress } from "./streams/decompress.js";
+import { RelationNames } from "./streams/relation-names.js";
 import { StreamAppender } from "./streams/stream-appender.js";
 import { StreamCatalogue } from "./streams/stream-catalogue.js";
 import { SubscriptionService } from "./subscription/subscription-service.js";
@@ -21,28 +23,15 @@ export type ServerLog = (
   cause?: unknown,
 ) => void;
 
-/** The rooms that queries stand on. */
-export interface QueryRooms {
-  readonly env: Env;
-  readonly log: LogStore;
-  readonly meta: MetaStore;
-  readonly streams: StreamCatalogue;
-  readonly appender: StreamAppender;
-}
-
-/** Answers SQL; closed before the rooms below it. */
-export interface SqlRoom extends SqlService {
-  close(): Promise<void>;
-}
-
 export interface ServerOptions {
   readonly config: Config;
   readonly env: Env;
   readonly version: string;
-  /** Opens the log in a directory. */
-  readonly openLog: (env: Env, directory: string, config: Config) => Promise<LogStore>;
-  readonly openMeta: (env: Env, log: LogStore) => Promise<MetaStore>;
-  /** Without it, ExecuteSql is unimplemented. */
+  /** Opens the log in a directory; the embedded one if absent. */
+  readonly openLog?: (env: Env, directory: string, config: Config) => Promise<LogStore>;
+  /** Opens the metadata store; the embedded one if absent. */
+  readonly openMeta?: (env: Env, log: LogStore) => Promise<MetaStore>;
+  /** Opens the queries room; the real one if absent. */
   readonly openSql?: (rooms: QueryRooms) => Promise<SqlRoom>;
   readonly report?: ServerLog;
 }
@@ -93,9 +82,10 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
 
   const log = await openLog(options);
   open.push(() => log.close());
-  const meta = await options.openMeta(env, log);
+  const meta = await (options.openMeta?.(env, log) ?? EmbeddedMeta.start(log, env));
   open.push(() => meta.close());
-  const streams = await StreamCatalogue.open(env, log, meta);
+  const names = new RelationNames();
+  const streams = await StreamCatalogue.open(env, log, meta, names);
   open.push(() => streams.close());
   const appender = new StreamAppender(env, streams, log, { recordBytesMax: config.maxRecordSize });
   const decompress = await loadDecompress();
@@ -103,8 +93,11 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     defaultDispatch: config.defaultDispatch,
   });
   open.push(() => subscriptions.close());
-  const sql = (await options.openSql?.({ env, log, meta, streams, appender })) ?? noSql;
+  // The queries room is loaded when all below it is there: the parser takes its time.
+  const openSql = options.openSql ?? (await import("./queries/open-queries.js")).openQueries;
+  const sql = await openSql({ env, log, meta, streams, appender, names });
   open.push(() => sql.close());
+  await streams.dropUnused();
 
   const id = await loadNodeId(env, meta);
   const rooms = (port: number) => {
@@ -124,9 +117,12 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   }
 }
 
-async function openLog({ openLog, env, config }: ServerOptions): Promise<LogStore> {
+async function openLog({ openLog, env, config, version }: ServerOptions): Promise<LogStore> {
+  // The log locks its directory, and with it all of the data.
+  const directory = join(config.dataDir, "log");
+  const holder = `an HStream server ${version} on port ${config.port}`;
   try {
-    return await openLog(env, join(config.dataDir, "log"), config);
+    return await (openLog?.(env, directory, config) ?? EmbeddedLog.start(env, directory, { holder }));
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     throw new ServerStartError(`Cannot open the data in ${config.dataDir}: ${error.message}`, {
@@ -152,10 +148,3 @@ function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.endsWith(".") ? text : `${text}.`;
 }
-
-const noSql: SqlRoom = {
-  async *execute() {
-    throw new HStreamError("Unimplemented", { what: "ExecuteSql" });
-  },
-  close: () => Promise.resolve(),
-};

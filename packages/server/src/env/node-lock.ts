@@ -6,9 +6,9 @@ import type { DirectoryLock } from "./env.js";
 /**
  * The lock of a directory: a file `lock-<n>` that names the process that has it. It is stale when
  * that process is gone. A stale lock n is never removed first but outnumbered by linking n + 1, which
- * exactly one of several starters can do; the winner then clears the lower ones away. A starter that
+ * exactly one of several starters can do; the winner then clears the stale ones away. A starter that
  * was slow may still link a number that had been cleared, so each looks again after linking and gives
- * way to a live higher one.
+ * way to any other live one.
  */
 export async function lockDirectory(directory: string, holder: string): Promise<DirectoryLock> {
   const self: Owner = { pid: process.pid, ...(await identify(process.pid)), holder };
@@ -26,15 +26,14 @@ export async function lockDirectory(directory: string, holder: string): Promise<
         if ((error as NodeJS.ErrnoException).code === "EEXIST") continue;
         throw error;
       }
-      const numbers = await lockNumbers(directory);
-      const last = numbers.at(-1) ?? mine;
-      if (last > mine) {
+      // Whoever linked before this look is seen now; whoever links after it sees this lock.
+      const others = (await lockNumbers(directory)).filter((number) => number !== mine);
+      const owners = await Promise.all(others.map((number) => liveOwner(directory, number)));
+      if (owners.some((owner) => owner !== undefined)) {
         await fs.rm(lockPath(directory, mine), { force: true });
         continue;
       }
-      for (const lower of numbers) {
-        if (lower < mine) await fs.rm(lockPath(directory, lower), { force: true });
-      }
+      for (const stale of others) await fs.rm(lockPath(directory, stale), { force: true });
       return { kind: "locked", release: () => fs.rm(lockPath(directory, mine), { force: true }) };
     }
   } finally {

@@ -37,6 +37,10 @@ class Content {
   forsaken: DataChange[] = [];
 
   change(change: DataChange): void {
+    const from = change.kind === "write" ? change.position : change.length;
+    const to = change.kind === "write" ? from + change.data.byteLength : Number.POSITIVE_INFINITY;
+    // What is written anew is no longer lost to the syncs to come.
+    this.forsaken = this.forsaken.flatMap((old) => without(old, from, to));
     this.unsynced.push(change);
     this.seen = applied(this.seen, change);
   }
@@ -78,6 +82,19 @@ class Content {
   }
 }
 
+/** The parts of a change that are outside of a range of the file. */
+function without(change: DataChange, from: number, to: number): DataChange[] {
+  if (change.kind === "truncate") return [];
+  const { position, data } = change;
+  const parts: DataChange[] = [];
+  const before = data.subarray(0, Math.max(0, from - position));
+  const after = data.subarray(Math.min(data.byteLength, Math.max(0, to - position)));
+  if (before.byteLength > 0) parts.push({ kind: "write", position, data: before });
+  const afterPosition = position + data.byteLength - after.byteLength;
+  if (after.byteLength > 0) parts.push({ kind: "write", position: afterPosition, data: after });
+  return parts;
+}
+
 function applied(bytes: Uint8Array<ArrayBuffer>, change: DataChange): Uint8Array<ArrayBuffer> {
   const length =
     change.kind === "truncate"
@@ -112,6 +129,11 @@ export class SimulatedDisk implements Disk {
   #boot = 0;
   #down = false;
 
+  /** Whether a fault has stopped the machine. */
+  get isDown(): boolean {
+    return this.#down;
+  }
+
   /** The power fails: what was not synced is kept, torn or lost as `random` has it; all files are closed. */
   crash(random: SeededRandom): void {
     const names = new Map(this.#durableNames);
@@ -125,6 +147,12 @@ export class SimulatedDisk implements Disk {
     this.#locks.clear();
     this.#boot++;
     this.#down = false;
+  }
+
+  /** The process ends, however it does; the machine and all that was written go on. */
+  endProcess(): void {
+    this.#locks.clear();
+    this.#boot++;
   }
 
   /** The bytes of a file as programs see it, for a test that damages them through `overwrite`. */

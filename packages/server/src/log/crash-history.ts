@@ -87,8 +87,11 @@ export async function runHistory(seed: number): Promise<void> {
     }
     await Promise.all(work);
     if (random.below(3) === 0) await log.close().catch(() => undefined);
+    const machineRuns = !env.disk.isDown;
     env.disk.faults = undefined;
-    env.disk.crash(random);
+    // A killed process leaves behind what it wrote, also what a failed sync was for.
+    if (machineRuns && random.below(3) === 0) env.disk.endProcess();
+    else env.disk.crash(random);
   }
 }
 

@@ -116,10 +116,10 @@ export class EmbeddedLog implements LogStore {
     }
     const files = new SegmentFiles(disk, all.openSegmentsMax, all.indexCacheBytesMax);
     try {
-      const { shards, segments, epoch, notices, unbegun } = await recover(disk, directory, files);
+      const { shards, segments, epoch, notices, lastGroup, unbegun } = await recover(disk, directory, files);
       const newest = segments.at(-1);
       if (newest !== undefined && !newest.sealed) {
-        const writer = await SegmentWriter.reopen(disk, clock, newest, epoch);
+        const writer = await SegmentWriter.reopen(disk, clock, newest, epoch, lastGroup);
         try {
           await writer.seal(shards, files);
         } catch (error) {

@@ -103,7 +103,8 @@ export function encodeBatch(
     return length;
   }
   const head = crc32(bytes.subarray(at + 8, at + headBytes), length);
-  view.setUint32(at + 4, crc32(batch.payload, head), true);
+  // zlib takes no bytes at all for a wish to begin anew.
+  view.setUint32(at + 4, batch.payload.byteLength === 0 ? head : crc32(batch.payload, head), true);
   return headBytes;
 }
 

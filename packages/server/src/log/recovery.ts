@@ -32,6 +32,8 @@ export interface Recovered {
   /** The highest epoch of which there is a trace. */
   readonly epoch: number;
   readonly notices: readonly RecoveryNotice[];
+  /** Where the last group of the newest segment begins, if that was not sealed. */
+  readonly lastGroup: number;
   /** A segment that was begun and whose header did not get to the disk. Holds nothing. */
   readonly unbegun: Segment | undefined;
 }
@@ -51,6 +53,7 @@ export async function recover(disk: Disk, directory: string, files: SegmentFiles
   const notices: RecoveryNotice[] = [];
   const found = await findSegments(disk, directory, files, notices);
   let epoch = found.epoch;
+  let lastGroup = segmentHeaderBytes;
   let shards = new Shards();
   let described = -1;
   for (let i = found.segments.length - 1; i >= 0 && described < 0; i--) {
@@ -73,6 +76,7 @@ export async function recover(disk: Disk, directory: string, files: SegmentFiles
     }
     segment.end = scan.end;
     segment.sealed = !newest;
+    lastGroup = scan.frames.at(-1)?.groupOffset ?? segmentHeaderBytes;
     for (const frame of scan.frames) {
       epoch = Math.max(epoch, epochOf(frame.batchId));
       if (frame.kind === "batch") shards.recover(segment, frame);
@@ -80,7 +84,7 @@ export async function recover(disk: Disk, directory: string, files: SegmentFiles
     }
   }
   const segments = found.segments.map(({ segment }) => segment);
-  return { shards, segments, epoch, notices, unbegun: found.unbegun };
+  return { shards, segments, epoch, notices, lastGroup, unbegun: found.unbegun };
 }
 
 async function findSegments(

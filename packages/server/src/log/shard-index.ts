@@ -3,6 +3,8 @@ import type { BatchId } from "./log-store.js";
 
 const fieldsPerEntry = 4;
 const storedEntryBytes = 24;
+/** What an index takes besides its numbers, roughly. */
+const overheadBytes = 256;
 
 /** Where one batch's frame is in its segment. */
 export interface IndexEntry {
@@ -26,7 +28,7 @@ export class ShardIndex {
   }
 
   get memoryBytes(): number {
-    return this.#numbers.byteLength;
+    return this.#numbers.byteLength + overheadBytes;
   }
 
   push(batchId: BatchId, timeMs: number, offset: number, length: number): void {

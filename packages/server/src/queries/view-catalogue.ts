@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Env } from "../env/env.js";
 import { HStreamError } from "../errors.js";
 import type { MetaStore } from "../meta/meta-store.js";
+import { MetaTable } from "../meta/table.js";
 import { Documents } from "../streams/documents.js";
 import { nameProblem } from "../streams/names.js";
 import type { RelationNames } from "../streams/relation-names.js";
@@ -32,8 +33,8 @@ export class ViewCatalogue {
   }
 
   static async open(env: Env, meta: MetaStore, names: RelationNames): Promise<ViewCatalogue> {
-    const parse = (text: string) => document.parse(JSON.parse(text));
-    return new ViewCatalogue(env, names, await Documents.load(meta, "views/", parse));
+    const codec = { parse: (json: unknown) => document.parse(json) };
+    return new ViewCatalogue(env, names, await Documents.load(new MetaTable(meta, "views/", codec)));
   }
 
   find(name: string): ViewDocument | undefined {

@@ -1,4 +1,5 @@
-import { varintLength, WireCursor, writeVarint } from "@hstream/proto";
+import type { WireCursor } from "@hstream/proto";
+import { varintLength, writeVarint } from "@hstream/proto";
 import type { BatchId, ShardId } from "../log/log-store.js";
 import type { RecordId } from "../subscription/subscription-driver.js";
 

@@ -19,8 +19,11 @@ export type EncodedSqlEvent = Buffer;
 export function sqlRpc(handlers: Handlers, sql: SqlService): Pick<HStreamExtServer, "executeSql"> {
   const executeSql = (call: ServerWritableStream<ExecuteSqlRequest, EncodedSqlEvent>) => {
     const abort = new AbortController();
-    const leave = handlers.enter(() => abort.abort(new HStreamError("ShuttingDown", {})));
     let ready: () => void = () => {};
+    const leave = handlers.enter(() => {
+      abort.abort(new HStreamError("ShuttingDown", {}));
+      ready();
+    });
     const outgoing = new Outgoing(call, () => ready());
     call.on("cancelled", () => {
       outgoing.abandon();
@@ -36,7 +39,7 @@ export function sqlRpc(handlers: Handlers, sql: SqlService): Pick<HStreamExtServ
         if (!outgoing.send(encoded, encoded.length) && !outgoing.ended) {
           await new Promise<void>((resolve) => {
             ready = resolve;
-            abort.signal.addEventListener("abort", () => resolve(), { once: true });
+            if (abort.signal.aborted) resolve();
           });
         }
         // A shutdown while rows flow ends the call with its own status.
@@ -45,7 +48,10 @@ export function sqlRpc(handlers: Handlers, sql: SqlService): Pick<HStreamExtServ
       outgoing.end();
     };
     run()
-      .catch((error: unknown) => outgoing.fail(statusOf(error, call.getPath(), handlers.report)))
+      .catch((error: unknown) => {
+        // What a query says when its caller has gone interests nobody.
+        if (!outgoing.ended) outgoing.fail(statusOf(error, call.getPath(), handlers.report));
+      })
       .finally(leave);
   };
   // The service definition that this is registered with passes encoded answers through.

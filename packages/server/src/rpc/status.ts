@@ -1,7 +1,8 @@
 import { Metadata, type StatusObject } from "@grpc/grpc-js";
 import { errors, HStreamError } from "../errors.js";
 import { LogError } from "../log/log-store.js";
-import { refusalOf } from "../streams/stream-appender.js";
+import { MetaError } from "../meta/meta-store.js";
+import { refusalOfLog, refusalOfMeta } from "../streams/store-refusals.js";
 
 /** Called with what no error of the list describes: a defect of ours, to be logged. */
 export type ReportDefect = (where: string, error: unknown) => void;
@@ -23,6 +24,7 @@ export function statusOf(error: unknown, where: string, report: ReportDefect): S
 
 function refusalFor(error: unknown): HStreamError {
   if (error instanceof HStreamError) return error;
-  if (error instanceof LogError) return refusalOf(error, 0);
+  if (error instanceof LogError) return refusalOfLog(error);
+  if (error instanceof MetaError) return refusalOfMeta(error);
   return new HStreamError("Internal", {}, null, error);
 }

@@ -3,9 +3,9 @@ import { BatchHStreamRecords, HStreamApiClient, HStreamExtClient } from "@hstrea
 import { type ConfigSources, resolveConfig } from "../config/resolve-config.js";
 import { createNodeEnv } from "../env/node-env.js";
 import { SimulatedDisk } from "../env/simulated-disk.js";
-import { EmbeddedLog } from "../log/embedded-log.js";
+import { HStreamError } from "../errors.js";
+import type { SqlRoom } from "../queries/open-queries.js";
 import { type RunningServer, type ServerOptions, startServer } from "../server.js";
-import { createMetaDouble } from "../streams/meta-double.js";
 
 /** A server on a free port, on a disk in memory, with real time and real sockets, and its clients. */
 export interface TestServer {
@@ -25,13 +25,11 @@ export async function startTestServer(
   const resolved = resolveConfig({ flags: { port: 0, "data-dir": "/data", ...options.flags } });
   if (resolved.kind === "errors") throw new Error(JSON.stringify(resolved.errors));
   const defects: string[] = [];
-  const meta = createMetaDouble();
   const server = await startServer({
     config: resolved.config,
     env: { ...createNodeEnv(), disk: new SimulatedDisk() },
     version: "0.0.0-test",
-    openLog: (env, directory) => EmbeddedLog.start(env, directory),
-    openMeta: () => Promise.resolve(meta),
+    openSql: () => Promise.resolve(noSql),
     report: (level, message, cause) => {
       if (level === "error") defects.push(`${message} ${String(cause)}`);
     },
@@ -59,6 +57,14 @@ export async function startTestServer(
     },
   };
 }
+
+/** For tests that do without the queries room and its threads. */
+const noSql: SqlRoom = {
+  execute: () => {
+    throw new HStreamError("Unimplemented", { what: "ExecuteSql" });
+  },
+  close: () => Promise.resolve(),
+};
 
 /** Calls a unary method and waits for its answer. */
 export function call<Request, Response>(

@@ -1,4 +1,4 @@
-import { Timestamp } from "@hstream/proto";
+import type { Timestamp } from "@hstream/proto";
 
 /** A uint64 of the wire that means one of our ids (below 2^53); undefined when it cannot be one. */
 export function idOf(value: bigint): number | undefined {

@@ -1,4 +1,5 @@
-import type { MetaEntry, MetaStore, Revision, SetResult } from "../meta/meta-store.js";
+import type { Revision, SetResult } from "../meta/meta-store.js";
+import type { MetaRow, MetaTable } from "../meta/table.js";
 
 interface Cached<T> {
   readonly revision: Revision;
@@ -6,50 +7,36 @@ interface Cached<T> {
   readonly value: T | undefined;
 }
 
+/** Hears of a document that was set, or deleted (`value` is undefined), and what it was before. */
+export type DocumentListener<T> = (value: T | undefined, before: T | undefined) => void;
+
 /**
- * The documents under one prefix of the metadata store, held in memory so that hot paths look them
- * up without waiting. Changes come from our own writes, as soon as they are durable, and from the
- * watch; revisions decide which is newer.
+ * A table of the metadata store, held in memory so that hot paths look its documents up without
+ * waiting. Changes come from our own writes, as soon as they are durable, and from the watch;
+ * revisions decide which is newer.
  */
 export class Documents<T> {
-  readonly #meta: MetaStore;
-  readonly #prefix: string;
-  readonly #parse: (text: string) => T;
-  readonly #listener: ((key: string, value: T | undefined, before: T | undefined) => void) | undefined;
+  readonly #table: MetaTable<T>;
+  readonly #listener: DocumentListener<T> | undefined;
   readonly #cached = new Map<string, Cached<T>>();
   /** The newest revision that the watch has delivered: what we wrote up to it has been seen. */
   #watched: Revision = 0;
   #stop: () => void = () => {};
 
-  private constructor(
-    meta: MetaStore,
-    prefix: string,
-    parse: (text: string) => T,
-    listener?: (key: string, value: T | undefined, before: T | undefined) => void,
-  ) {
-    this.#meta = meta;
-    this.#prefix = prefix;
-    this.#parse = parse;
+  private constructor(table: MetaTable<T>, listener: DocumentListener<T> | undefined) {
+    this.#table = table;
     this.#listener = listener;
   }
 
-  /**
-   * Loads what is there. `parse` reads one document; `listener` hears of every change, and of
-   * everything that is loaded.
-   */
-  static async load<T>(
-    meta: MetaStore,
-    prefix: string,
-    parse: (text: string) => T,
-    listener?: (key: string, value: T | undefined, before: T | undefined) => void,
-  ): Promise<Documents<T>> {
-    const documents = new Documents(meta, prefix, parse, listener);
-    documents.#stop = meta.watch(prefix, (change) => {
-      if (change.kind === "put") documents.#put(change.entry);
-      else documents.#forget(change.key.slice(prefix.length), change.revision, true);
-      documents.#watched = change.kind === "put" ? change.entry.revision : change.revision;
+  /** Loads what is there. `listener` hears of every change, and of everything that is loaded. */
+  static async load<T>(table: MetaTable<T>, listener?: DocumentListener<T>): Promise<Documents<T>> {
+    const documents = new Documents(table, listener);
+    documents.#stop = table.watch((change) => {
+      if (change.kind === "put") documents.#put(change.row);
+      else documents.#forget(change.id, change.revision, true);
+      documents.#watched = change.kind === "put" ? change.row.revision : change.revision;
     });
-    for (const entry of await meta.range(prefix)) documents.#put(entry);
+    for (const row of await table.list()) documents.#put(row);
     return documents;
   }
 
@@ -71,8 +58,7 @@ export class Documents<T> {
 
   /** Creates, changes (with the revision that is changed) or, with `undefined`, deletes a document. */
   async set(key: string, value: T | undefined, expected: Revision): Promise<SetResult> {
-    const text = value === undefined ? undefined : JSON.stringify(value);
-    const result = await this.#meta.compareAndSet(this.#prefix + key, text, expected);
+    const result = await this.#table.compareAndSet(key, value, expected);
     if (result.kind === "set" && result.revision > this.#watched) {
       if (value === undefined) this.#forget(key, result.revision, false);
       else this.#remember(key, { revision: result.revision, value });
@@ -84,17 +70,15 @@ export class Documents<T> {
     this.#stop();
   }
 
-  #put(entry: MetaEntry): void {
-    const key = entry.key.slice(this.#prefix.length);
-    const cached = this.#cached.get(key);
-    if (cached !== undefined && cached.revision >= entry.revision) return;
-    this.#remember(key, { revision: entry.revision, value: this.#parse(entry.value) });
+  #put({ id, revision, document }: MetaRow<T>): void {
+    const cached = this.#cached.get(id);
+    if (cached === undefined || cached.revision < revision) this.#remember(id, { revision, value: document });
   }
 
   #remember(key: string, cached: Cached<T>): void {
     const before = this.#cached.get(key)?.value;
     this.#cached.set(key, cached);
-    this.#listener?.(key, cached.value, before);
+    this.#listener?.(cached.value, before);
   }
 
   #forget(key: string, revision: Revision, watched: boolean): void {
@@ -102,6 +86,6 @@ export class Documents<T> {
     if (cached !== undefined && cached.revision > revision) return;
     if (watched) this.#cached.delete(key);
     else this.#cached.set(key, { revision, value: undefined });
-    if (cached?.value !== undefined) this.#listener?.(key, undefined, cached.value);
+    if (cached?.value !== undefined) this.#listener?.(undefined, cached.value);
   }
 }

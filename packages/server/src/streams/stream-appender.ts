@@ -16,6 +16,7 @@ import {
 import { checkBatch } from "./batch-check.js";
 import { ByteBudget } from "./byte-budget.js";
 import { hashKey, shardIndexOf } from "./key-space.js";
+import { refusalOfLog } from "./store-refusals.js";
 import type { StreamDocument } from "./stream.js";
 import type { StreamCatalogue } from "./stream-catalogue.js";
 
@@ -66,7 +67,7 @@ export class StreamAppender {
   ): Promise<AppendedBatch> {
     checkBatch(batch, this.#recordBytesMax);
     const stream = this.#catalogue.get(streamName);
-    if (this.#catalogue.ofShard(shardId) !== stream) {
+    if (this.#catalogue.ofShard(shardId)?.id !== stream.id) {
       throw new HStreamError("ShardNotInStream", { shardId: String(shardId), stream: streamName });
     }
     return this.#append(shardId, batch, how);
@@ -95,7 +96,7 @@ export class StreamAppender {
         how.producer === undefined ? { fence } : { fence, producer: how.producer };
       return this.#settle(shardId, await this.#log.append(shardId, batch, options));
     } catch (error) {
-      throw error instanceof LogError ? refusalOf(error, shardId) : error;
+      throw error instanceof LogError ? refusalOfLog(error, shardId) : error;
     } finally {
       this.#budget.give(bytes);
     }
@@ -144,23 +145,4 @@ export function shardOfKey(stream: StreamDocument, key: string): ShardId {
   const { shardIds } = stream;
   const index = shardIds.length === 1 ? 0 : shardIndexOf(hashKey(key), shardIds.length);
   return must(shardIds[index], "every place of the key space has a shard");
-}
-
-/** What a caller of the API is told when the log could not carry out a call for a shard. */
-export function refusalOf(error: LogError, shardId: ShardId): HStreamError {
-  switch (error.kind) {
-    case "shard-not-found":
-      return new HStreamError("ShardNotFound", { shardId: String(shardId) }, null, error);
-    case "closed":
-      return new HStreamError("ShuttingDown", {}, null, error);
-    case "failed":
-      return new HStreamError("LogFailed", {}, null, error);
-    case "full":
-      return new HStreamError("DiskFull", {}, null, error);
-    case "shard-exists":
-    case "locked":
-      return new HStreamError("Internal", {}, null, error);
-    default:
-      return unreachable(error.kind);
-  }
 }

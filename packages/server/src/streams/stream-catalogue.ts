@@ -4,10 +4,12 @@ import type { Env } from "../env/env.js";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import { LogError, type LogStore, type ShardId } from "../log/log-store.js";
+import { RelationNames } from "./relation-names.js";
 import type { MetaStore } from "../meta/meta-store.js";
+import { type MetaCodec, MetaTable } from "../meta/table.js";
 import { Documents } from "./documents.js";
 import { nameProblem } from "./names.js";
-import { parseStreamDocument, type StreamDocument, type StreamOptions } from "./stream.js";
+import { type StreamDocument, type StreamOptions, streamCodec } from "./stream.js";
 
 /** What a deleted stream is called where its subscriptions live on. */
 export const deletedStreamName = "__deleted_stream__";
@@ -17,6 +19,7 @@ const backlogSecondsMax = 2 ** 31 - 1;
 
 const pendingShards = z.object({ shardIds: z.array(z.number().int()) });
 type PendingShards = z.infer<typeof pendingShards>;
+const pendingCodec: MetaCodec<PendingShards> = { parse: (json) => pendingShards.parse(json) };
 
 /**
  * Which streams there are, and their lives from creation to deletion.
@@ -31,9 +34,10 @@ type PendingShards = z.infer<typeof pendingShards>;
 export class StreamCatalogue {
   readonly #env: Env;
   readonly #log: LogStore;
-  #streams: Documents<StreamDocument>;
-  #archived: Documents<StreamDocument>;
-  #pending: Documents<PendingShards>;
+  readonly #names: RelationNames;
+  readonly #streams: Documents<StreamDocument>;
+  readonly #archived: Documents<StreamDocument>;
+  readonly #pending: Documents<PendingShards>;
   readonly #byId = new Map<string, StreamDocument>();
   /** Shards of live streams. */
   readonly #byShard = new Map<ShardId, StreamDocument>();
@@ -41,25 +45,30 @@ export class StreamCatalogue {
   readonly #users = new Map<string, Set<string>>();
   readonly #beingDeleted = new Set<string>();
 
-  private constructor(env: Env, log: LogStore, documents: CatalogueDocuments) {
+  private constructor(env: Env, log: LogStore, names: RelationNames, documents: CatalogueDocuments) {
     this.#env = env;
     this.#log = log;
+    this.#names = names;
     ({ streams: this.#streams, archived: this.#archived, pending: this.#pending } = documents);
+    names.addHolder((name) => this.find(name) !== undefined);
   }
 
-  /** Loads the catalogue and finishes what a crash interrupted. */
-  static async open(env: Env, log: LogStore, meta: MetaStore): Promise<StreamCatalogue> {
+  /** Loads the catalogue and finishes what a crash interrupted. `names` are shared with the views. */
+  static async open(
+    env: Env,
+    log: LogStore,
+    meta: MetaStore,
+    names = new RelationNames(),
+  ): Promise<StreamCatalogue> {
     let catalogue: StreamCatalogue | undefined;
     const early: StreamDocument[] = [];
-    const streams = await Documents.load(meta, "streams/", parseStreamDocument, (_, value, before) => {
+    const streams = await Documents.load(new MetaTable(meta, "streams/", streamCodec), (value, before) => {
       if (catalogue === undefined) early.push(...(value === undefined ? [] : [value]));
       else catalogue.#index(value, before);
     });
-    const archived = await Documents.load(meta, "archived-streams/", parseStreamDocument);
-    const pending = await Documents.load(meta, "pending-shards/", (text) =>
-      pendingShards.parse(JSON.parse(text)),
-    );
-    catalogue = new StreamCatalogue(env, log, { streams, archived, pending });
+    const archived = await Documents.load(new MetaTable(meta, "archived-streams/", streamCodec));
+    const pending = await Documents.load(new MetaTable(meta, "pending-shards/", pendingCodec));
+    catalogue = new StreamCatalogue(env, log, names, { streams, archived, pending });
     for (const stream of early) catalogue.#index(stream, undefined);
     await catalogue.#recover();
     return catalogue;
@@ -100,36 +109,25 @@ export class StreamCatalogue {
 
   /**
    * Makes a stream, whose shards exist before it can be seen. Of several callers with one name
-   * exactly one succeeds; the others get StreamExists.
+   * exactly one succeeds; the others, and those with the name of a view, get StreamExists.
    */
   async create(options: StreamOptions): Promise<StreamDocument> {
-    const checked = checkOptions(options);
-    if (this.find(checked.name) !== undefined)
-      throw new HStreamError("StreamExists", { stream: checked.name });
-    const id = Buffer.from(this.#env.random.bytes(8)).toString("hex");
-    const shardIds = Array.from({ length: checked.shardCount }, () => this.#newShardId());
-    await this.#pending.set(id, { shardIds }, 0);
-    const stream: StreamDocument = {
-      version: 1,
-      name: checked.name,
-      id,
-      kind: checked.kind,
-      replicationFactor: checked.replicationFactor,
-      backlogSeconds: checked.backlogSeconds,
-      creationTimeMs: this.#env.clock.now(),
-      shardIds,
-      ...(options.columns === undefined ? {} : { columns: options.columns }),
-    };
+    const { shardCount, ...checked } = checkOptions(options);
+    const release = this.#names.reserve(checked.name);
+    if (release === undefined) throw new HStreamError("StreamExists", { stream: checked.name });
     try {
-      await Promise.all(shardIds.map((shardId) => this.#log.createShard(shardId)));
-      const result = await this.#streams.set(stream.name, stream, 0);
-      if (result.kind === "conflict") throw new HStreamError("StreamExists", { stream: stream.name });
-    } catch (error) {
-      await this.#dropPending(id);
-      throw error;
+      const stream: StreamDocument = {
+        version: 1,
+        ...checked,
+        id: Buffer.from(this.#env.random.bytes(8)).toString("hex"),
+        creationTimeMs: this.#env.clock.now(),
+        shardIds: Array.from({ length: shardCount }, () => this.#newShardId()),
+      };
+      await this.#makeDurable(stream);
+      return stream;
+    } finally {
+      release();
     }
-    await this.#pending.set(id, undefined, this.#pending.revision(id));
-    return stream;
   }
 
   /**
@@ -186,7 +184,7 @@ export class StreamCatalogue {
     if (archived !== undefined && !this.#beingDeleted.has(streamId)) await this.#dropArchived(archived);
   }
 
-  /** After all users have been registered at start: lets go of archived streams that nobody needs. */
+  /** Once all users have been registered at start: lets go of archived streams that nobody needs. */
   async dropUnused(): Promise<void> {
     for (const [id, stream] of this.#archived.entries()) {
       if (!this.#isUsed(id)) await this.#dropArchived(stream);
@@ -195,6 +193,19 @@ export class StreamCatalogue {
 
   close(): void {
     for (const documents of [this.#streams, this.#archived, this.#pending]) documents.close();
+  }
+
+  async #makeDurable(stream: StreamDocument): Promise<void> {
+    const { id, name, shardIds } = stream;
+    await this.#pending.set(id, { shardIds: [...shardIds] }, 0);
+    try {
+      await Promise.all(shardIds.map((shardId) => this.#log.createShard(shardId)));
+      const result = await this.#streams.set(name, stream, 0);
+      if (result.kind === "conflict") throw new HStreamError("StreamExists", { stream: name });
+    } finally {
+      // Deletes the shards too, unless the stream exists now.
+      await this.#dropPending(id);
+    }
   }
 
   #isUsed(streamId: string): boolean {
@@ -260,7 +271,14 @@ interface CatalogueDocuments {
 }
 
 function checkOptions(options: StreamOptions) {
-  const { name, replicationFactor = 1, backlogSeconds = 0, shardCount = 1, kind = "stream" } = options;
+  const {
+    name,
+    replicationFactor = 1,
+    backlogSeconds = 0,
+    shardCount = 1,
+    kind = "stream",
+    columns,
+  } = options;
   if (kind === "internal") assert(name.startsWith("_"), "internal names cannot be those of a user");
   else {
     const reason = nameProblem(name);
@@ -275,7 +293,8 @@ function checkOptions(options: StreamOptions) {
   if (!isWithin(backlogSeconds, 0, backlogSecondsMax)) {
     throw new HStreamError("InvalidBacklogDuration", { value: backlogSeconds });
   }
-  return { name, replicationFactor, backlogSeconds, shardCount, kind };
+  const declared = columns === undefined ? {} : { columns };
+  return { name, replicationFactor, backlogSeconds, shardCount, kind, ...declared };
 }
 
 function isWithin(value: number, min: number, max: number): boolean {

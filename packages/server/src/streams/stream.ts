@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ShardId } from "../log/log-store.js";
+import type { MetaCodec } from "../meta/table.js";
 import { type HashRange, shardRange } from "./key-space.js";
 
 /** `internal` streams are the server's own: never listed. `changes` also carry deletions. */
@@ -25,9 +26,7 @@ const document = z.object({
 /** What the metadata store keeps of a stream. */
 export type StreamDocument = Readonly<z.infer<typeof document>>;
 
-export function parseStreamDocument(text: string): StreamDocument {
-  return document.parse(JSON.parse(text));
-}
+export const streamCodec: MetaCodec<StreamDocument> = { parse: (json) => document.parse(json) };
 
 /** What a caller says of a stream to be made. */
 export interface StreamOptions {

@@ -1,45 +1,38 @@
 import type { ShardId } from "../log/log-store.js";
 import type { MetaStore } from "../meta/meta-store.js";
-import { parseSavedProgress, type SavedProgress } from "./shard-progress.js";
-
-const prefix = "subscription-progress/";
+import { MetaTable } from "../meta/table.js";
+import { progressCodec, type SavedProgress } from "./shard-progress.js";
 
 /** Where the progress of subscriptions is kept: one document for each subscription and shard. */
 export class ProgressStore {
-  readonly #meta: MetaStore;
+  /** Rows are called `<uid of the subscription>/<shard>`. */
+  readonly #table: MetaTable<SavedProgress>;
 
   constructor(meta: MetaStore) {
-    this.#meta = meta;
+    this.#table = new MetaTable(meta, "subscription-progress/", progressCodec);
   }
 
   async load(uid: string): Promise<Map<ShardId, SavedProgress>> {
-    const entries = await this.#meta.range(`${prefix}${uid}/`);
-    return new Map(
-      entries.map(({ key, value }) => [
-        Number(key.slice(key.lastIndexOf("/") + 1)),
-        parseSavedProgress(value),
-      ]),
-    );
+    const rows = await this.#table.list(`${uid}/`);
+    return new Map(rows.map(({ id, document }) => [Number(id.slice(uid.length + 1)), document]));
   }
 
   async save(uid: string, changes: ReadonlyMap<ShardId, SavedProgress>): Promise<void> {
-    const puts = [...changes].map(([shardId, progress]) =>
-      this.#meta.put(`${prefix}${uid}/${shardId}`, JSON.stringify(progress)),
+    await Promise.all(
+      [...changes].map(([shardId, progress]) => this.#table.put(`${uid}/${shardId}`, progress)),
     );
-    await Promise.all(puts);
   }
 
   async remove(uid: string): Promise<void> {
-    for (const { key, revision } of await this.#meta.range(`${prefix}${uid}/`)) {
-      await this.#meta.compareAndSet(key, undefined, revision);
-    }
+    const rows = await this.#table.list(`${uid}/`);
+    await Promise.all(rows.map(({ id, revision }) => this.#table.compareAndSet(id, undefined, revision)));
   }
 
   /** Removes what a crash left of subscriptions that were deleted. */
   async removeOthers(uids: ReadonlySet<string>): Promise<void> {
-    for (const { key, revision } of await this.#meta.range(prefix)) {
-      const uid = key.slice(prefix.length, key.lastIndexOf("/"));
-      if (!uids.has(uid)) await this.#meta.compareAndSet(key, undefined, revision);
+    for (const { id, revision } of await this.#table.list()) {
+      const uid = id.slice(0, id.lastIndexOf("/"));
+      if (!uids.has(uid)) await this.#table.compareAndSet(id, undefined, revision);
     }
   }
 }

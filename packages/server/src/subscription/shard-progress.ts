@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { BatchId } from "../log/log-store.js";
+import type { MetaCodec } from "../meta/table.js";
 import { AckSet } from "./ack-set.js";
 
 const savedProgress = z.object({
@@ -15,9 +16,7 @@ const savedProgress = z.object({
 /** What is kept durably of a shard's progress. */
 export type SavedProgress = Readonly<z.infer<typeof savedProgress>>;
 
-export function parseSavedProgress(text: string): SavedProgress {
-  return savedProgress.parse(JSON.parse(text));
-}
+export const progressCodec: MetaCodec<SavedProgress> = { parse: (json) => savedProgress.parse(json) };
 
 export function startingAfter(upTo: BatchId): SavedProgress {
   return { version: 1, upTo, runs: [], partial: [] };

@@ -1,6 +1,6 @@
 import { must, unreachable } from "@hstream/proto";
 import type { Env, Timer } from "../env/env.js";
-import { HStreamError } from "../errors.js";
+import type { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { BatchId, LogStore, ShardId, StoredBatch } from "../log/log-store.js";
 import type { Decompress } from "../streams/decompress.js";

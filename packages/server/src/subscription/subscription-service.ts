@@ -2,12 +2,13 @@ import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { BatchId, ShardId } from "../log/log-store.js";
 import type { MetaStore } from "../meta/meta-store.js";
+import { MetaTable } from "../meta/table.js";
 import { Documents } from "../streams/documents.js";
 import { nameProblem } from "../streams/names.js";
 import { deletedStreamName, type StreamCatalogue } from "../streams/stream-catalogue.js";
 import { ProgressStore } from "./progress-store.js";
 import { startingAfter } from "./shard-progress.js";
-import { parseSubscriptionDocument, type SubscriptionDocument } from "./subscription.js";
+import { subscriptionCodec, type SubscriptionDocument } from "./subscription.js";
 import {
   type Attachment,
   type Consumer,
@@ -55,7 +56,10 @@ export class SubscriptionService {
     this.#defaultDispatch = defaultDispatch;
   }
 
-  /** Loads the subscriptions and finishes what a crash interrupted. */
+  /**
+   * Loads the subscriptions and finishes what a crash interrupted. They are registered as users of
+   * their streams; `StreamCatalogue.dropUnused` may be called once all other users are.
+   */
   static async open(
     tools: Omit<DriverTools, "progress">,
     meta: MetaStore,
@@ -63,10 +67,9 @@ export class SubscriptionService {
     options: { readonly defaultDispatch: DispatchPolicy },
   ): Promise<SubscriptionService> {
     const progress = new ProgressStore(meta);
-    const documents = await Documents.load(meta, "subscriptions/", parseSubscriptionDocument);
+    const documents = await Documents.load(new MetaTable(meta, "subscriptions/", subscriptionCodec));
     const all = documents.entries().map(([, document]) => document);
     for (const { streamId, uid } of all) streams.retainId(streamId, uid);
-    await streams.dropUnused();
     await progress.removeOthers(new Set(all.map(({ uid }) => uid)));
     return new SubscriptionService({ ...tools, progress }, streams, documents, options.defaultDispatch);
   }

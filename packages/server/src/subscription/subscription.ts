@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { MetaCodec } from "../meta/table.js";
 
 /** What the metadata store keeps of a subscription. Its progress is kept per shard, beside it. */
 const document = z.object({
@@ -21,6 +22,4 @@ const document = z.object({
 
 export type SubscriptionDocument = Readonly<z.infer<typeof document>>;
 
-export function parseSubscriptionDocument(text: string): SubscriptionDocument {
-  return document.parse(JSON.parse(text));
-}
+export const subscriptionCodec: MetaCodec<SubscriptionDocument> = { parse: (json) => document.parse(json) };

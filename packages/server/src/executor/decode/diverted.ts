@@ -13,8 +13,13 @@ export type DivertReason =
 
 export type DivertedCounts = Readonly<Partial<Record<DivertReason, number>>>;
 
+/** Where diverted records are reported. */
+export interface Diversions {
+  add(reason: DivertReason, count?: number): void;
+}
+
 /** Counts diverted records by reason. */
-export class DivertedCounter {
+export class DivertedCounter implements Diversions {
   #total = 0;
   readonly #counts = new Map<DivertReason, number>();
 

@@ -2,7 +2,7 @@ import { assert, RecordBatchReader, WireCursor } from "@hstream/proto";
 import type { ScanColumn, SqlObject, SqlTimestamp, SqlValue } from "@hstream/sql/runtime";
 import type { ChangeBatch, Column } from "../columns.js";
 import { ColumnBuilder } from "./column-builder.js";
-import type { DivertedCounter } from "./diverted.js";
+import type { Diversions } from "./diverted.js";
 import { readStoredObject, readStoredValue } from "./stored-value.js";
 
 /** One stored batch, inflated: a BatchHStreamRecords at bytes[start, end). */
@@ -40,7 +40,7 @@ const deletion = { attribute: "hstream.op", value: "delete" } as const;
  */
 export class RecordDecoder {
   readonly #columns: readonly ScanColumn[];
-  readonly #diverted: DivertedCounter;
+  readonly #diverted: Diversions;
   /** Wanted field names, each once. */
   readonly #names: readonly Buffer[];
   /** Column → index in #names; -1 for other kinds of columns. */
@@ -54,7 +54,7 @@ export class RecordDecoder {
   #reader: RecordBatchReader | undefined;
   #recordsRead = 0;
 
-  constructor(columns: readonly ScanColumn[], diverted: DivertedCounter) {
+  constructor(columns: readonly ScanColumn[], diverted: Diversions) {
     this.#columns = columns;
     this.#diverted = diverted;
     const names: string[] = [];

@@ -252,7 +252,6 @@ export class AggregateOperator implements Operator {
       for (const accumulator of this.#accumulators) accumulator.move(from, to);
     }
     this.#rows.fill(0, live.length);
-    this.#touchedIn.fill(0);
     this.#dead = 0;
   }
 }

@@ -1,7 +1,7 @@
-import { assert, unreachable } from "@hstream/proto";
+import { asBuffer, assert, unreachable } from "@hstream/proto";
 import { cast, type PlanSource, type SqlType, type SqlValue } from "@hstream/sql/runtime";
 import { type ChangeBatch, type Column, columnOfValues, sliceRows, valueAt } from "../columns.js";
-import type { DivertedCounter } from "../decode/diverted.js";
+import type { Diversions } from "../decode/diverted.js";
 import type { Inflate } from "../decode/inflate.js";
 import { RecordDecoder } from "../decode/record-decoder.js";
 import { decodeRows } from "../decode/row-batches.js";
@@ -17,14 +17,17 @@ import type { RecordBatchInput } from "../step-input.js";
 export class Source {
   readonly #plan: PlanSource;
   readonly #inflate: Inflate;
-  readonly #diverted: DivertedCounter;
+  readonly #diverted: Diversions;
   readonly #errors: ErrorLog;
   readonly #decoder: RecordDecoder;
+  /** Stored batches that are not inflated yet, from `#nextBatch` on. */
+  #batches: RecordBatchInput[] = [];
+  #nextBatch = 0;
   #rows: Uint8Array[] = [];
   /** The rest of a batch of rows that was larger than a step. */
   #rest: ChangeBatch | undefined;
 
-  constructor(plan: PlanSource, inflate: Inflate, diverted: DivertedCounter, errors: ErrorLog) {
+  constructor(plan: PlanSource, inflate: Inflate, diverted: Diversions, errors: ErrorLog) {
     this.#plan = plan;
     this.#inflate = inflate;
     this.#diverted = diverted;
@@ -39,7 +42,7 @@ export class Source {
 
   feedRecords(batches: readonly RecordBatchInput[]): void {
     assert(this.#plan.kind === "stream", "records are fed to a stream");
-    for (const batch of batches) this.#feedBatch(batch);
+    for (const batch of batches) this.#batches.push(batch);
   }
 
   feedRows(batches: readonly Uint8Array[]): void {
@@ -48,7 +51,12 @@ export class Source {
   }
 
   get pending(): boolean {
-    return this.#decoder.pending || this.#rows.length > 0 || this.#rest !== undefined;
+    return (
+      this.#decoder.pending ||
+      this.#nextBatch < this.#batches.length ||
+      this.#rows.length > 0 ||
+      this.#rest !== undefined
+    );
   }
 
   /** The next rows, at most `rowsMax`; perhaps none, when all records were diverted. */
@@ -64,43 +72,40 @@ export class Source {
     }
   }
 
-  #feedBatch(batch: RecordBatchInput): void {
-    const { payload, recordCount, timeMs } = batch;
-    // The bytes of one feed mostly lie in one buffer. Taken whole, their columns go on from batch to batch.
-    const whole = Buffer.from(payload.buffer);
-    if (batch.compression === 0) {
-      const start = payload.byteOffset;
-      this.#decoder.add({
-        bytes: this.#sameBuffer(whole),
-        start,
-        end: start + payload.length,
-        recordCount,
-        timeMs,
-      });
-      return;
-    }
-    const inflated = this.#inflate(
-      Buffer.from(payload.buffer, payload.byteOffset, payload.length),
-      batch.compression,
-    );
-    if (Buffer.isBuffer(inflated)) {
-      this.#decoder.add({ bytes: inflated, start: 0, end: inflated.length, recordCount, timeMs });
-    } else this.#diverted.add("unreadable-batch", recordCount);
-  }
-
-  #lastBuffer: Buffer | undefined;
-
-  /** One Buffer object for one ArrayBuffer, because the decoder compares them. */
-  #sameBuffer(buffer: Buffer): Buffer {
-    if (this.#lastBuffer?.buffer === buffer.buffer) return this.#lastBuffer;
-    this.#lastBuffer = buffer;
-    return buffer;
-  }
-
   #nextRecords(rowsMax: number): ChangeBatch | undefined {
-    const batch = this.#decoder.next(rowsMax);
-    if (!this.#decoder.pending) this.#lastBuffer = undefined;
-    return batch === undefined ? undefined : this.#castDeclared(batch);
+    if (!this.#decoder.pending) this.#openBatches(rowsMax);
+    const batch = this.#decoder.next(rowsMax) ?? noRows;
+    return batch.rowCount === 0 ? batch : this.#castDeclared(batch);
+  }
+
+  /**
+   * Gives the decoder uncompressed batches of one buffer, whose columns go on from batch to batch (those
+   * of one feed mostly lie in one), about as many as a step takes; or one compressed batch.
+   */
+  #openBatches(rowsMax: number): void {
+    let bytes: Buffer | undefined;
+    for (let rows = 0; rows < rowsMax && this.#nextBatch < this.#batches.length; this.#nextBatch++) {
+      const { payload, compression, recordCount, timeMs } = this.#batches[
+        this.#nextBatch
+      ] as RecordBatchInput;
+      if (compression !== 0) {
+        if (bytes !== undefined) return;
+        this.#nextBatch += 1;
+        const inflated = this.#inflate(asBuffer(payload), compression);
+        if (Buffer.isBuffer(inflated)) {
+          this.#decoder.add({ bytes: inflated, start: 0, end: inflated.length, recordCount, timeMs });
+        } else this.#diverted.add("unreadable-batch", recordCount);
+        break;
+      }
+      bytes ??= Buffer.from(payload.buffer);
+      if (bytes.buffer !== payload.buffer) return;
+      const start = payload.byteOffset;
+      this.#decoder.add({ bytes, start, end: start + payload.length, recordCount, timeMs });
+      rows += recordCount;
+    }
+    if (this.#nextBatch < this.#batches.length) return;
+    this.#batches = [];
+    this.#nextBatch = 0;
   }
 
   #nextRows(plan: Extract<PlanSource, { kind: "rows" }>, rowsMax: number): ChangeBatch | undefined {
@@ -136,6 +141,8 @@ export class Source {
     return columnOfValues(values);
   }
 }
+
+const noRows: ChangeBatch = { rowCount: 0, columns: [], weights: undefined, updates: undefined };
 
 /** Whether the form of the column alone shows that all values have the type. */
 function hasType(column: Column, type: SqlType): boolean {

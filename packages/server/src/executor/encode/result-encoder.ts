@@ -1,0 +1,123 @@
+import { type ColumnDef, encodeColumn, must, RowBatch } from "@hstream/proto";
+import { DYNAMIC, type OutputColumn, type SqlType, type SqlValue, typeName } from "@hstream/sql/runtime";
+import { HStreamError } from "../../errors.js";
+import { type ChangeBatch, type Column, columnOfValues, sliceRows, valueAt } from "../columns.js";
+import { wireColumn } from "./encode-column.js";
+
+export interface ResultLimits {
+  /** What an encoded batch should stay below; only a single row may be larger. */
+  readonly resultBatchBytesMax: number;
+  /** Columns that a result may have in all. */
+  readonly resultColumnsMax: number;
+}
+
+/** A column of the answer as the API names it; DYNAMIC where each value has a type of its own. */
+export function columnDef(name: string, type: SqlType): ColumnDef {
+  return { name, type: type.kind === "dynamic" ? "DYNAMIC" : typeName(type) };
+}
+
+/**
+ * Output rows as encoded RowBatch messages. The columns are those of the plan that are values, in their
+ * order (the header of the answer), then the fields of those that stand for whole records, in the order
+ * in which they turned up; each is announced in the batch that first has it. A field whose name is
+ * taken is announced as `<column>.<field>`.
+ */
+export class ResultEncoder {
+  readonly #output: readonly OutputColumn[];
+  readonly #limits: ResultLimits;
+  readonly #names: Set<string>;
+  /** Of each output column that stands for its fields: field → index among the added columns. */
+  readonly #fields: readonly Map<string, number>[];
+  readonly #added: ColumnDef[] = [];
+  #announced = 0;
+
+  constructor(output: readonly OutputColumn[], limits: ResultLimits) {
+    this.#output = output;
+    this.#limits = limits;
+    this.#names = new Set(output.filter(({ spread }) => !spread).map(({ name }) => name));
+    this.#fields = output.map(() => new Map<string, number>());
+  }
+
+  /** All columns so far. */
+  columns(): ColumnDef[] {
+    return [
+      ...this.#output.filter(({ spread }) => !spread).map(({ name, type }) => columnDef(name, type)),
+      ...this.#added,
+    ];
+  }
+
+  /** `operations`: of each row 0 (is there) or 1 (is gone); absent: all 0. */
+  encode(batch: ChangeBatch, operations: Uint8Array | undefined, into: Uint8Array[]): void {
+    if (batch.rowCount === 0) return;
+    const announcedBefore = this.#announced;
+    const bytes = this.#encodeWhole(batch, operations);
+    if (bytes.length <= this.#limits.resultBatchBytesMax || batch.rowCount === 1) {
+      into.push(bytes);
+      return;
+    }
+    // Announce again in the first half.
+    this.#announced = announcedBefore;
+    const middle = batch.rowCount >> 1;
+    this.encode(sliceRows(batch, 0, middle), operations?.subarray(0, middle), into);
+    this.encode(sliceRows(batch, middle, batch.rowCount), operations?.subarray(middle), into);
+  }
+
+  #encodeWhole(batch: ChangeBatch, operations: Uint8Array | undefined): Uint8Array {
+    const { rowCount } = batch;
+    const columns: { column: Column; type: SqlType }[] = [];
+    const spread: SqlValue[][] = this.#added.map(() => []);
+    for (const [i, { type, spread: isSpread }] of this.#output.entries()) {
+      const column = must(batch.columns[i], "a batch has the plan's output columns");
+      if (isSpread) this.#spread(i, column, rowCount, spread);
+      else columns.push({ column, type });
+    }
+    for (const values of spread)
+      columns.push({ column: columnOfValues(filled(values, rowCount)), type: DYNAMIC });
+    const addedColumns = this.#added.slice(this.#announced);
+    this.#announced = this.#added.length;
+    const message = RowBatch.encode({
+      rowCount,
+      addedColumns,
+      columns: columns.map(({ column, type }) => encodeColumn(wireColumn(column, rowCount, type), rowCount)),
+      operations: operations ?? noOperations,
+    });
+    return message.finish();
+  }
+
+  /** Puts the fields of the records in a column into the added columns' values. */
+  #spread(output: number, column: Column, rowCount: number, into: SqlValue[][]): void {
+    const fields = must(this.#fields[output], "each output column has its fields");
+    for (let row = 0; row < rowCount; row++) {
+      const record = valueAt(column, row);
+      if (!(record instanceof Map)) continue;
+      for (const [name, value] of record as ReadonlyMap<string, SqlValue>) {
+        const index = fields.get(name) ?? this.#addField(output, name, fields);
+        while (into.length <= index) into.push([]);
+        (into[index] as SqlValue[])[row] = value;
+      }
+    }
+  }
+
+  #addField(output: number, field: string, fields: Map<string, number>): number {
+    const max = this.#limits.resultColumnsMax;
+    if (this.#names.size >= max) {
+      const message = `The answer has more than ${max} columns (resultColumnsMax). Name those that you need.`;
+      throw new HStreamError("QueryFailed", { message });
+    }
+    let name = this.#names.has(field) ? `${this.#output[output]?.name ?? ""}.${field}` : field;
+    while (this.#names.has(name)) name = `${name}_`;
+    this.#names.add(name);
+    fields.set(field, this.#added.length);
+    this.#added.push(columnDef(name, DYNAMIC));
+    return this.#added.length - 1;
+  }
+}
+
+const noOperations = new Uint8Array(0);
+
+/** Rows in which a field is missing are NULL. */
+function filled(values: readonly (SqlValue | undefined)[], rowCount: number): SqlValue[] {
+  const result: SqlValue[] = new Array<SqlValue>(rowCount);
+  for (let row = 0; row < rowCount; row++) result[row] = values[row] ?? null;
+  return result;
+}

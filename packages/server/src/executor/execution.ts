@@ -1,0 +1,115 @@
+import { assert, type ColumnDef } from "@hstream/proto";
+import type { PhysicalPlan } from "@hstream/sql/runtime";
+import { HStreamError } from "../errors.js";
+import { Dataflow, type StepResult } from "./dataflow.js";
+import type { Inflate } from "./decode/inflate.js";
+import { Emitter, type Sink } from "./emit.js";
+import { MaterializedView } from "./materialized-view.js";
+import { emptyReport } from "./reports.js";
+import type { StepInput, StepReport } from "./step-input.js";
+
+/** What the answer is for. */
+export type SinkKind =
+  /** Encoded rows for a reader, by the plan's EMIT mode. */
+  | { readonly kind: "emit" }
+  /** Rows to be kept, of which snapshots are taken. */
+  | { readonly kind: "materialize" };
+
+export interface ExecutionLimits {
+  readonly stepRowsMax: number;
+  readonly queryStateBytesMax: number;
+  readonly resultBatchBytesMax: number;
+  readonly resultColumnsMax: number;
+  readonly stepErrorsKeptMax: number;
+}
+
+export interface SnapshotPiece {
+  readonly batches: readonly Uint8Array[];
+  /** All columns so far. */
+  readonly columns: readonly ColumnDef[];
+}
+
+/** One plan with its sink, run by its caller step by step. Knows nothing of threads. */
+export class Execution {
+  readonly #limits: ExecutionLimits;
+  readonly #openedMs: number;
+  readonly #dataflow: Dataflow;
+  readonly #sink: Sink;
+  readonly #view: MaterializedView | undefined;
+  #started = false;
+  #ended = false;
+
+  /** `openedMs`: the clock for what stands before any input. */
+  constructor(
+    plan: PhysicalPlan,
+    sink: SinkKind,
+    openedMs: number,
+    inflate: Inflate,
+    limits: ExecutionLimits,
+  ) {
+    this.#openedMs = openedMs;
+    this.#limits = limits;
+    const materialize = sink.kind === "materialize";
+    const { stepRowsMax, queryStateBytesMax, stepErrorsKeptMax: errorsKeptMax } = limits;
+    this.#dataflow = new Dataflow(plan, {
+      inflate,
+      stepRowsMax,
+      queryStateBytesMax,
+      errorsKeptMax,
+      materialize,
+    });
+    this.#view = materialize ? new MaterializedView(plan, limits) : undefined;
+    this.#sink = this.#view ?? new Emitter(plan, limits);
+  }
+
+  /** Gives input to read; it is dropped when no input can change the answer any more. */
+  feed(inputs: readonly StepInput[]): void {
+    assert(!this.#ended, "nothing is fed after the end");
+    if (!this.#finished) this.#dataflow.feed(inputs);
+  }
+
+  /** Whether `step` has something to do. */
+  get pending(): boolean {
+    return !this.#started || (this.#dataflow.pending && !this.#finished);
+  }
+
+  /** Takes the next bounded part of the input; the first step gives what stands before any input. */
+  step(nowMs: number): StepReport {
+    if (this.#started) return this.#report(this.#dataflow.step(nowMs), (changes) => this.#sink.take(changes));
+    this.#started = true;
+    return this.#report(this.#dataflow.start(this.#openedMs), (changes) => this.#sink.start(changes));
+  }
+
+  /** After the end of the input: the next bounded part of what waited for it. */
+  finish(): { readonly report: StepReport; readonly done: boolean } {
+    assert(this.#started, "the first step comes before the end");
+    if (this.#ended || this.#sink.full) {
+      this.#ended = true;
+      return { report: { ...emptyReport, finished: true }, done: true };
+    }
+    const { result, done } = this.#dataflow.finish();
+    this.#ended = done;
+    const report = this.#report(result, (changes) => this.#sink.take(changes));
+    return { report, done };
+  }
+
+  snapshot(): Generator<SnapshotPiece> {
+    if (this.#view === undefined) {
+      throw new HStreamError("QueryFailed", { message: "Only a materialised query has a snapshot." });
+    }
+    return this.#view.snapshot(this.#limits.stepRowsMax);
+  }
+
+  get #finished(): boolean {
+    return this.#ended || this.#sink.full || this.#dataflow.satisfied;
+  }
+
+  #report(result: StepResult, sink: (changes: StepResult["output"]) => ReturnType<Sink["take"]>): StepReport {
+    const { output, rowsOut } = sink(result.output);
+    const stateBytes = result.stateBytes + this.#sink.stateBytes();
+    const max = this.#limits.queryStateBytesMax;
+    if (stateBytes > max) throw new HStreamError("QueryStateTooLarge", { operator: "the view's rows", max });
+    const { rowsIn, diverted, divertedBy, errors } = result;
+    return { output, rowsIn, rowsOut, diverted, divertedBy, errors, stateBytes, finished: this.#finished };
+  }
+}

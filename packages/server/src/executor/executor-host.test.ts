@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { decodeRowBatch, isMalformed, RowBatch, toRows } from "@hstream/proto";
+import type { PhysicalNode } from "@hstream/sql/runtime";
+import type { Timers } from "../env/env.js";
+import { HStreamError } from "../errors.js";
+import { ExecutorHost, type QueryExecution } from "./executor-host.js";
+import { collectReports } from "./reports.js";
+import {
+  aggregateNode,
+  call,
+  column,
+  literal,
+  outputColumns,
+  storedBatch,
+  streamPlan,
+} from "./test-support.js";
+
+/** Real time: the watchdog watches another thread. */
+const timers: Timers = {
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return { cancel: () => clearTimeout(timer) };
+  },
+  sleep: () => Promise.reject(new Error("nobody sleeps here")),
+};
+
+function rowsOf(batches: readonly Uint8Array[]): unknown[][] {
+  return batches.flatMap((bytes) => {
+    const rows = decodeRowBatch(RowBatch.decode(bytes));
+    assert(!isMalformed(rows));
+    return toRows(rows).map((row, i) => (rows.isDelete(i) ? ["-", ...row] : row));
+  });
+}
+
+const records = Array.from({ length: 1000 }, (_, i) => ({
+  id: i,
+  channel: ["a", "b", "c"][i % 3] ?? "",
+  price: i % 10,
+}));
+const input = (rows: typeof records): Parameters<QueryExecution["feed"]>[0] => [
+  { kind: "records", source: 0, batches: [storedBatch(rows)] },
+];
+const byChannel = (source: PhysicalNode): PhysicalNode =>
+  aggregateNode(source, [column(0)], { appendOnly: true, emission: "per-step" }, column(1));
+const countByChannel = streamPlan(["channel", "price"], byChannel, {
+  emit: { kind: "coalesced" },
+  output: outputColumns("channel", "count", "sum"),
+});
+const filtered = streamPlan(
+  ["id", "price"],
+  (source) => ({
+    id: 1,
+    kind: "filter",
+    types: source.types,
+    input: source,
+    predicate: call("=", column(1), literal(7)),
+  }),
+  { emit: { kind: "pull" }, output: outputColumns("id", "price") },
+);
+
+describe("executor host", () => {
+  let host: ExecutorHost;
+
+  beforeEach(async () => {
+    host = await ExecutorHost.start({ timers });
+  });
+  afterEach(() => host.close());
+
+  it("filters the records of a stream", async () => {
+    const execution = host.open(filtered, { kind: "emit" }, 0);
+    const fed = await collectReports(execution.feed(input(records), 0));
+    const ended = await collectReports(execution.end(0));
+    assert.equal(fed.rowsIn, 1000);
+    assert.equal(fed.rowsOut, 100);
+    assert.equal(ended.finished, true);
+    assert.deepEqual(rowsOf(fed.output).slice(0, 2), [
+      [7, 7],
+      [17, 7],
+    ]);
+    execution.cancel();
+  });
+
+  it("leaves the caller's payload as it was", async () => {
+    const execution = host.open(filtered, { kind: "emit" }, 0);
+    const inputs = input(records);
+    await collectReports(execution.feed(inputs, 0));
+    const again = await collectReports(execution.feed(inputs, 0));
+    assert.equal(again.rowsOut, 100);
+    execution.cancel();
+  });
+
+  it("keeps a materialised query's rows and gives them in key order", async () => {
+    const execution = host.open(countByChannel, { kind: "materialize" }, 0);
+    const first = collectReports(execution.feed(input(records.slice(0, 500)), 0));
+    const second = collectReports(execution.feed(input(records.slice(500)), 0));
+    const snapshot = execution.snapshot();
+    assert.equal((await first).rowsIn + (await second).rowsIn, 1000);
+    const { batches, columns } = await snapshot;
+    assert.deepEqual(
+      columns.map(({ name }) => name),
+      ["channel", "count", "sum"],
+    );
+    const sum = (channel: string): number =>
+      records
+        .filter((record) => record.channel === channel)
+        .reduce((total, record) => total + record.price, 0);
+    assert.deepEqual(rowsOf(batches), [
+      ["a", 334, sum("a")],
+      ["b", 333, sum("b")],
+      ["c", 333, sum("c")],
+    ]);
+    execution.cancel();
+  });
+
+  it("goes on with other executions when one fails", async () => {
+    const broken = host.open(
+      {
+        ...filtered,
+        root: {
+          id: 1,
+          kind: "filter",
+          types: [],
+          input: filtered.root,
+          predicate: call("NO SUCH", column(0)),
+        },
+      },
+      { kind: "emit" },
+      0,
+    );
+    const sound = host.open(filtered, { kind: "emit" }, 0);
+    await assert.rejects(collectReports(broken.feed(input(records), 0)), HStreamError);
+    assert.equal((await collectReports(sound.feed(input(records), 0))).rowsOut, 100);
+    await assert.rejects(collectReports(broken.feed(input(records), 0)), HStreamError);
+  });
+
+  it("stops working for a reader that does not read", async () => {
+    await host.close();
+    host = await ExecutorHost.start({ timers, limits: { resultBatchesQueuedMax: 2, stepRowsMax: 10 } });
+    const slow = host.open(filtered, { kind: "emit" }, 0);
+    const other = host.open(filtered, { kind: "emit" }, 0);
+    const reports = slow.feed(input(records), 0)[Symbol.asyncIterator]();
+    assert.equal((await reports.next()).done, false);
+    // By now the slow one's step budget of two answers is used up, or will be; the other is not held up.
+    assert.equal((await collectReports(other.feed(input(records), 0))).rowsOut, 100);
+    let steps = 1;
+    while ((await reports.next()).done !== true) steps += 1;
+    assert.ok(steps >= 100);
+  });
+
+  it("fails with QueryStateTooLarge, naming the operator", async () => {
+    await host.close();
+    host = await ExecutorHost.start({ timers, limits: { queryStateBytesMax: 20_000 } });
+    const plan = streamPlan(
+      ["id"],
+      (source) => aggregateNode(source, [column(0)], { appendOnly: true, emission: "per-step" }),
+      { emit: { kind: "coalesced" }, output: outputColumns("id", "count") },
+    );
+    const execution = host.open(plan, { kind: "emit" }, 0);
+    await assert.rejects(collectReports(execution.feed(input(records), 0)), (error: unknown) => {
+      assert(error instanceof HStreamError);
+      assert.equal(error.kind, "QueryStateTooLarge");
+      assert.match(error.message, /aggregate \(operator 1\)/);
+      return true;
+    });
+  });
+
+  it("replaces a worker that is stuck, and says so to its executions", async () => {
+    await host.close();
+    host = await ExecutorHost.start({ timers, stepBusyMsMax: 100 });
+    // One step that takes a second or so: long texts that nearly match.
+    const slow = streamPlan(
+      ["text"],
+      (source) => ({
+        id: 1,
+        kind: "filter",
+        types: source.types,
+        input: source,
+        predicate: call("LIKE", column(0), literal(`%${"a".repeat(200)}b%`)),
+      }),
+      { emit: { kind: "pull" }, output: outputColumns("text") },
+    );
+    const texts = Array.from({ length: 8000 }, () => ({ text: "a".repeat(1000) }));
+    const bystander = host.open(filtered, { kind: "emit" }, 0);
+    await collectReports(bystander.feed(input(records), 0));
+    const stuck = host.open(slow, { kind: "emit" }, 0);
+    const answer = collectReports(
+      stuck.feed([{ kind: "records", source: 0, batches: [storedBatch(texts)] }], 0),
+    );
+    await assert.rejects(answer, /The query was busy with one step .* restarted/);
+    await assert.rejects(collectReports(bystander.end(0)), /Another query on the worker/);
+    const next = host.open(filtered, { kind: "emit" }, 0);
+    assert.equal((await collectReports(next.feed(input(records), 0))).rowsOut, 100);
+  });
+});

@@ -1,0 +1,211 @@
+import { assert, type ColumnDef, must } from "@hstream/proto";
+import type { PhysicalPlan } from "@hstream/sql/runtime";
+import type { Timers } from "../env/env.js";
+import { limits } from "../limits.js";
+import { AnswerQueue } from "./answer-queue.js";
+import type { SinkKind } from "./execution.js";
+import {
+  answersIn,
+  type CallId,
+  type ExecutionId,
+  type FromWorker,
+  type ToWorker,
+  type WorkerSetup,
+} from "./protocol.js";
+import type { StepInput, StepReport } from "./step-input.js";
+import { WorkerHandle } from "./worker-handle.js";
+
+export interface ExecutorHostOptions {
+  /** For the watchdog. */
+  readonly timers: Timers;
+  /** Threads; executions go to the one that has the fewest. Default 1. */
+  readonly workers?: number;
+  /** Where the worker's code is; by default beside this file. */
+  readonly workerUrl?: URL;
+  /** Instead of those of limits.ts. */
+  readonly limits?: Partial<WorkerSetup["limits"]>;
+  readonly stepBusyMsMax?: number;
+}
+
+export interface Snapshot {
+  /** Encoded RowBatch messages, rows in the order of their keys. */
+  readonly batches: readonly Uint8Array[];
+  /** The answer's header, and the columns that the batches add. */
+  readonly columns: readonly ColumnDef[];
+}
+
+/** Runs plans in worker threads. Main thread's side. */
+export class ExecutorHost {
+  readonly #workers: readonly WorkerHandle[];
+  #executions = 0;
+
+  private constructor(workers: readonly WorkerHandle[]) {
+    this.#workers = workers;
+  }
+
+  /** Starts the threads; resolves once they take work. */
+  static async start(options: ExecutorHostOptions): Promise<ExecutorHost> {
+    const workers = Array.from({ length: options.workers ?? 1 }, () => {
+      return new WorkerHandle({
+        timers: options.timers,
+        workerUrl: options.workerUrl ?? new URL("./worker.js", import.meta.url),
+        limits: { ...limits, ...options.limits },
+        stepBusyMsMax: options.stepBusyMsMax ?? limits.stepBusyMsMax,
+      });
+    });
+    await Promise.all(workers.map((worker) => worker.ready));
+    return new ExecutorHost(workers);
+  }
+
+  /** Begins to run a plan. `nowMs`: the clock for what stands before any input. */
+  open(plan: PhysicalPlan, sink: SinkKind, nowMs: number): QueryExecution {
+    const worker = must(
+      this.#workers.reduce<WorkerHandle | undefined>(
+        (least, other) => (least === undefined || other.load < least.load ? other : least),
+        undefined,
+      ),
+      "a host has workers",
+    );
+    this.#executions += 1;
+    return new QueryExecution(worker, this.#executions, plan, sink, nowMs);
+  }
+
+  /** Ends the threads; what runs fails with ShuttingDown. */
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+  }
+}
+
+type Answer = Extract<FromWorker, { kind: "report" | "snapshot" }>;
+
+/**
+ * A plan that runs in a worker. Calls are worked off in order; several may be on their way.
+ *
+ * The reports of a call come as they are made, one for each step, and a step has bounded output. The
+ * worker stops while resultBatchesQueuedMax batches of this execution have not been taken, so a call's
+ * reports must be read (or the iteration be left, which drops the rest); nothing else is done before.
+ */
+export class QueryExecution {
+  readonly #worker: WorkerHandle;
+  readonly #id: ExecutionId;
+  /** Calls that are not answered to the end. */
+  readonly #calls = new Map<CallId, AnswerQueue<Answer>>();
+  #nextCall = 0;
+  #failure: Error | undefined;
+
+  /** Use ExecutorHost.open. */
+  constructor(worker: WorkerHandle, id: ExecutionId, plan: PhysicalPlan, sink: SinkKind, nowMs: number) {
+    this.#worker = worker;
+    this.#id = id;
+    worker.add(id, {
+      onMessage: (message) => this.#receive(message),
+      onFailed: (error) => this.#fail(error),
+    });
+    worker.post({ kind: "open", execution: id, plan, sink, nowMs });
+  }
+
+  /**
+   * Gives input; `nowMs` is the clock of its steps. The payloads are copied before this returns. Reading
+   * the reports throws an HStreamError when the execution has failed.
+   */
+  feed(inputs: readonly StepInput[], nowMs: number): AsyncIterable<StepReport> {
+    const packed = packInputs(inputs);
+    const message = { kind: "feed", execution: this.#id, inputs: packed.inputs, nowMs } as const;
+    return reportsOf(this.#call((call) => ({ ...message, call }), packed.transfer));
+  }
+
+  /** All input was given: the rest of the answer. */
+  end(nowMs: number): AsyncIterable<StepReport> {
+    return reportsOf(this.#call((call) => ({ kind: "end", execution: this.#id, call, nowMs })));
+  }
+
+  /** The rows of a materialising execution, as they are after the feeds before this call. */
+  async snapshot(): Promise<Snapshot> {
+    const batches: Uint8Array[] = [];
+    let columns: readonly ColumnDef[] = [];
+    for await (const answer of this.#call((call) => ({ kind: "snapshot", execution: this.#id, call }))) {
+      if (answer.kind !== "snapshot" || answer.last) continue;
+      batches.push(...answer.batches);
+      columns = answer.columns;
+    }
+    return { batches, columns };
+  }
+
+  /** Ends the execution. Calls that are under way end without an error. */
+  cancel(): void {
+    this.#worker.remove(this.#id);
+    for (const queue of this.#calls.values()) void queue.return();
+    this.#fail(new Error("the execution was cancelled"));
+  }
+
+  #call(message: (call: CallId) => ToWorker, transfer: readonly ArrayBuffer[] = []): AnswerQueue<Answer> {
+    assert(
+      this.#calls.size < limits.executionCallsQueuedMax,
+      "calls wait for those before (executionCallsQueuedMax)",
+    );
+    const call = this.#nextCall++;
+    const queue = new AnswerQueue<Answer>(
+      (answer) => answersIn(answer.kind === "report" ? answer.report.output : answer.batches),
+      (answers) => {
+        if (this.#failure === undefined) this.#worker.post({ kind: "taken", execution: this.#id, answers });
+      },
+    );
+    if (this.#failure === undefined) {
+      this.#calls.set(call, queue);
+      this.#worker.post(message(call), transfer);
+    } else queue.fail(this.#failure);
+    return queue;
+  }
+
+  #receive(message: Answer): void {
+    const queue = this.#calls.get(message.call);
+    if (message.last) this.#calls.delete(message.call);
+    queue?.push(message, message.last);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const queue of this.#calls.values()) queue.fail(error);
+    this.#calls.clear();
+  }
+}
+
+async function* reportsOf(answers: AsyncIterable<Answer>): AsyncGenerator<StepReport, undefined> {
+  for await (const answer of answers) if (answer.kind === "report") yield answer.report;
+}
+
+/**
+ * Input as it goes to the worker. The log's cached payloads are shared with other readers, so they are
+ * not transferred, which would take them away; and posted as they are, each would drag along a clone of
+ * the whole buffer it is a view of. So they are copied once, all into one buffer, which is transferred.
+ * (In one buffer, too, the decoder's columns go on from one batch to the next.) What is in a
+ * SharedArrayBuffer already is passed as it is.
+ */
+function packInputs(inputs: readonly StepInput[]): { inputs: StepInput[]; transfer: ArrayBuffer[] } {
+  let length = 0;
+  for (const input of inputs) for (const batch of input.batches) length += copiedBytes(payloadOf(batch));
+  // Not from Node's pool, and not filled with zeros before it is written over.
+  const buffer = Buffer.allocUnsafeSlow(length).buffer;
+  let at = 0;
+  const packed = (bytes: Uint8Array): Uint8Array => {
+    if (copiedBytes(bytes) === 0) return bytes.length === 0 ? new Uint8Array(buffer, at, 0) : bytes;
+    const copy = new Uint8Array(buffer, at, bytes.length);
+    copy.set(bytes);
+    at += bytes.length;
+    return copy;
+  };
+  const result = inputs.map((input): StepInput => {
+    return input.kind === "rows"
+      ? { ...input, batches: input.batches.map(packed) }
+      : { ...input, batches: input.batches.map((batch) => ({ ...batch, payload: packed(batch.payload) })) };
+  });
+  return { inputs: result, transfer: [buffer] };
+}
+
+function payloadOf(batch: StepInput["batches"][number]): Uint8Array {
+  return batch instanceof Uint8Array ? batch : batch.payload;
+}
+
+function copiedBytes(bytes: Uint8Array): number {
+  return bytes.buffer instanceof SharedArrayBuffer ? 0 : bytes.length;
+}

@@ -1,0 +1,154 @@
+import { type ColumnDef, must } from "@hstream/proto";
+import { type OutputColumn, type PhysicalPlan, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
+import { batchOfRows, type ChangeBatch, columnOfValues, valueAt, weightAt } from "./columns.js";
+import type { Emitted, Sink } from "./emit.js";
+import { ResultEncoder, type ResultLimits } from "./encode/result-encoder.js";
+import { grown } from "./operators/accumulator.js";
+import { GroupTable } from "./operators/group-table.js";
+import { groupKeysInOutput } from "./plan-facts.js";
+import { valueBytes } from "./state-size.js";
+
+/** Rows that are gone are swept out once there are more of them than this, and than others. */
+const deadRowsKept = 1024;
+
+/**
+ * The rows of a query, folded: what a view is.
+ *
+ * Job: applies changes to a table of rows, by group key when the plan ends in an aggregate whose keys it
+ * gives out, else by the whole row, counted.
+ * State: the keys, numbered; of each how many rows it has (with a group key 0 or 1), and its row; the
+ * order of the keys, while none has come or gone since they were sorted.
+ * Invariant: between steps no count is below 0.
+ */
+export class MaterializedView implements Sink {
+  readonly #output: readonly OutputColumn[];
+  readonly #limits: ResultLimits;
+  /** Output columns that are the key: all of them when rows are counted. */
+  readonly #key: readonly number[];
+  readonly #counted: boolean;
+  readonly #keys: GroupTable;
+  #counts = new Float64Array(16);
+  /** By output column, then by key. Unused when rows are counted: then the key is the row. */
+  readonly #values: SqlValue[][];
+  #valueBytes = 0;
+  #dead = 0;
+  #order: readonly number[] | undefined;
+
+  constructor(plan: PhysicalPlan, limits: ResultLimits) {
+    this.#output = plan.output;
+    this.#limits = limits;
+    const key = groupKeysInOutput(plan);
+    this.#counted = key === undefined;
+    this.#key = key ?? plan.output.map((_, i) => i);
+    this.#keys = new GroupTable(this.#key.length);
+    this.#values = plan.output.map(() => []);
+  }
+
+  get full(): boolean {
+    return false;
+  }
+
+  start(changes: readonly ChangeBatch[]): Emitted {
+    return this.take(changes);
+  }
+
+  take(changes: readonly ChangeBatch[]): Emitted {
+    let rowsOut = 0;
+    for (const batch of changes) {
+      rowsOut += batch.rowCount;
+      this.#apply(batch);
+    }
+    if (this.#dead > deadRowsKept && this.#dead * 2 > this.#keys.count) this.#sweep();
+    return { output: [], rowsOut };
+  }
+
+  stateBytes(): number {
+    return this.#keys.bytes() + this.#valueBytes + 8 * this.#counts.length;
+  }
+
+  /** The rows at this moment, in the order of their keys, in pieces of at most `rowsMax` rows. */
+  *snapshot(
+    rowsMax: number,
+  ): Generator<{ readonly batches: readonly Uint8Array[]; readonly columns: readonly ColumnDef[] }> {
+    this.#order ??= this.#sortedKeys();
+    const encoder = new ResultEncoder(this.#output, this.#limits);
+    let piece: (readonly SqlValue[])[] = [];
+    const encoded = (): { batches: Uint8Array[]; columns: ColumnDef[] } => {
+      const batches: Uint8Array[] = [];
+      encoder.encode(batchOfRows(piece, this.#output.length), undefined, batches);
+      piece = [];
+      return { batches, columns: encoder.columns() };
+    };
+    for (const key of this.#order) {
+      for (let i = this.#counts[key] as number; i > 0; i--) {
+        if (piece.length >= rowsMax) yield encoded();
+        piece.push(this.#row(key));
+      }
+    }
+    yield encoded();
+  }
+
+  #apply(batch: ChangeBatch): void {
+    const keyColumns = this.#key.map((index) => must(batch.columns[index], "a batch has the output columns"));
+    const keys = this.#keys.groupsOf(keyColumns, batch.rowCount);
+    this.#counts = grown(this.#counts, this.#keys.count);
+    const counts = this.#counts;
+    for (let row = 0; row < batch.rowCount; row++) {
+      const key = keys[row] as number;
+      const weight = weightAt(batch, row);
+      const before = counts[key] as number;
+      // Within a step a counted row may go before it comes; a key's new state replaces its old one.
+      const after = this.#counted ? before + weight : weight > 0 ? 1 : 0;
+      counts[key] = after;
+      if (!this.#counted) this.#keep(key, batch, after > 0 ? row : undefined);
+      if ((before === 0) === (after === 0)) continue;
+      this.#order = undefined;
+      this.#dead += after === 0 ? 1 : 0;
+    }
+  }
+
+  /** The key's row is that of the batch, or none. */
+  #keep(key: number, batch: ChangeBatch, row: number | undefined): void {
+    for (const [i, column] of batch.columns.entries()) {
+      const values = this.#values[i] as SqlValue[];
+      const value = row === undefined ? null : valueAt(column, row);
+      const old = values[key];
+      if (old !== undefined) this.#valueBytes -= valueBytes(old);
+      this.#valueBytes += valueBytes(value);
+      values[key] = value;
+    }
+  }
+
+  #row(key: number): SqlValue[] {
+    return this.#counted ? this.#keys.keysOf(key) : this.#values.map((values) => values[key] as SqlValue);
+  }
+
+  #sortedKeys(): number[] {
+    const sortable: { key: number; text: string }[] = [];
+    for (let key = 0; key < this.#keys.count; key++) {
+      if (this.#counts[key] !== 0) sortable.push({ key, text: rowKeyText(this.#keys.keysOf(key)) });
+    }
+    // One character for each byte of the exact keys, whose order is that of the values.
+    sortable.sort((a, b) => (a.text < b.text ? -1 : 1));
+    return sortable.map(({ key }) => key);
+  }
+
+  /** Numbers the keys that have rows anew, without gaps. */
+  #sweep(): void {
+    const live: number[] = [];
+    for (let key = 0; key < this.#keys.count; key++) if (this.#counts[key] !== 0) live.push(key);
+    const columns = this.#key.map((_, i) => columnOfValues(live.map((key) => this.#keys.key(key, i))));
+    const counts = Float64Array.from(live, (key) => this.#counts[key] as number);
+    this.#keys.clear();
+    this.#keys.groupsOf(columns, live.length);
+    this.#counts = grown(counts, Math.max(16, this.#keys.count));
+    this.#valueBytes = 0;
+    for (const [i, values] of this.#values.entries()) {
+      if (this.#counted) continue;
+      this.#values[i] = live.map((key) => values[key] as SqlValue);
+      for (const value of this.#values[i]) this.#valueBytes += valueBytes(value);
+    }
+    this.#dead = 0;
+    this.#order = undefined;
+  }
+}

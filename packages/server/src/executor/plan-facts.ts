@@ -1,0 +1,61 @@
+import { must, unreachable } from "@hstream/proto";
+import type { PhysicalNode, PhysicalPlan } from "@hstream/sql/runtime";
+
+/** What can be seen from a plan without running it. */
+
+type AggregateNode = Extract<PhysicalNode, { kind: "aggregate" }>;
+
+/** Whether a node never gives a −1. */
+export function isAppendOnly(node: PhysicalNode, plan: PhysicalPlan): boolean {
+  switch (node.kind) {
+    case "source": {
+      const source = must(plan.sources[node.source], "a plan has its sources");
+      return source.kind === "stream" || source.appendOnly;
+    }
+    case "values":
+      return true;
+    case "filter":
+    case "project":
+      return isAppendOnly(node.input, plan);
+    case "aggregate":
+      return plan.emit.kind === "pull";
+    // They give their rows at the end of a finite input.
+    case "sort":
+    case "limit":
+      return true;
+    default:
+      return unreachable(node);
+  }
+}
+
+/** Whether between the aggregate and the output are projections only: each update comes out as one. */
+export function updatesByKey(plan: PhysicalPlan, aggregate: AggregateNode): boolean {
+  let node = plan.root;
+  while (node.kind === "project") node = node.input;
+  return node === aggregate;
+}
+
+/**
+ * The output columns that are the keys of the aggregate on top of the plan (below filters and
+ * projections): they identify a row of the output. Undefined when there is no such aggregate or a key
+ * is not in the output.
+ */
+export function groupKeysInOutput(plan: PhysicalPlan): readonly number[] | undefined {
+  let node = plan.root;
+  /** Of each output column, the column of `node` that it is, if it is one. */
+  let origin: (number | undefined)[] = plan.output.map((_, i) => i);
+  for (;;) {
+    if (node.kind === "project") {
+      const { items } = node;
+      origin = origin.map((index) => {
+        const item = index === undefined ? undefined : items[index];
+        return item?.kind === "column" ? item.index : undefined;
+      });
+      node = node.input;
+    } else if (node.kind === "filter") node = node.input;
+    else break;
+  }
+  if (node.kind !== "aggregate") return undefined;
+  const keys = node.keys.map((_, key) => origin.indexOf(key));
+  return keys.includes(-1) ? undefined : keys;
+}

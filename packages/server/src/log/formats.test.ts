@@ -1,0 +1,231 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { BatchIds, batchId, epochOf } from "./batch-id.js";
+import { decodeControl, encodeControlPayload } from "./control-frame.js";
+import { batchFrameBytes, decodeFrame, encodeBatch, encodeControl, frameBuffer } from "./frame.js";
+import { decodeState, encodeState } from "./log-state.js";
+import { decodeHeader, encodeHeader } from "./segment.js";
+import { Shard, Shards } from "./shard.js";
+import { ShardIndex } from "./shard-index.js";
+import { TailCache } from "./tail-cache.js";
+
+/** Like what a decoder makes: plain objects. */
+const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
+  fc.record(fields, { noNullPrototype: true });
+const whole = fc.maxSafeNat();
+const sequence = record({ step: whole, chunk: fc.nat(2 ** 32 - 1) });
+const producer = record({
+  id: fc.string({ unit: "binary", maxLength: 200 }),
+  mode: fc.constantFrom("contiguous" as const, "monotone" as const),
+  sequence,
+});
+const batch = record({
+  shardId: whole,
+  batchId: whole,
+  timeMs: whole,
+  recordCount: fc.nat(65_536),
+  compression: fc.nat(2),
+  payload: fc.uint8Array({ maxLength: 300 }),
+});
+const control = fc.oneof(
+  fc.constantFrom({ kind: "create" as const }, { kind: "delete" as const }),
+  record({ kind: fc.constant("open" as const), fence: whole }),
+  record({ kind: fc.constant("trim" as const), upTo: whole }),
+  record({ kind: fc.constant("hold" as const), name: fc.string({ unit: "binary" }), from: whole }),
+  record({ kind: fc.constant("release" as const), name: fc.string({ unit: "binary" }) }),
+);
+
+describe("frames", () => {
+  it("give back every batch, with the payload inside or written behind", () => {
+    fc.assert(
+      fc.property(
+        batch,
+        whole,
+        fc.option(producer, { nil: undefined }),
+        fc.nat(100),
+        (stored, previous, by, at) => {
+          const length = batchFrameBytes(stored.payload.byteLength, by);
+          const inside = frameBuffer(at + length);
+          assert.equal(encodeBatch(inside, at, at, 7, stored, previous, by, true), length);
+          const head = frameBuffer(at + length);
+          const headBytes = encodeBatch(head, at, at, 7, stored, previous, by, false);
+          const behind = Buffer.concat([head.bytes.subarray(at, at + headBytes), stored.payload]);
+          assert.ok(behind.equals(inside.bytes.subarray(at)));
+          const frame = decodeFrame(inside.bytes, at, at);
+          assert.ok(typeof frame !== "string");
+          const { shardId, batchId, timeMs, recordCount, compression, payload } = frame;
+          const decoded = {
+            shardId,
+            batchId,
+            timeMs,
+            recordCount,
+            compression,
+            payload: Uint8Array.from(payload),
+          };
+          assert.deepEqual(decoded, stored);
+          assert.deepEqual(frame.producer, by);
+          assert.equal(frame.previousId, previous);
+          assert.equal(frame.kind, "batch");
+        },
+      ),
+    );
+  });
+
+  it("give back every control", () => {
+    fc.assert(
+      fc.property(control, whole, (asked, shardId) => {
+        const payload = encodeControlPayload(asked);
+        const buffer = frameBuffer(72 + payload.byteLength);
+        encodeControl(buffer, 0, 0, 0, asked.kind, shardId, 5, payload);
+        const frame = decodeFrame(buffer.bytes, 0, 0);
+        assert.ok(typeof frame !== "string");
+        assert.deepEqual(decodeControl(frame), asked);
+        assert.equal(frame.shardId, shardId);
+      }),
+    );
+  });
+
+  it("are refused with any bit flipped, cut short, or in another place", () => {
+    fc.assert(
+      fc.property(batch, fc.option(producer, { nil: undefined }), fc.nat(), (stored, by, noise) => {
+        const length = batchFrameBytes(stored.payload.byteLength, by);
+        const { bytes, view } = frameBuffer(length + 50);
+        bytes.fill(0);
+        encodeBatch({ bytes, view }, 0, 640, 64, stored, 0, by, true);
+        assert.ok(typeof decodeFrame(bytes, 0, 640) !== "string");
+        assert.equal(typeof decodeFrame(bytes, 0, 641), "string");
+        assert.equal(typeof decodeFrame(bytes.subarray(0, noise % length), 0, 640), "string");
+        const bit = noise % (length * 8);
+        bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        assert.equal(typeof decodeFrame(bytes, 0, 640), "string");
+      }),
+    );
+  });
+});
+
+describe("segments and their footers", () => {
+  it("give back their header, and refuse one with a bit flipped", () => {
+    fc.assert(
+      fc.property(whole, whole, whole, fc.nat(64 * 8 - 1), (number, epoch, createdAtMs, bit) => {
+        const bytes = Buffer.from(encodeHeader({ number, epoch, createdAtMs }));
+        assert.deepEqual(decodeHeader(bytes), { number, epoch, createdAtMs });
+        bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        assert.equal(typeof decodeHeader(bytes), "string");
+      }),
+    );
+  });
+
+  it("give back the state of the log", () => {
+    const name = fc.string({ unit: "binary", maxLength: 20 });
+    const shard = record({
+      id: whole,
+      fence: whole,
+      tail: whole,
+      tailTimeMs: whole,
+      trimmedUpTo: whole,
+      holds: fc.dictionary(name, whole, { maxKeys: 3 }),
+      producers: fc.array(record({ producer, batchId: whole, timeMs: whole }), { maxLength: 8 }),
+    });
+    fc.assert(
+      fc.property(fc.array(shard, { maxLength: 5 }), fc.array(whole), (models, deleted) => {
+        const shards = new Shards();
+        for (const model of models) {
+          const made = new Shard(model.id);
+          made.fence = model.fence;
+          made.advance(model.tail, model.tailTimeMs);
+          made.trimmedUpTo = model.trimmedUpTo;
+          for (const [key, from] of Object.entries(model.holds)) made.holds.set(key, from);
+          for (const { producer: by, batchId: id, timeMs } of model.producers) {
+            made.producers.settle(by.id, made.producers.record(by, id, timeMs));
+          }
+          shards.present.set(made.id, made);
+        }
+        for (const id of deleted) shards.deleted.add(id);
+        const bytes = encodeState(shards);
+        const decoded = decodeState(bytes);
+        assert.ok(Buffer.from(encodeState(decoded)).equals(bytes));
+        for (const { id, fence, tail, trimmedUpTo, holds, producers } of shards.present.values()) {
+          const again = decoded.present.get(id);
+          assert.deepEqual([again?.fence, again?.tail, again?.trimmedUpTo], [fence, tail, trimmedUpTo]);
+          assert.deepEqual(again?.holds, holds);
+          assert.deepEqual(again?.producers.durableStates(), producers.durableStates());
+        }
+        assert.deepEqual(decoded.deleted, shards.deleted);
+      }),
+    );
+  });
+
+  it("give back the index of a shard, and find by id and by time", () => {
+    const step = record({
+      id: fc.integer({ min: 1, max: 9 }),
+      time: fc.nat(3),
+      length: fc.nat(2 ** 32 - 1),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), fc.nat(300), (steps, wanted) => {
+        const index = new ShardIndex();
+        const ids: number[] = [];
+        const times: number[] = [];
+        for (const { id, time, length } of steps) {
+          ids.push((ids.at(-1) ?? 0) + id);
+          times.push((times.at(-1) ?? 0) + time);
+          index.push(ids.at(-1) ?? 0, times.at(-1) ?? 0, ids.length, length);
+        }
+        const decoded = ShardIndex.decode(index.encode());
+        for (const checked of [index, decoded]) {
+          assert.equal(checked.count, steps.length);
+          const position = (found: number) => (found < 0 ? steps.length : found);
+          assert.equal(checked.seekId(wanted), position(ids.findIndex((id) => id >= wanted)));
+          assert.equal(checked.seekTime(wanted), position(times.findIndex((time) => time >= wanted)));
+          for (const [i, { length }] of steps.entries()) {
+            assert.deepEqual(checked.entry(i), { batchId: ids[i], timeMs: times[i], offset: i + 1, length });
+          }
+        }
+      }),
+    );
+  });
+});
+
+describe("batch ids", () => {
+  it("have 16 digits, rise within and over epochs, and tell their epoch", () => {
+    fc.assert(
+      fc.property(fc.nat(1_800_000), fc.nat(2 ** 32 - 1), (epoch, n) => {
+        const id = batchId(epoch, n);
+        assert.ok(Number.isSafeInteger(id) && String(id).length === 16);
+        assert.equal(epochOf(id), epoch);
+        assert.ok(id < new BatchIds(epoch + 1).next());
+      }),
+    );
+    const ids = new BatchIds(3);
+    assert.equal(ids.next() + 1, ids.next());
+  });
+});
+
+describe("the cache of the tail", () => {
+  it("never exceeds its size, and gives what it gives right", () => {
+    const sizes = fc.array(record({ gap: fc.nat(3), bytes: fc.nat(400) }), { maxLength: 200 });
+    fc.assert(
+      fc.property(fc.nat(5000), sizes, fc.nat(200), (bytesMax, adds, jumpAt) => {
+        const cache = new TailCache(bytesMax);
+        const added = new Map<number, number>();
+        let id = batchId(1, 0);
+        for (const [i, { gap, bytes }] of adds.entries()) {
+          id = i === jumpAt ? batchId(2, 0) : id + 1 + gap;
+          const payload = new Uint8Array(bytes);
+          cache.add({ shardId: 1, batchId: id, timeMs: 0, recordCount: 1, compression: 0, payload });
+          added.set(id, bytes);
+          assert.ok(cache.bytes <= bytesMax);
+          if (bytes <= bytesMax && bytesMax > 0) assert.equal(cache.get(id)?.batchId, id);
+        }
+        let held = 0;
+        for (const [known, bytes] of added) {
+          const got = cache.get(known);
+          if (got === undefined) continue;
+          assert.equal(got.batchId, known);
+          held += bytes;
+        }
+        assert.equal(held, cache.bytes);
+      }),
+    );
+  });
+});

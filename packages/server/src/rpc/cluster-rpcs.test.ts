@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { type HStreamApiClient, NodeState } from "@hstream/proto";
+import { call, failureOf, startTestServer, type TestServer } from "./test-server.js";
+
+describe("the cluster over gRPC", () => {
+  let test: TestServer;
+  let api: HStreamApiClient;
+
+  before(async () => {
+    test = await startTestServer({ flags: { "advertised-address": "localhost" } });
+    api = test.api;
+  });
+  after(async () => {
+    await test.close();
+    assert.deepEqual(test.defects, []);
+  });
+
+  it("echoes", async () => {
+    assert.deepEqual(await call(api, api.echo, { msg: "héllo" }), { msg: "héllo" });
+  });
+
+  it("describes itself, with the address that it advertises", async () => {
+    const described = await call(api, api.describeCluster, {});
+    const [node] = described.serverNodes;
+    assert.equal(described.protocolVersion, "0.1.0");
+    assert.deepEqual([node?.host, node?.port], ["localhost", test.server.port]);
+    assert.ok((node?.id ?? 0) > 0);
+    assert.equal(node?.version?.version, "0.0.0-test");
+    assert.deepEqual(described.serverNodesStatus, [{ node, state: NodeState.Running }]);
+  });
+
+  it("looks up what does not exist too, and echoes its id", async () => {
+    const [node] = (await call(api, api.describeCluster, {})).serverNodes;
+    assert.deepEqual(await call(api, api.lookupShard, { shardId: 7n }), { shardId: 7n, serverNode: node });
+    const subscriptionId = "no such thing";
+    const found = await call(api, api.lookupSubscription, { subscriptionId });
+    assert.deepEqual(found, { subscriptionId, serverNode: node });
+    const readerId = "reader";
+    const reader = await call(api, api.lookupShardReader, { readerId });
+    assert.deepEqual(reader, { readerId, serverNode: node });
+    assert.deepEqual(await call(api, api.lookupKey, { partitionKey: "k" }), node);
+    for (const resType of [0, 1, 2, 3, 4, 5, 6] as const) {
+      assert.deepEqual(await call(api, api.lookupResource, { resType, resId: "17" }), node);
+    }
+  });
+
+  it("refuses resources of an unknown type or a bad name", async () => {
+    const type = await failureOf(call(api, api.lookupResource, { resType: 9 as 0, resId: "a" }));
+    assert.deepEqual([type.status, type.error], [3, 0]);
+    assert.equal((await failureOf(call(api, api.lookupResource, { resType: 0, resId: "" }))).status, 3);
+  });
+
+  it("answers every other call with UNIMPLEMENTED", async () => {
+    const plan = await failureOf(call(api, api.parseSql, { sql: "SELECT 1;" }));
+    assert.deepEqual([plan.status, plan.error], [12, 0]);
+    assert.match(plan.text ?? "", /ParseSql/);
+    const stream = api.readStream({ readerId: "r", streamName: "s", maxReadBatches: 0n });
+    const error = await new Promise<{ code: number }>((resolve) => stream.on("error", resolve));
+    assert.equal(error.code, 12);
+  });
+});

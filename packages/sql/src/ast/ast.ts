@@ -1,0 +1,204 @@
+import type { Span } from "../diagnostic.js";
+import type { SqlType } from "../types/sql-type.js";
+import type { SqlValue } from "../types/sql-value.js";
+
+/** A name as written, without its quotes. */
+export interface NameNode {
+  readonly text: string;
+  readonly span: Span;
+  /** double: may be meant as a text, see bind/. */
+  readonly quotes: "none" | "double" | "back";
+}
+
+export type ExpressionNode = { readonly span: Span } & (
+  | { readonly kind: "literal"; readonly value: SqlValue; readonly type: SqlType; readonly text: string }
+  /** One part, or relation and column. */
+  | { readonly kind: "name"; readonly parts: readonly NameNode[] }
+  | { readonly kind: "unary"; readonly operator: "-" | "+" | "NOT"; readonly operand: ExpressionNode }
+  | {
+      readonly kind: "binary";
+      readonly operator: BinaryOperator;
+      readonly left: ExpressionNode;
+      readonly right: ExpressionNode;
+    }
+  /** A whole chain: a long one is not deep. */
+  | {
+      readonly kind: "logical";
+      readonly operator: "AND" | "OR";
+      readonly operands: readonly ExpressionNode[];
+    }
+  | {
+      readonly kind: "between";
+      readonly operand: ExpressionNode;
+      readonly low: ExpressionNode;
+      readonly high: ExpressionNode;
+      readonly negated: boolean;
+      readonly symmetric: boolean;
+    }
+  | {
+      readonly kind: "in";
+      readonly operand: ExpressionNode;
+      readonly list: readonly ExpressionNode[];
+      readonly negated: boolean;
+    }
+  | {
+      readonly kind: "like";
+      readonly operand: ExpressionNode;
+      readonly pattern: ExpressionNode;
+      readonly escape: ExpressionNode | undefined;
+      readonly negated: boolean;
+      readonly caseInsensitive: boolean;
+    }
+  | {
+      readonly kind: "is";
+      readonly operand: ExpressionNode;
+      readonly test: "NULL" | "TRUE" | "FALSE";
+      readonly negated: boolean;
+    }
+  | {
+      readonly kind: "is-distinct";
+      readonly left: ExpressionNode;
+      readonly right: ExpressionNode;
+      readonly negated: boolean;
+    }
+  | {
+      readonly kind: "case";
+      readonly operand: ExpressionNode | undefined;
+      readonly branches: readonly { readonly when: ExpressionNode; readonly then: ExpressionNode }[];
+      readonly otherwise: ExpressionNode | undefined;
+    }
+  | {
+      readonly kind: "cast";
+      readonly operand: ExpressionNode;
+      readonly type: TypeNode;
+      readonly style: "cast" | "colons";
+    }
+  | {
+      readonly kind: "call";
+      readonly name: NameNode;
+      readonly args: readonly ExpressionNode[];
+      readonly star: boolean;
+      readonly distinct: boolean;
+      readonly filter: ExpressionNode | undefined;
+    }
+  | { readonly kind: "array"; readonly elements: readonly ExpressionNode[] }
+  | { readonly kind: "element"; readonly operand: ExpressionNode; readonly index: ExpressionNode }
+  | {
+      readonly kind: "slice";
+      readonly operand: ExpressionNode;
+      readonly from: ExpressionNode | undefined;
+      readonly to: ExpressionNode | undefined;
+    }
+);
+
+export type BinaryOperator =
+  | "+"
+  | "-"
+  | "*"
+  | "/"
+  | "%"
+  | "DIV"
+  | "||"
+  | "->"
+  | "->>"
+  | "#>"
+  | "#>>"
+  | "="
+  | "<>"
+  | "<"
+  | "<="
+  | ">"
+  | ">=";
+
+/** A type by its name; `dimensions` counts the [] behind it. */
+export interface TypeNode {
+  readonly name: NameNode;
+  readonly dimensions: number;
+  readonly span: Span;
+}
+
+export type SelectItemNode = { readonly span: Span } & (
+  | { readonly kind: "star"; readonly relation: NameNode | undefined }
+  | { readonly kind: "expression"; readonly expression: ExpressionNode; readonly alias: NameNode | undefined }
+);
+
+export interface RelationNode {
+  readonly name: NameNode;
+  readonly alias: NameNode | undefined;
+  readonly span: Span;
+}
+
+export interface OrderNode {
+  readonly expression: ExpressionNode;
+  readonly descending: boolean;
+  readonly nulls: "first" | "last" | undefined;
+}
+
+export interface EmitNode {
+  readonly mode: "changes" | "coalesced" | "retractions";
+  readonly from: "earliest" | "latest" | undefined;
+  readonly span: Span;
+}
+
+export interface SelectNode {
+  readonly kind: "select";
+  readonly span: Span;
+  readonly items: readonly SelectItemNode[];
+  readonly from: RelationNode | undefined;
+  readonly where: ExpressionNode | undefined;
+  readonly groupBy: readonly ExpressionNode[];
+  readonly having: ExpressionNode | undefined;
+  readonly orderBy: readonly OrderNode[];
+  readonly limit: ExpressionNode | undefined;
+  readonly offset: ExpressionNode | undefined;
+  readonly emit: EmitNode | undefined;
+}
+
+export interface OptionNode {
+  readonly name: NameNode;
+  readonly value: ExpressionNode;
+  readonly span: Span;
+}
+
+export interface ColumnDefinitionNode {
+  readonly name: NameNode;
+  readonly type: TypeNode;
+}
+
+export type ShowTarget = "streams" | "views" | "queries" | "tables" | "connectors" | "subscriptions";
+
+export type StatementNode = { readonly span: Span } & (
+  | {
+      readonly kind: "create-stream";
+      readonly name: NameNode;
+      readonly ifNotExists: boolean;
+      readonly columns: readonly ColumnDefinitionNode[];
+      readonly options: readonly OptionNode[];
+    }
+  | {
+      readonly kind: "create-view";
+      readonly name: NameNode;
+      readonly ifNotExists: boolean;
+      readonly query: SelectNode;
+    }
+  | {
+      readonly kind: "insert";
+      readonly relation: NameNode;
+      readonly columns: readonly NameNode[] | undefined;
+      readonly source:
+        | { readonly kind: "rows"; readonly rows: readonly (readonly ExpressionNode[])[] }
+        /** VALUES '…' without parentheses: JSON text, or bytes. */
+        | { readonly kind: "payload"; readonly value: ExpressionNode };
+    }
+  | { readonly kind: "show"; readonly target: ShowTarget }
+  | { readonly kind: "describe"; readonly name: NameNode }
+  | {
+      readonly kind: "drop";
+      readonly target: "stream" | "view" | "query";
+      readonly name: NameNode;
+      readonly ifExists: boolean;
+    }
+  | { readonly kind: "terminate"; readonly query: NameNode }
+  | { readonly kind: "explain"; readonly format: "text" | "json"; readonly statement: StatementNode }
+  | { readonly kind: "query"; readonly select: SelectNode }
+);

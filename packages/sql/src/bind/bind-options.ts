@@ -1,0 +1,77 @@
+import type { ExpressionNode, OptionNode } from "../ast/ast.js";
+import { nearestName } from "../diagnostics/nearest-name.js";
+import type { SqlValue } from "../types/sql-value.js";
+import { intervalMs } from "../values/calendar.js";
+import type { Findings } from "./findings.js";
+
+/** The options of CREATE STREAM … WITH; what is not given is left out. */
+export interface StreamOptions {
+  replicationFactor?: number;
+  retentionSeconds?: number;
+  shardCount?: number;
+  timestampColumn?: string;
+  latenessMs?: number;
+}
+
+const optionNames = ["REPLICATE", "DURATION", "SHARDS", "TIMESTAMP", "LATENESS"];
+
+/** Of an option given several times the first wins. */
+export function bindStreamOptions(options: readonly OptionNode[], findings: Findings): StreamOptions {
+  const bound: StreamOptions = {};
+  for (const { name, value } of options) {
+    switch (name.text.toUpperCase()) {
+      case "REPLICATE":
+        bound.replicationFactor ??= positive(value, findings);
+        break;
+      case "SHARDS":
+        bound.shardCount ??= positive(value, findings);
+        break;
+      case "DURATION":
+        bound.retentionSeconds ??= Math.ceil(lengthMs(value, findings) / 1000);
+        break;
+      case "LATENESS":
+        bound.latenessMs ??= lengthMs(value, findings);
+        break;
+      case "TIMESTAMP":
+        bound.timestampColumn ??= columnName(value, findings);
+        break;
+      default: {
+        const near = nearestName(name.text, optionNames);
+        const hint = near === undefined ? `options are ${optionNames.join(", ")}` : `did you mean ${near}?`;
+        findings.error(name.span, `There is no option ${name.text}`, hint);
+      }
+    }
+  }
+  return bound;
+}
+
+function literalOf(node: ExpressionNode): SqlValue {
+  return node.kind === "literal" ? node.value : null;
+}
+
+function positive(node: ExpressionNode, findings: Findings): number {
+  const value = literalOf(node);
+  if (typeof value === "number" && Number.isSafeInteger(value) && value > 0 && value <= 0x7fffffff)
+    return value;
+  findings.error(node.span, "This option takes a whole number above 0");
+  return 1;
+}
+
+function lengthMs(node: ExpressionNode, findings: Findings): number {
+  const value = literalOf(node);
+  if (typeof value === "object" && value !== null && "kind" in value && value.kind === "interval") {
+    const ms = intervalMs(value);
+    if (ms >= 0) return ms;
+  }
+  findings.error(node.span, "This option takes a length of time", "write it as INTERVAL 7 DAY");
+  return 0;
+}
+
+function columnName(node: ExpressionNode, findings: Findings): string {
+  const [name] = node.kind === "name" && node.parts.length === 1 ? node.parts : [];
+  if (name !== undefined) return name.text;
+  const value = literalOf(node);
+  if (typeof value === "string") return value;
+  findings.error(node.span, "TIMESTAMP takes the name of a column");
+  return "";
+}

@@ -1,0 +1,35 @@
+import type { Diagnostic, Span } from "../diagnostic.js";
+import { diagnosticsMax } from "../limits.js";
+import type { Expression } from "../plan/expression.js";
+import { DYNAMIC } from "../types/types.js";
+
+/** Collects what the binder finds. */
+export class Findings {
+  readonly #diagnostics: Diagnostic[] = [];
+
+  get diagnostics(): readonly Diagnostic[] {
+    return this.#diagnostics;
+  }
+
+  get failed(): boolean {
+    return this.#diagnostics.some((diagnostic) => diagnostic.severity === "error");
+  }
+
+  /** Reports an error and gives a NULL to go on with, of a type that fits everywhere. */
+  error(span: Span, message: string, hint?: string): Expression {
+    this.#add("error", span, message, hint);
+    return { kind: "literal", value: null, type: DYNAMIC };
+  }
+
+  notice(span: Span, message: string, hint?: string): void {
+    this.#add("notice", span, message, hint);
+  }
+
+  #add(severity: Diagnostic["severity"], span: Span, message: string, hint: string | undefined): void {
+    const known = this.#diagnostics.some((one) => one.message === message && one.span.start === span.start);
+    if (known || this.#diagnostics.length >= diagnosticsMax) return;
+    this.#diagnostics.push(
+      hint === undefined ? { severity, message, span } : { severity, message, hint, span },
+    );
+  }
+}

@@ -1,0 +1,36 @@
+import type { BoundQuery } from "../bind/bound-statement.js";
+import { chooseAppendOnly } from "./choose-append-only.js";
+import { foldConstants } from "./fold-constants.js";
+import { pruneColumns } from "./prune-columns.js";
+import { pushPredicates } from "./push-predicates.js";
+import { type PassRecord, runPass } from "./run-pass.js";
+
+/*
+ * Not done, because it is wrong here: filters below a LIMIT; anything below an aggregate that is not about its
+ * keys; reordering operands of AND (an error in one would be counted where it was not); folding what fails
+ * (the error belongs to each row).
+ */
+const passes = [
+  // First: a predicate that folds to TRUE need not be pushed.
+  ["fold constants", foldConstants],
+  ["push predicates", pushPredicates],
+  // After the predicates have found their place, or columns would be read only to be handed through.
+  ["prune columns", pruneColumns],
+] as const;
+
+export interface OptimisedQuery extends BoundQuery {
+  /** The plan as bound. */
+  readonly original: BoundQuery["plan"];
+  /** What each pass made of it, without those that changed nothing. */
+  readonly passes: readonly PassRecord[];
+}
+
+export function optimise(query: BoundQuery): OptimisedQuery {
+  const records: PassRecord[] = [];
+  let plan = query.plan;
+  for (const [name, pass] of passes) plan = runPass(name, pass, plan, records);
+  // Depends on how the query runs: a pull sees insertions only.
+  const finite = query.emit.kind === "pull";
+  plan = runPass("choose append-only", (before) => chooseAppendOnly(before, finite), plan, records);
+  return { ...query, plan, original: query.plan, passes: records };
+}

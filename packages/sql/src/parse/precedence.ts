@@ -1,0 +1,112 @@
+import { must } from "@hstream/proto";
+import type { BinaryOperator, ExpressionNode } from "../ast/ast.js";
+import { operatorChainMax } from "../limits.js";
+import { spanBetween } from "../tokens/lexer.js";
+import type { Span } from "../diagnostic.js";
+import { Refusal } from "./refusal.js";
+
+/**
+ * Loosest first. JSON operators and || bind tighter than comparisons and looser than arithmetic, so that
+ * a->>'x' = 'y' needs no parentheses.
+ */
+export const precedence = {
+  OR: 1,
+  AND: 2,
+  NOT: 3,
+  comparison: 4,
+  other: 5,
+  sum: 6,
+  product: 7,
+  sign: 8,
+  primary: 9,
+} as const;
+
+const infixPrecedence: ReadonlyMap<string, number> = new Map<string, number>([
+  ["OR", precedence.OR],
+  ["AND", precedence.AND],
+  ["&&", precedence.AND],
+  ...["=", "<>", "<", "<=", ">", ">="].map((operator) => [operator, precedence.comparison] as const),
+  ...["||", "->", "->>", "#>", "#>>"].map((operator) => [operator, precedence.other] as const),
+  ["+", precedence.sum],
+  ["-", precedence.sum],
+  ...["*", "/", "%", "DIV"].map((operator) => [operator, precedence.product] as const),
+]);
+
+export function precedenceOf(operator: string): number {
+  return infixPrecedence.get(operator) ?? precedence.primary;
+}
+
+/** What a chain is made of, from left to right. */
+export type Piece =
+  | { readonly kind: "operand"; readonly node: ExpressionNode }
+  | { readonly kind: "prefix"; readonly operator: "-" | "+" | "NOT"; readonly span: Span }
+  | { readonly kind: "infix"; readonly operator: string; readonly span: Span }
+  /** IS NULL, BETWEEN …: binds like a comparison to what stands before it. */
+  | { readonly kind: "suffix"; readonly apply: (operand: ExpressionNode) => ExpressionNode };
+
+type Pending = Extract<Piece, { kind: "prefix" | "infix" }>;
+
+/** The tree of a chain, by an operator stack; all infix operators are left-associative. */
+export function buildChain(pieces: readonly Piece[]): ExpressionNode {
+  const nodes: ExpressionNode[] = [];
+  const pending: Pending[] = [];
+  const pop = (): ExpressionNode => must(nodes.pop(), "the grammar puts an operand at each place");
+  const reduce = (down: number): void => {
+    for (let top = pending.at(-1); top !== undefined && strength(top) >= down; top = pending.at(-1)) {
+      pending.pop();
+      const right = pop();
+      if (top.kind === "prefix") {
+        const { operator } = top;
+        nodes.push({ kind: "unary", operator, operand: right, span: spanBetween(top.span, right.span) });
+      } else nodes.push(infix(top, pop(), right));
+    }
+  };
+  let chained = 0;
+  for (const piece of pieces) {
+    switch (piece.kind) {
+      case "operand":
+        nodes.push(piece.node);
+        break;
+      case "prefix":
+        pending.push(piece);
+        break;
+      case "infix":
+        reduce(precedenceOf(piece.operator));
+        if (precedenceOf(piece.operator) > precedence.AND && ++chained > operatorChainMax) {
+          throw new Refusal(
+            `More than ${operatorChainMax} operators in one chain`,
+            piece.span,
+            "split the expression, or use IN or an array",
+          );
+        }
+        pending.push(piece);
+        break;
+      case "suffix":
+        reduce(precedence.comparison);
+        nodes.push(piece.apply(pop()));
+        break;
+    }
+  }
+  reduce(0);
+  return pop();
+}
+
+function strength(piece: Pending): number {
+  if (piece.kind === "infix") return precedenceOf(piece.operator);
+  return piece.operator === "NOT" ? precedence.NOT : precedence.sign;
+}
+
+function infix(piece: Pending, left: ExpressionNode, right: ExpressionNode): ExpressionNode {
+  const span = spanBetween(left.span, right.span);
+  const operator = piece.operator === "&&" ? "AND" : piece.operator;
+  if (operator !== "AND" && operator !== "OR") {
+    return { kind: "binary", operator: operator as BinaryOperator, left, right, span };
+  }
+  // A left operand of the same kind was made by this very chain or stood in parentheses: the same either way.
+  if (left.kind === "logical" && left.operator === operator) {
+    const operands = left.operands as ExpressionNode[];
+    operands.push(right);
+    return { ...left, span };
+  }
+  return { kind: "logical", operator, operands: [left, right], span };
+}
