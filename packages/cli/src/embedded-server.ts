@@ -1,4 +1,4 @@
-import type { RunningServer, ServerOptions } from "@hstream/server";
+import type { RunningServer } from "@hstream/server";
 import { exitCodes } from "./exit-codes.js";
 import { CommandError } from "./failure.js";
 import type { System } from "./system/system.js";
@@ -29,16 +29,12 @@ const ownVariables = [
 ];
 const levels = ["error", "warn", "info", "debug"] as const;
 
-type OurOptions = Pick<ServerOptions, "config" | "env" | "version" | "report">;
-
 /** Starts a server within this process. Flags are stronger than the environment, that than the file. */
 export async function startEmbeddedServer(
   system: System,
   flags: EmbeddedServerFlags,
 ): Promise<RunningServer> {
   const { createNodeEnv, resolveConfig, startServer } = await import("@hstream/server");
-  // The rooms below SQL are the server's own choice.
-  const start = startServer as (options: OurOptions) => Promise<RunningServer>;
   const resolved = resolveConfig({
     flags: flagsOf(flags),
     environment: Object.fromEntries(
@@ -53,7 +49,7 @@ export async function startEmbeddedServer(
   const { config } = resolved;
   const loudest = levels.indexOf(flags.quiet === true ? "warn" : config.logLevel);
   try {
-    return await start({
+    return await startServer({
       config,
       env: createNodeEnv(),
       version: await system.version(),

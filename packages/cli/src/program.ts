@@ -54,7 +54,7 @@ export function buildProgram(system: System): Program {
       new Option("--port <port>", "its port")
         .default(6570)
         .env("HSTREAM_PORT")
-        .argParser(wholeNumber(1, 65_535)),
+        .argParser(wholeNumber(0, 65_535)),
     )
     .addOption(
       new Option("--service-url <url>", "hstream://host:port[,host:port], instead of host and port").env(

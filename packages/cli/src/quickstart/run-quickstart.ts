@@ -66,7 +66,7 @@ async function play(
   signal: AbortSignal,
   background: Promise<unknown>[],
 ): Promise<void> {
-  const { stdout, schedule } = context.system;
+  const { stdout } = context.system;
   const fresh = await createStream(client, source.stream);
   if (fresh) {
     await stdout.write(`\n> ${source.view.sql}\n`);
@@ -78,10 +78,7 @@ async function play(
   await stdout.write(`Streaming in ${source.title}:\n`);
   if (source.endless) {
     background.push(feed(client, source, signal));
-    await new Promise<void>((resolve) => {
-      schedule(endlessForMs, resolve);
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    await context.system.sleep(endlessForMs, signal);
   } else if (fresh) {
     const count = await feed(client, source, signal);
     await stdout.write(`${count.toLocaleString("en-US")} records are stored.\n`);

@@ -39,6 +39,17 @@ export function processSystem(): System {
       const timer = setTimeout(callback, ms);
       return () => clearTimeout(timer);
     },
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) return resolve();
+        const stop = () => {
+          clearTimeout(timer);
+          signal.removeEventListener("abort", stop);
+          resolve();
+        };
+        const timer = setTimeout(stop, ms);
+        signal.addEventListener("abort", stop);
+      }),
     onSignal: (callback) => {
       const signals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
       const listeners = signals.map((signal) => ({ signal, listener: () => callback(signal) }));
