@@ -12,8 +12,8 @@ export interface EmbeddedServerFlags {
   readonly port?: string | undefined;
   /** `name=value` of other settings. */
   readonly settings?: readonly string[];
-  /** Says only what is wrong. */
-  readonly quiet?: boolean;
+  /** Where the server's messages go, instead of stderr. */
+  readonly logFile?: string;
 }
 
 /** Variables of the command line tools, which are no settings of the server. */
@@ -47,7 +47,10 @@ export async function startEmbeddedServer(
     throw new CommandError({ exitCode: exitCodes.usage, code: "config", message });
   }
   const { config } = resolved;
-  const loudest = levels.indexOf(flags.quiet === true ? "warn" : config.logLevel);
+  const loudest = levels.indexOf(config.logLevel);
+  const { logFile } = flags;
+  const log = (line: string) =>
+    logFile === undefined ? system.stderr.write(line) : system.files.append(logFile, line).catch(() => {});
   try {
     return await startServer({
       config,
@@ -57,7 +60,7 @@ export async function startEmbeddedServer(
         if (levels.indexOf(level) > loudest) return;
         const detail =
           cause === undefined ? "" : ` (${cause instanceof Error ? cause.message : String(cause)})`;
-        void system.stderr.write(`${level}: ${message}${detail}\n`);
+        void log(`${level}: ${message}${detail}\n`);
       },
     });
   } catch (error) {

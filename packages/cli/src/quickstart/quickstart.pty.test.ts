@@ -16,7 +16,7 @@ describe("the quickstart in a terminal", function () {
       if (endless) {
         await terminal.until(/watching · [1-9]/);
         terminal.type("\u0003");
-        await terminal.until(/Stopped after \d+ rows?; the query has ended\.\n>$/);
+        await terminal.until(/Stopped after \d+ rows?; the query has ended\.\n\n>$/);
       } else {
         answers += 1;
         await terminal.until((now) => now.endsWith("\n>") && now.split("5 rows (").length === answers + 1);

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { HStreamClient, HStreamClientError } from "@hstream/client";
 import type { CommandContext } from "../commands/context.js";
 import type { QuickstartFlags } from "../commands/quickstart.js";
@@ -20,7 +21,9 @@ export async function runQuickstart(context: CommandContext, flags: QuickstartFl
   const interactive = system.stdin.isTTY === true && system.stdout.isTty;
   const source = await chooseSource(context, flags.source);
   const dataDir = flags.dataDir ?? (await system.files.temporaryDirectory("hstream-quickstart-"));
-  const server = await startEmbeddedServer(system, { dataDir, host: "127.0.0.1", port: "0", quiet: true });
+  // Beside the shell, stderr would garble the screen.
+  const logFile = join(dataDir, "server.log");
+  const server = await startEmbeddedServer(system, { dataDir, host: "127.0.0.1", port: "0", logFile });
   const stop = new AbortController();
   const stopListening = interactive ? () => {} : system.onSignal(() => stop.abort());
   const url = `hstream://127.0.0.1:${server.port}`;
