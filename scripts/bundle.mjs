@@ -3,7 +3,7 @@
  * published package has no dependencies and starts quickly. With splitting, what a command does not
  * need is not loaded.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { root } from "./ready.mjs";
@@ -56,8 +56,12 @@ const result = await build({
   },
   plugins: [withoutDevtools],
   logLevel: "warning",
+  // Outside the bundle, the tool sets NODE_ENV itself before it loads Ink.
+  logOverride: { "assign-to-define": "silent" },
 });
 
+// Read by the zstd package from beside the file that it is bundled into.
+copyFileSync(join(root, "node_modules/@bokuweb/zstd-wasm/dist/esm/zstd.wasm"), join(outdir, "zstd.wasm"));
 writeFileSync(join(outdir, "THIRD-PARTY-LICENSES.txt"), licencesOf(Object.keys(result.metafile.inputs)));
 
 /** The licence text of every package that went into the bundle. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +11,7 @@ import { diskErrorKind } from "./node-disk.js";
 import { createNodeEnv } from "./node-env.js";
 
 const { disk, timers, clock, random } = createNodeEnv();
+const lockHolder = fileURLToPath(new URL("./lock-holder.js", import.meta.url));
 
 async function failsWith(kind: DiskErrorKind, work: Promise<unknown>): Promise<void> {
   await assert.rejects(work, (error) => error instanceof DiskError && error.kind === kind);
@@ -94,9 +96,9 @@ describe("the real disk", () => {
   });
 
   it("takes over the lock of a process that is gone, or whose number another has now", async () => {
-    const child = fork(fileURLToPath(new URL("./lock-holder.js", import.meta.url)), [directory]);
-    const [held] = await once(child, "message");
-    assert.equal(held, "locked");
+    const child = spawn(process.execPath, [lockHolder, directory], { stdio: ["ignore", "pipe", "inherit"] });
+    const [held] = (await once(child.stdout, "data")) as [Buffer];
+    assert.equal(String(held), "locked\n");
     assert.equal((await disk.lock(directory, "me")).kind, "held");
     child.kill("SIGKILL");
     await once(child, "exit");
@@ -106,6 +108,30 @@ describe("the real disk", () => {
     const reused = { pid: process.pid, startTicks: "1", boot: "another", holder: "before" };
     await writeFile(join(directory, "lock-3"), JSON.stringify(reused));
     assert.equal((await disk.lock(directory, "me")).kind, "locked");
+  });
+});
+
+describe("the real disk, where there is /proc", () => {
+  it("takes over the lock of a process that was killed and whose parent has not noticed", async function () {
+    if (!existsSync("/proc/self/stat")) return this.skip();
+    const directory = await mkdtemp(join(tmpdir(), "hstream-env-"));
+    // The shell becomes a process that never asks after its child.
+    const script = `"${process.execPath}" "${lockHolder}" "${directory}" & echo $!; exec sleep 600`;
+    const parent = spawn("sh", ["-c", script], { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      let printed = "";
+      for await (const text of parent.stdout.setEncoding("utf8") as AsyncIterable<string>) {
+        printed += text;
+        if (printed.endsWith("locked\n")) break;
+      }
+      const pid = Number.parseInt(printed, 10);
+      process.kill(pid, "SIGKILL");
+      while (!/\) Z /.test(await readFile(`/proc/${pid}/stat`, "utf8"))) await new Promise(setImmediate);
+      assert.equal((await disk.lock(directory, "me")).kind, "locked");
+    } finally {
+      parent.kill("SIGKILL");
+      await rm(directory, { recursive: true });
+    }
   });
 });
 

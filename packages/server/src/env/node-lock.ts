@@ -11,7 +11,8 @@ import type { DirectoryLock } from "./env.js";
  * way to any other live one.
  */
 export async function lockDirectory(directory: string, holder: string): Promise<DirectoryLock> {
-  const self: Owner = { pid: process.pid, ...(await identify(process.pid)), holder };
+  const { startTicks, boot } = await identify(process.pid);
+  const self: Owner = { pid: process.pid, startTicks, boot, holder };
   const draft = join(directory, `lock-draft-${process.pid}-${randomBytes(6).toString("hex")}`);
   await fs.writeFile(draft, JSON.stringify(self), { mode: 0o600, flag: "wx" });
   try {
@@ -52,15 +53,21 @@ interface Identity {
   readonly boot: string;
 }
 
-async function identify(pid: number): Promise<Identity> {
+interface Observed extends Identity {
+  /** Killed, and not yet taken note of by its parent: it holds nothing any more. */
+  readonly ended: boolean;
+}
+
+async function identify(pid: number): Promise<Observed> {
   try {
     const stat = await fs.readFile(`/proc/${pid}/stat`, "utf8");
     // The fields after the command's name, which is in parentheses; the start time is field 22.
-    const startTicks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    const [state = "", ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const startTicks = fields[18] ?? "";
     const boot = (await fs.readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
-    return { startTicks, boot };
+    return { startTicks, boot, ended: state === "Z" || state === "X" };
   } catch {
-    return { startTicks: "", boot: "" };
+    return { startTicks: "", boot: "", ended: false };
   }
 }
 
@@ -76,6 +83,7 @@ async function liveOwner(directory: string, number: number): Promise<Owner | und
   }
   if (!Number.isSafeInteger(owner.pid) || owner.pid <= 0 || !runs(owner.pid)) return undefined;
   const now = await identify(owner.pid);
+  if (now.ended) return undefined;
   const comparable = now.startTicks !== "" && owner.startTicks !== "";
   if (comparable && (now.startTicks !== owner.startTicks || now.boot !== owner.boot)) return undefined;
   return owner;

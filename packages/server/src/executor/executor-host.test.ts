@@ -13,7 +13,7 @@ import {
   outputColumns,
   storedBatch,
   streamPlan,
-} from "./test-support.js";
+} from "./plans.test.helper.js";
 
 /** Real time: the watchdog watches another thread. */
 const timers: Timers = {

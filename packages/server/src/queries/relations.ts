@@ -21,7 +21,7 @@ export class Relations implements Catalog {
 
   relationNames(): readonly string[] {
     const streams = this.#streams.list().map((stream) => stream.name);
-    return [...streams, ...this.#views.list().map((view) => view.name)];
+    return [...streams, ...this.#views.list().map(({ document }) => document.name)];
   }
 }
 

@@ -112,7 +112,7 @@ export class SqlEngine implements SqlService {
         yield* rowEvents(index, describe(bound.relation));
         return;
       case "explain": {
-        const lines = explain(bound).split("\n");
+        const lines = explain(bound.statement, bound.format).split("\n");
         yield* rowEvents(index, { columns: [textColumn("plan")], rows: lines.map((line) => [line]) });
         return;
       }

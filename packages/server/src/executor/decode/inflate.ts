@@ -1,4 +1,5 @@
 import * as zlib from "node:zlib";
+import { decompress as wasmDecompress, init as initWasm } from "@bokuweb/zstd-wasm";
 
 /** CompressionType of the API. */
 export const compression = { none: 0, gzip: 1, zstd: 2 } as const;
@@ -40,13 +41,12 @@ async function loadUnzstd(bytesMax: number): Promise<Unzstd> {
     const decompress = native as (payload: Buffer, options: { maxOutputLength: number }) => Buffer;
     return (payload) => decompress(payload, { maxOutputLength: bytesMax });
   }
-  const wasm = await import("@bokuweb/zstd-wasm");
-  await wasm.init();
+  await initWasm();
   return (payload) => {
     const size = zstdContentSize(payload) ?? bytesMax;
     if (size > bytesMax)
       throw new RangeError(`the batch would grow beyond ${bytesMax} bytes (inflatedBytesMax)`);
-    const inflated = wasm.decompress(payload, { defaultHeapSize: size });
+    const inflated = wasmDecompress(payload, { defaultHeapSize: size });
     return Buffer.from(inflated.buffer, inflated.byteOffset, inflated.byteLength);
   };
 }

@@ -10,7 +10,7 @@ import {
 import { DYNAMIC, fromStored, type ScanColumn, type SqlValue } from "@hstream/sql/runtime";
 import * as fc from "fast-check";
 import { rowAt } from "../columns.js";
-import { hrecord } from "../test-support.js";
+import { hrecord } from "../plans.test.helper.js";
 import { DivertedCounter } from "./diverted.js";
 import { RecordDecoder } from "./record-decoder.js";
 

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { type ColumnDef, decodeRowBatch, isMalformed, RowBatch } from "@hstream/proto";
+import { fromJson, type PhysicalPlan, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
+import { limits } from "../limits.js";
+import { batchOfRows } from "./columns.js";
+import { type Inflate, loadInflate } from "./decode/inflate.js";
+import { ResultEncoder } from "./encode/result-encoder.js";
+import { Execution, type SinkKind } from "./execution.js";
+import { outputColumns } from "./plans.test.helper.js";
+import type { StepInput, StepReport } from "./step-input.js";
+
+/** Executions without threads, and ways to read what they give. */
+
+export interface Change {
+  readonly row: readonly SqlValue[];
+  readonly weight: 1 | -1;
+}
+
+export const inputColumns = outputColumns("k", "v");
+export function encodeChanges(list: readonly Change[]): Uint8Array[] {
+  const into: Uint8Array[] = [];
+  const encoder = new ResultEncoder(inputColumns, limits);
+  const operations = Uint8Array.from(list, ({ weight }) => (weight < 0 ? 1 : 0));
+  encoder.encode(
+    batchOfRows(
+      list.map(({ row }) => row),
+      2,
+    ),
+    operations,
+    into,
+  );
+  return into;
+}
+
+/** Cuts a list into pieces of the given sizes, again and again. */
+export function pieces<T>(list: readonly T[], sizes: readonly number[]): T[][] {
+  const result: T[][] = [];
+  for (let at = 0, i = 0; at < list.length; i++) {
+    const size = sizes[i % sizes.length] ?? 1;
+    result.push(list.slice(at, at + size));
+    at += size;
+  }
+  return result;
+}
+
+/** Rows with whether they are there (+) or gone (−), as values again. */
+export function decodeOutput(batches: readonly Uint8Array[], width: number): Change[] {
+  return batches.flatMap((bytes) => {
+    const rows = decodeRowBatch(RowBatch.decode(bytes), width);
+    assert(!isMalformed(rows));
+    return Array.from(
+      { length: rows.rowCount },
+      (_, row): Change => ({
+        row: rows.columns.map((reader) =>
+          reader.kind === "json" ? fromJson(reader.get(row)) : (reader.get(row) as SqlValue),
+        ),
+        weight: rows.isDelete(row) ? -1 : 1,
+      }),
+    );
+  });
+}
+
+let inflate: Inflate;
+
+/** For `before`. */
+export async function loadInflateForTests(): Promise<void> {
+  inflate = await loadInflate(limits.inflatedBytesMax);
+}
+
+export class Run {
+  readonly #execution: Execution;
+  readonly reports: StepReport[] = [];
+
+  constructor(plan: PhysicalPlan, sink: SinkKind, stepRowsMax: number) {
+    this.#execution = new Execution(plan, sink, 0, inflate, { ...limits, stepRowsMax });
+  }
+
+  feed(inputs: readonly StepInput[]): StepReport[] {
+    this.#execution.feed(inputs);
+    const reports: StepReport[] = [];
+    while (this.#execution.pending) reports.push(this.#execution.step(0));
+    this.reports.push(...reports);
+    return reports;
+  }
+
+  end(): StepReport[] {
+    const before = this.reports.length;
+    this.feed([]);
+    for (let done = false; !done; ) {
+      const finished = this.#execution.finish();
+      this.reports.push(finished.report);
+      done = finished.done;
+    }
+    return this.reports.slice(before);
+  }
+
+  snapshot(): { batches: Uint8Array[]; columns: readonly ColumnDef[] } {
+    const all = [...this.#execution.snapshot()];
+    return { batches: all.flatMap(({ batches }) => batches), columns: all.at(-1)?.columns ?? [] };
+  }
+}
+
+export const outputOf = (reports: readonly StepReport[]): Uint8Array[] =>
+  reports.flatMap(({ output }) => output);
+
+/** A multiset of rows as sorted texts. */
+export function folded(list: readonly Change[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { row, weight } of list) {
+    const key = rowKeyText(row);
+    counts.set(key, (counts.get(key) ?? 0) + weight);
+  }
+  return [...counts]
+    .flatMap(([key, count]) => {
+      assert.ok(count >= 0, "nothing is taken back that was not given");
+      return new Array<string>(count).fill(key);
+    })
+    .sort();
+}
+
+/** The last state by key. */
+export function upserted(list: readonly Change[], keyColumns: readonly number[]): string[] {
+  const rows = new Map<string, string>();
+  for (const { row, weight } of list) {
+    const key = rowKeyText(keyColumns.map((index) => row[index] as SqlValue));
+    if (weight < 0) rows.delete(key);
+    else rows.set(key, rowKeyText(row));
+  }
+  return [...rows.values()].sort();
+}
+
+export const rowsInput = (list: readonly Change[]): StepInput[] => [
+  { kind: "rows", source: 0, batches: encodeChanges(list) },
+];
