@@ -22,7 +22,7 @@ const roomLayers = {
   log: ["env"],
   meta: ["env", "log"],
   config: [],
-  executor: [],
+  executor: ["env"],
   cluster: ["env", "meta"],
   streams: ["env", "log", "meta"],
   subscription: ["env", "log", "meta", "streams"],

@@ -117,6 +117,12 @@ export const errors = {
     (a: { shardId: string; stream: string }) =>
       `Shard ${a.shardId} is not part of stream "${a.stream}". Look its shards up again.`,
   ),
+  MalformedRequest: define(
+    0,
+    "invalidArgument",
+    400,
+    (a: { reason: string }) => `The request is not a message of this call: ${a.reason}.`,
+  ),
   InvalidBatch: define(0, "invalidArgument", 400, (a: { reason: string }) => a.reason),
   SubscriptionNotFound: define(
     300,

@@ -78,6 +78,18 @@ export const limits = {
   appendPatienceMs: 1_000,
   /** gRPC calls at a time on one connection. */
   callsPerConnectionMax: 10_000,
+  /** A connection is asked for a sign of life, ms; without an answer in time it and its consumers are gone. */
+  keepAliveEveryMs: 6_000,
+  keepAliveAnswerMs: 4_000,
+  /** Bytes given to the transport for one streaming call and not yet sent, from which on senders wait. */
+  unsentBytesMax: 1_048_576,
+  /** One read of a subscription: batches, and bytes of their payloads. */
+  deliveryReadBatchesMax: 100,
+  deliveryReadBytesMax: 512 * 1_024,
+  /** Such reads at a time: of each consumer, or of a whole round-robin subscription. */
+  deliveryReadsMax: 4,
+  /** An error's sentence on the wire, which percent-encoding may make nine times as long. */
+  statusTextCharactersMax: 1_500,
   /** After draining: how long the last answers may take to be sent, ms. */
   lastAnswersMs: 500,
   /** What is kept of a subscription's progress in one shard; acks beyond it are lost in a restart. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { batchOf, call, startTestServer } from "./rpc/test-server.js";
+import { batchOf, call, startTestServer } from "./rpc/test-server.test.helper.js";
 import { createNodeEnv } from "./env/node-env.js";
 import { ServerStartError } from "./server.js";
 
@@ -58,6 +58,10 @@ describe("server", () => {
     await new Promise((resolve) => occupant.close(resolve));
     // The failed start has given the directory back.
     await (await startTestServer(onDisk(directory))).close();
+  });
+
+  it("refuses an fsync that the log does not offer", async () => {
+    await assert.rejects(startTestServer({ flags: { fsync: "never" } }), /fsync is never/);
   });
 
   it("answers what is under way before it closes, and refuses what comes later with UNAVAILABLE", async () => {

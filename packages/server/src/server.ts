@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Cluster } from "./cluster/cluster.js";
 import { loadNodeId } from "./cluster/node-id.js";
+import { addressText, parseAddress } from "./config/address.js";
 import type { Config } from "./config/settings.js";
 import type { Env } from "./env/env.js";
 import { limits } from "./limits.js";
@@ -59,11 +60,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     const rpc = await startRooms(options, open);
     const { config } = options;
-    const address = addressText(advertised(config, rpc.port));
-    options.report?.("info", `Listening on ${addressText({ host: config.host, port: rpc.port })}.`);
+    const { host, port } = advertised(config, rpc.port);
+    options.report?.("info", `Listening on ${addressText(config.host, rpc.port)}.`);
     let closing: Promise<void> | undefined;
     return {
-      address,
+      address: addressText(host, port),
       port: rpc.port,
       close: () => {
         closing ??= closeAll();
@@ -80,6 +81,7 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   const { config, env, version } = options;
   const report = (where: string, error: unknown) => options.report?.("error", `Unexpected: ${where}`, error);
 
+  refuseWhatTheLogLacks(config);
   const log = await openLog(options);
   open.push(() => log.close());
   const meta = await (options.openMeta?.(env, log) ?? EmbeddedMeta.start(log, env));
@@ -106,10 +108,11 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   };
   try {
     const rpc = await GrpcServer.start(config.host, config.port, rooms, report);
-    open.push(() => rpc.close(limits.drainMs - limits.lastAnswersMs));
+    // The rooms below need the rest of the time to be saved.
+    open.push(() => rpc.close(limits.drainMs / 2));
     return rpc;
   } catch (error) {
-    const address = addressText({ host: config.host, port: config.port });
+    const address = addressText(config.host, config.port);
     throw new ServerStartError(
       `Cannot listen on ${address}: ${reasonOf(error)} Another server may be running there; choose another port.`,
       { cause: error },
@@ -133,15 +136,18 @@ async function openLog({ openLog, env, config, version }: ServerOptions): Promis
 
 /** What clients are told to connect to. */
 function advertised(config: Config, port: number): { readonly host: string; readonly port: number } {
-  const { advertisedAddress, host } = config;
-  const [, name, itsPort] = /^(.+?)(?::(\d{1,5}))?$/.exec(advertisedAddress) ?? [];
-  if (name !== undefined) return { host: name, port: itsPort === undefined ? port : Number(itsPort) };
-  const isWildcard = host === "0.0.0.0" || host === "::";
-  return { host: isWildcard ? "127.0.0.1" : host, port };
+  const given = parseAddress(config.advertisedAddress);
+  if (given !== undefined) return { host: given.host, port: given.port ?? port };
+  const isWildcard = config.host === "0.0.0.0" || config.host === "::";
+  return { host: isWildcard ? "127.0.0.1" : config.host, port };
 }
 
-function addressText({ host, port }: { readonly host: string; readonly port: number }): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+/** Nobody shall believe in a setting that does nothing. */
+function refuseWhatTheLogLacks({ fsync }: Config): void {
+  if (fsync === "always") return;
+  throw new ServerStartError(
+    `fsync is ${fsync}, which this log does not offer: it always syncs before it acknowledges.`,
+  );
 }
 
 function reasonOf(error: unknown): string {

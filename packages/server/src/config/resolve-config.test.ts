@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parseAddress } from "./address.js";
 import { type ConfigSources, resolveConfig } from "./resolve-config.js";
 import { environmentName, settings } from "./settings.js";
 
@@ -63,6 +64,19 @@ describe("configuration", () => {
     ]);
     for (const port of [-1, 65_536, 1.5, "", "0x10", true])
       assert.equal(errorsOf({ flags: { port } }).length, 1);
+  });
+
+  it("reads addresses with and without a port, of either version of IP", () => {
+    assert.deepEqual(parseAddress("db.example.com"), { host: "db.example.com", port: undefined });
+    assert.deepEqual(parseAddress("10.0.0.1:6570"), { host: "10.0.0.1", port: 6570 });
+    assert.deepEqual(parseAddress("[::1]:6570"), { host: "::1", port: 6570 });
+    for (const bad of ["", ":1", "a:0", "a:65536", "a:b", "::1", "http://a", "a b"]) {
+      assert.equal(parseAddress(bad), undefined, bad);
+    }
+    assert.match(
+      errorsOf({ flags: { "advertised-address": "a:99999" } }).join(),
+      /must be host or host:port/,
+    );
   });
 
   it("refuses files that are no YAML map, with the line", () => {

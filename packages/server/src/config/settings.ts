@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { limits } from "../limits.js";
+import { parseAddress } from "./address.js";
 
 /** One thing that can be configured. */
 export interface Setting<T> {
@@ -18,6 +19,12 @@ export interface Setting<T> {
 function text(key: string, fallback: string, help: string): Setting<string> {
   const schema = z.string().min(1);
   return { key, schema, default: fallback, expected: "a text", help, fromText: (value) => value };
+}
+
+/** An empty text stands for "not set", and cannot be given. */
+function address(key: string, help: string): Setting<string> {
+  const schema = z.string().refine((value) => parseAddress(value) !== undefined);
+  return { key, schema, default: "", expected: "host or host:port", help, fromText: (value) => value };
 }
 
 function wholeNumber(
@@ -51,10 +58,9 @@ export const settings = {
     "Address to listen on; other machines reach the server only on another one.",
   ),
   port: wholeNumber("port", [0, 65_535], 6_570, "Port of the gRPC services; 0 takes any free one."),
-  advertisedAddress: text(
+  advertisedAddress: address(
     "advertised-address",
-    "",
-    "Host or host:port that clients are told to connect to; by default what the server listens on.",
+    "What clients are told to connect to; by default what the server listens on.",
   ),
   maxRecordSize: wholeNumber(
     "max-record-size",

@@ -128,25 +128,20 @@ function asDiskError(operation: string, path: string, error: unknown): DiskError
   return error instanceof DiskError ? error : new DiskError(diskErrorKind(error), operation, path, error);
 }
 
+const kindsByCode: ReadonlyMap<string, DiskErrorKind> = new Map([
+  ["ENOENT", "not-found"],
+  ["EEXIST", "exists"],
+  ["ENOSPC", "no-space"],
+  ["EDQUOT", "no-space"],
+  ["EFBIG", "no-space"],
+  ["EACCES", "denied"],
+  ["EPERM", "denied"],
+  ["EROFS", "denied"],
+  ["EMFILE", "too-many-files"],
+  ["ENFILE", "too-many-files"],
+]);
+
 /** The kind of a failure reported by the operating system. */
 export function diskErrorKind(error: unknown): DiskErrorKind {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case "ENOENT":
-      return "not-found";
-    case "EEXIST":
-      return "exists";
-    case "ENOSPC":
-    case "EDQUOT":
-    case "EFBIG":
-      return "no-space";
-    case "EACCES":
-    case "EPERM":
-    case "EROFS":
-      return "denied";
-    case "EMFILE":
-    case "ENFILE":
-      return "too-many-files";
-    default:
-      return "io";
-  }
+  return kindsByCode.get((error as NodeJS.ErrnoException).code ?? "") ?? "io";
 }

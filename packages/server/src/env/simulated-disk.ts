@@ -271,7 +271,7 @@ export class SimulatedDisk implements Disk {
           throw error;
         }
         const growth = Math.max(0, position + data.byteLength - content.seen.byteLength);
-        if (this.#usedBytes() + growth > this.capacityBytes) {
+        if (growth > 0 && this.#usedBytes() + growth > this.capacityBytes) {
           const room = Math.max(0, data.byteLength - (this.#usedBytes() + growth - this.capacityBytes));
           content.change({ kind: "write", position, data: data.subarray(0, room) });
           throw new DiskError("no-space", "write", path);

@@ -1,9 +1,9 @@
 import { assert } from "@hstream/proto";
 import type { DirectoryLock, Env } from "../env/env.js";
 import { limits } from "../limits.js";
-import type { CommitGroup, PendingAppend } from "./commit-group.js";
-import { Committer } from "./committer.js";
-import { batchFrameBytes } from "./frame.js";
+import { Appender } from "./appender.js";
+import type { CommitGroup } from "./commit-group.js";
+import { type CommitListener, Committer } from "./committer.js";
 import {
   type AppendOptions,
   type AppendResult,
@@ -16,11 +16,9 @@ import {
   type ReadResult,
   type ShardDescription,
   type ShardId,
-  type StoredBatch,
   type TrimResult,
 } from "./log-store.js";
 import { defaultOptions, type EmbeddedLogOptions } from "./options.js";
-import type { ProducerAppend } from "./producer-table.js";
 import { Reader } from "./reader.js";
 import { type RecoveryNotice, recover } from "./recovery.js";
 import type { Segment } from "./segment.js";
@@ -28,7 +26,6 @@ import { SegmentFiles } from "./segment-files.js";
 import { isNoSpace, SegmentWriter } from "./segment-writer.js";
 import { Shard, type Shards } from "./shard.js";
 import { TailCache } from "./tail-cache.js";
-import { WaitingAppends } from "./waiting-appends.js";
 
 /** Footers that are never removed: with one of them damaged, the other still has the log's state. */
 const footersKept = 2;
@@ -38,19 +35,14 @@ export class EmbeddedLog implements LogStore {
   /** What the start found damaged or unfinished. */
   readonly notices: readonly RecoveryNotice[];
   readonly #env: Env;
-  readonly #options: EmbeddedLogOptions;
   readonly #lock: DirectoryLock & { kind: "locked" };
   readonly #shards: Shards;
   /** Those that are not written any more, ascending. */
   readonly #sealed: Segment[];
   readonly #files: SegmentFiles;
-  readonly #cache: TailCache;
   readonly #reader: Reader;
   readonly #committer: Committer;
-  readonly #waiting = new WaitingAppends();
-  /** For repeats that come before the first is durable. */
-  readonly #joinable = new Map<BatchId, Promise<AppendResult>>();
-  #bytesInFlight = 0;
+  readonly #appender: Appender;
   #removing: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -67,19 +59,18 @@ export class EmbeddedLog implements LogStore {
     firstSegment: number,
   ) {
     this.#env = env;
-    this.#options = options;
     this.#lock = lock;
     this.#files = files;
     this.#shards = shards;
     this.#sealed = sealed;
     this.notices = notices;
-    this.#cache = new TailCache(options.tailCacheBytesMax);
-    this.#reader = new Reader(files, this.#cache);
-    const listener = {
-      committed: (group: CommitGroup, segment: Segment) => this.#committed(group, segment),
-      refused: (groups: readonly CommitGroup[]) => this.#refused(groups),
-      failed: (groups: readonly CommitGroup[], error: LogError) => this.#failed(groups, error),
-      sealed: (segment: Segment) => {
+    const cache = new TailCache(options.tailCacheBytesMax);
+    this.#reader = new Reader(files, cache);
+    const listener: CommitListener = {
+      committed: (group, segment) => this.#committed(group, segment),
+      refused: (groups) => this.#refused(groups),
+      failed: (groups, error) => this.#failed(groups, error),
+      sealed: (segment) => {
         this.#sealed.push(segment);
         this.#removeEmptySegments();
       },
@@ -96,6 +87,7 @@ export class EmbeddedLog implements LogStore {
       epoch,
       firstSegment,
     );
+    this.#appender = new Appender(clock, options, shards, cache, this.#committer);
   }
 
   /**
@@ -213,20 +205,11 @@ export class EmbeddedLog implements LogStore {
   }
 
   append(shardId: ShardId, batch: Batch, options: AppendOptions): Promise<AppendResult> {
-    const bytes = batchFrameBytes(batch.payload.byteLength, options.producer);
-    if (this.#hasRoom(bytes)) return this.#admit(shardId, batch, options, bytes);
-    if (this.#waiting.bytes + bytes > this.#options.appendBytesWaitingMax) {
-      const limitBytes = this.#options.appendBytesWaitingMax;
-      return Promise.resolve({ kind: "full", reason: "in-flight", limitBytes });
-    }
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ shardId, batch, options, bytes, resolve, reject });
-    });
+    return this.#closed ? Promise.reject(closedError()) : this.#appender.append(shardId, batch, options);
   }
 
-  async read(shardId: ShardId, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
-    this.#mustBeOpen();
-    return this.#reader.read(this.#shard(shardId), from, limits);
+  read(shardId: ShardId, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
+    return this.#reading(shardId, (shard) => this.#reader.read(shard, from, limits));
   }
 
   tail(shardId: ShardId): BatchId {
@@ -243,9 +226,8 @@ export class EmbeddedLog implements LogStore {
     return () => void listeners.delete(own);
   }
 
-  async findTime(shardId: ShardId, timeMs: number): Promise<BatchId | undefined> {
-    this.#mustBeOpen();
-    return this.#reader.findTime(this.#shard(shardId), timeMs);
+  findTime(shardId: ShardId, timeMs: number): Promise<BatchId | undefined> {
+    return this.#reading(shardId, (shard) => this.#reader.findTime(shard, timeMs));
   }
 
   async trim(shardId: ShardId, upTo: BatchId): Promise<TrimResult> {
@@ -290,7 +272,7 @@ export class EmbeddedLog implements LogStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const waiting of this.#waiting.takeAll()) waiting.reject(closedError());
+    this.#appender.dismissWaiting((waiting) => waiting.reject(closedError()));
     await this.#committer.idle();
     await this.#removing;
     try {
@@ -301,103 +283,40 @@ export class EmbeddedLog implements LogStore {
     }
   }
 
-  #hasRoom(bytes: number): boolean {
-    if (this.#waiting.count > 0) return false;
-    return this.#bytesInFlight === 0 || this.#bytesInFlight + bytes <= this.#options.appendBytesInFlightMax;
-  }
-
-  #admit(shardId: ShardId, batch: Batch, options: AppendOptions, bytes: number): Promise<AppendResult> {
-    const shard = this.#shards.present.get(shardId);
-    if (this.#closed || this.#committer.failure !== undefined || shard?.state !== "present") {
-      return Promise.reject(this.#refusal(shardId));
+  async #reading<T>(shardId: ShardId, work: (shard: Shard) => Promise<T>): Promise<T> {
+    this.#mustBeOpen();
+    try {
+      return await work(this.#shard(shardId));
+    } finally {
+      // Files that go away under a read look like a damage: the reason counts, not the symptom.
+      this.#mustBeOpen();
+      this.#shard(shardId);
     }
-    const { producer, expectTail } = options;
-    if (options.fence !== shard.fence) return Promise.resolve({ kind: "fenced", current: shard.fence });
-    if (producer !== undefined) {
-      const verdict = shard.producers.judge(producer);
-      if (verdict.kind === "repeat") return this.#repeat(verdict.append);
-      if (verdict.kind !== "new") return Promise.resolve(verdict);
-    }
-    if (expectTail !== undefined && expectTail !== shard.newest) {
-      return Promise.resolve({ kind: "tail-mismatch", tail: shard.newest });
-    }
-    const group = this.#committer.groupFor(bytes);
-    const batchId = this.#committer.nextId();
-    const timeMs = Math.max(this.#env.clock.now(), shard.newestTimeMs);
-    const { recordCount, compression, payload } = batch;
-    const stored: StoredBatch = { shardId, batchId, timeMs, recordCount, compression, payload };
-    const previousId = shard.newest;
-    const producerAppend = producer && shard.producers.record(producer, batchId, timeMs);
-    shard.newest = batchId;
-    shard.newestTimeMs = timeMs;
-    this.#bytesInFlight += bytes;
-    const result = new Promise<AppendResult>((resolve, reject) => {
-      const pending: PendingAppend = {
-        shard,
-        batch: stored,
-        previousId,
-        offset: group.end,
-        length: bytes,
-        producerId: producer === undefined ? "" : producer.id,
-        producerAppend,
-        resolve,
-        reject,
-      };
-      this.#committer.addAppend(group, pending, producer);
-    });
-    if (producer !== undefined) this.#joinable.set(batchId, result);
-    return result;
-  }
-
-  #repeat(append: ProducerAppend): Promise<AppendResult> {
-    const { batchId, timeMs } = append;
-    if (append.durable) return Promise.resolve({ kind: "appended", batchId, timeMs });
-    const waiting = this.#joinable.get(batchId);
-    assert(waiting !== undefined, "an append that is not durable can be joined");
-    return waiting;
   }
 
   #committed(group: CommitGroup, segment: Segment): void {
-    const toNotify: Shard[] = [];
-    for (const append of group.appends) {
-      const { shard, batch, length } = append;
-      const { batchId, timeMs } = batch;
-      shard.locate(segment, batchId, append.previousId, timeMs, append.offset, length);
-      shard.advance(batchId, timeMs);
-      this.#cache.add(batch);
-      this.#bytesInFlight -= length;
-      if (append.producerAppend !== undefined) {
-        shard.producers.settle(append.producerId, append.producerAppend);
-        this.#joinable.delete(batchId);
-      }
-      if (shard.listeners.size > 0 && !shard.toNotify) {
-        shard.toNotify = true;
-        toNotify.push(shard);
-      }
-      append.resolve({ kind: "appended", batchId, timeMs });
-    }
+    const advanced = this.#appender.committed(group.appends, segment);
     for (const { shard, control, resolve } of group.controls) {
       this.#shards.apply(shard.id, control);
       resolve();
     }
-    this.#admitWaiting();
-    for (const shard of toNotify) {
-      shard.toNotify = false;
+    this.#appender.admitWaiting();
+    for (const shard of advanced) {
       for (const listener of [...shard.listeners]) notify(listener, shard.tail);
     }
   }
 
   /** The disk is full: nothing that is not durable has happened. */
   #refused(groups: readonly CommitGroup[]): void {
-    const full: AppendResult = { kind: "full", reason: "disk", limitBytes: 0 };
     this.#undo(groups);
+    const full: AppendResult = { kind: "full", reason: "disk", limitBytes: 0 };
     for (const group of groups) {
       for (const append of group.appends) append.resolve(full);
-      for (const control of group.controls) {
-        control.reject(new LogError("full", `No room on the disk to ${control.control.kind}.`));
+      for (const { control, reject } of group.controls) {
+        reject(new LogError("full", `No room on the disk to ${control.kind}.`));
       }
     }
-    for (const waiting of this.#waiting.takeAll()) waiting.resolve(full);
+    this.#appender.dismissWaiting((waiting) => waiting.resolve(full));
   }
 
   #failed(groups: readonly CommitGroup[], error: LogError): void {
@@ -406,30 +325,14 @@ export class EmbeddedLog implements LogStore {
       for (const append of group.appends) append.reject(error);
       for (const control of group.controls) control.reject(error);
     }
-    for (const waiting of this.#waiting.takeAll()) waiting.reject(error);
+    this.#appender.dismissWaiting((waiting) => waiting.reject(error));
   }
 
   /** Newest first, every shard gets back what it had before. */
   #undo(groups: readonly CommitGroup[]): void {
     for (const group of [...groups].reverse()) {
       for (const control of group.controls.reverse()) control.undo();
-      for (const { shard, batch, length, producerId, producerAppend } of group.appends) {
-        shard.newest = shard.tail;
-        shard.newestTimeMs = shard.tailTimeMs;
-        this.#bytesInFlight -= length;
-        if (producerAppend === undefined) continue;
-        shard.producers.revoke(producerId, producerAppend);
-        this.#joinable.delete(batch.batchId);
-      }
-    }
-  }
-
-  #admitWaiting(): void {
-    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
-      const room = this.#options.appendBytesInFlightMax - this.#bytesInFlight;
-      if (this.#bytesInFlight > 0 && next.bytes > room) return;
-      this.#waiting.shift();
-      this.#admit(next.shardId, next.batch, next.options, next.bytes).then(next.resolve, next.reject);
+      this.#appender.undo(group.appends);
     }
   }
 
@@ -449,11 +352,6 @@ export class EmbeddedLog implements LogStore {
     const shard = this.#shards.present.get(shardId);
     if (shard?.state !== "present") throw new LogError("shard-not-found", `Shard ${shardId} does not exist.`);
     return shard;
-  }
-
-  #refusal(shardId: ShardId): LogError {
-    if (this.#closed) return closedError();
-    return this.#committer.failure ?? new LogError("shard-not-found", `Shard ${shardId} does not exist.`);
   }
 
   #mustBeOpen(): void {

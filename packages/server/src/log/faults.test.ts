@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
 import { SimulatedEnv, settle } from "../env/simulated-env.js";
 import { appended, readTexts, rejectsWith, textBatch } from "./conformance.js";
 import { EmbeddedLog } from "./embedded-log.js";
@@ -133,6 +134,28 @@ describe("damage of the files", () => {
       assert.deepEqual(await story(log), ["one", "two"]);
       assert.ok(log.notices.some((notice) => notice.path === path && notice.offset === 0));
     }
+  });
+
+  it("is not what data of a later version are: they are refused and left alone", async () => {
+    const { env, path } = await written(["one"], "crash");
+    const bytes = Buffer.from(env.disk.contents(path));
+    bytes.writeUInt32LE(2, 8);
+    bytes.writeUInt32LE(crc32(bytes.subarray(16, 64), 2), 12);
+    env.disk.overwrite(path, bytes);
+    await rejectsWith("unknown-format", () => EmbeddedLog.start(env, directory));
+    assert.ok(bytes.equals(env.disk.contents(path)));
+  });
+
+  it("that leaves nothing to be known in a file leaves the file as it is", async () => {
+    const { env, path } = await written(["one"], "crash");
+    const noise = Buffer.alloc(5000, "noise");
+    env.disk.overwrite(path, noise);
+    const { log } = await started({}, env);
+    assert.deepEqual(log.shards(), []);
+    assert.ok(log.notices.some((notice) => notice.path === path));
+    await log.createShard(1);
+    await log.close();
+    assert.ok(noise.equals(env.disk.contents(path)));
   });
 
   it("by a cut is told, and what is before the cut stays", async () => {
@@ -295,6 +318,33 @@ describe("a directory", () => {
     const { log: again } = await started({}, env);
     assert.deepEqual(again.shards(), [1]);
     await rejectsWith("shard-exists", () => again.createShard(2));
+  });
+});
+
+describe("a read", () => {
+  it("that is overtaken by a deletion or a close says so, and tells of no damage", async () => {
+    const { env, path } = await written(["one", "two"], "close");
+    const { log } = await started({}, env);
+    const overtaken = rejectsWith("shard-not-found", () => log.read(1, 0, everything));
+    env.disk.erase(path);
+    await log.deleteShard(1);
+    await overtaken;
+    const { env: other } = await written(["one", "two"], "close");
+    const { log: closing } = await started({}, other);
+    const closed = rejectsWith("closed", () => closing.read(1, 0, everything));
+    await closing.close();
+    await closed;
+  });
+
+  it("that a trim overtakes gives what is left", async () => {
+    const { env, ids } = await written(["one", "two"], "close");
+    const { log } = await started({}, env);
+    env.disk.faults = ({ name }) => {
+      if (name === "read" && log.describe(1).trimmedUpTo === 0) void log.trim(1, ids[0] ?? 0);
+      return undefined;
+    };
+    const { batches } = await log.read(1, 0, everything);
+    assert.ok(batches.length >= 1 && batches.at(-1)?.batchId === ids[1]);
   });
 });
 

@@ -104,12 +104,20 @@ export type TrimResult =
   /** A hold needs `from` and later ones. Nothing was trimmed. */
   | { readonly kind: "held"; readonly by: string; readonly from: BatchId };
 
-export type LogErrorKind = "shard-not-found" | "shard-exists" | "closed" | "failed" | "full" | "locked";
+export type LogErrorKind =
+  | "shard-not-found"
+  | "shard-exists"
+  | "closed"
+  | "failed"
+  | "full"
+  | "locked"
+  | "unknown-format";
 
 /**
  * The call could not be carried out at all. `failed`: the disk refused a sync; restart to recover.
  * `full`: no room on the disk for a change that is no append; nothing was changed, try later.
- * `locked`: another process has the directory (at the start only).
+ * At the start only: `locked`, another process has the directory; `unknown-format`, a later version of
+ * the server wrote it.
  */
 export class LogError extends Error {
   override readonly name = "LogError";
@@ -134,7 +142,10 @@ export interface LogStore {
   open(shardId: ShardId): Promise<Fence>;
   append(shardId: ShardId, batch: Batch, options: AppendOptions): Promise<AppendResult>;
 
-  /** Durable batches from `from` on (0: from the first kept). At the tail: none, at once. */
+  /**
+   * Durable batches from `from` on (0: from the first kept). At the tail: none, at once. What is damaged
+   * is a gap; a failure that may pass, such as too many open files, rejects with DiskError.
+   */
   read(shardId: ShardId, from: BatchId, limits: ReadLimits): Promise<ReadResult>;
   /** The newest durable batch, 0 when there has never been one. */
   tail(shardId: ShardId): BatchId;

@@ -55,7 +55,7 @@ export class Reader {
     const wanted = await this.#select(shard, first, limits);
     const found = await this.#fetch(shard, wanted);
     if (shard.trimmedUpTo >= first) return this.read(shard, from, limits);
-    return assemble(from, first, found, trimmed);
+    return assemble(from, found, trimmed);
   }
 
   /** The first batch with append time ≥ `timeMs` that is not trimmed. */
@@ -218,7 +218,6 @@ function unreadable(shard: Shard, segment: Segment, entry: IndexEntry, reason: s
 /** Readable batches up to the next unreadable one; unreadable ones at the beginning are the gap. */
 function assemble(
   from: BatchId,
-  first: BatchId,
   found: readonly (StoredBatch | Unreadable)[],
   trimmed: Gap | undefined,
 ): ReadResult {
@@ -236,7 +235,5 @@ function assemble(
   gap ??= trimmed;
   const lastRead = batches.at(-1)?.batchId;
   const next = lastRead !== undefined ? lastRead + 1 : gap !== undefined ? gap.upTo + 1 : from;
-  return gap === undefined
-    ? { batches, next }
-    : { batches, next: Math.max(next, first > 1 ? next : from), gap };
+  return gap === undefined ? { batches, next } : { batches, next, gap };
 }

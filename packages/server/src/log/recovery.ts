@@ -5,15 +5,18 @@ import { epochOf } from "./batch-id.js";
 import { decodeControl } from "./control-frame.js";
 import { decodeFrame, type Frame, frameHeaderBytes } from "./frame.js";
 import { decodeState } from "./log-state.js";
+import { LogError } from "./log-store.js";
 import {
   decodeDirectory,
   decodeHeader,
   decodeTrailer,
   type Segment,
+  type SegmentHeader,
   segmentHeaderBytes,
   segmentNumber,
   type Trailer,
   trailerBytes,
+  UnknownVersion,
 } from "./segment.js";
 import type { SegmentFiles } from "./segment-files.js";
 import { Shards } from "./shard.js";
@@ -41,6 +44,8 @@ export interface Recovered {
 interface Found {
   readonly segment: Segment;
   readonly bytes: number;
+  /** Whether the header is intact. */
+  readonly headed: boolean;
   readonly trailer: Trailer | undefined;
 }
 
@@ -62,7 +67,7 @@ export async function recover(disk: Disk, directory: string, files: SegmentFiles
     shards = state;
     described = i;
   }
-  for (const [i, { segment, bytes, trailer }] of found.segments.entries()) {
+  for (const [i, { segment, bytes, headed, trailer }] of found.segments.entries()) {
     const newest = i === found.segments.length - 1;
     if (i <= described && trailer !== undefined) {
       if (await attachDirectory(shards, segment, trailer, files, notices)) continue;
@@ -75,7 +80,8 @@ export async function recover(disk: Disk, directory: string, files: SegmentFiles
       notices.push({ path: segment.path, offset: scan.end, detail });
     }
     segment.end = scan.end;
-    segment.sealed = !newest;
+    // Without a header and without a frame there is no saying what the rest is: it is left as it is.
+    segment.sealed = !newest || (!headed && scan.frames.length === 0);
     lastGroup = scan.frames.at(-1)?.groupOffset ?? segmentHeaderBytes;
     for (const frame of scan.frames) {
       epoch = Math.max(epoch, epochOf(frame.batchId));
@@ -109,7 +115,7 @@ async function findSegments(
     const file = await disk.open(path, "read");
     const bytes = await file.size();
     await file.close();
-    const header = decodeHeader(await files.read(segment, 0, segmentHeaderBytes));
+    const header = headerOf(path, await files.read(segment, 0, segmentHeaderBytes));
     if (typeof header === "string") {
       notices.push({ path, offset: 0, detail: header });
       // The header is durable before the first frame is written.
@@ -133,9 +139,18 @@ async function findSegments(
         epoch = Math.max(epoch, decoded.epoch);
       }
     }
-    segments.push({ segment, bytes, trailer });
+    segments.push({ segment, bytes, headed: typeof header !== "string", trailer });
   }
   return { segments, epoch, unbegun };
+}
+
+function headerOf(path: string, bytes: Buffer): SegmentHeader | string {
+  try {
+    return decodeHeader(bytes);
+  } catch (error) {
+    if (error instanceof UnknownVersion) throw new LogError("unknown-format", `${path}: ${error.message}`);
+    throw error;
+  }
 }
 
 async function loadState(

@@ -31,6 +31,15 @@ export const segmentVersion = 1;
 const headerMagic = "HSTRLOG1";
 const trailerMagic = "HSTREND1";
 
+/** A segment is whole, but of another version of the format: nothing in it may be touched. */
+export class UnknownVersion extends Error {
+  override readonly name = "UnknownVersion";
+
+  constructor(version: number) {
+    super(`version ${version} of the format is not known to this server`);
+  }
+}
+
 export interface SegmentHeader {
   readonly number: number;
   readonly epoch: number;
@@ -42,7 +51,7 @@ export interface SegmentHeader {
  *
  *   header    0  "HSTRLOG1"
  *             8  u32 version
- *            12  u32 CRC-32 of the bytes 16 … 64
+ *            12  u32 CRC-32 of the bytes 16 … 64, begun with the version
  *            16  f64 segment number
  *            24  f64 epoch of the batch ids
  *            32  f64 time of creation, ms since 1970
@@ -72,19 +81,19 @@ export function encodeHeader(header: SegmentHeader): Uint8Array {
   bytes.writeDoubleLE(header.number, 16);
   bytes.writeDoubleLE(header.epoch, 24);
   bytes.writeDoubleLE(header.createdAtMs, 32);
-  bytes.writeUInt32LE(crc32(bytes.subarray(16)), 12);
+  bytes.writeUInt32LE(crc32(bytes.subarray(16), segmentVersion), 12);
   return bytes;
 }
 
-/** The header, or what is wrong with it. */
+/** The header, or what is wrong with it. Throws when a later version of the server wrote it. */
 export function decodeHeader(bytes: Buffer): SegmentHeader | string {
   if (bytes.byteLength < segmentHeaderBytes) return "the header is cut short";
   if (bytes.toString("latin1", 0, 8) !== headerMagic) return "this is no segment";
   const version = bytes.readUInt32LE(8);
-  if (version !== segmentVersion) return `version ${version} is not known`;
-  if (crc32(bytes.subarray(16, segmentHeaderBytes)) !== bytes.readUInt32LE(12)) {
+  if (crc32(bytes.subarray(16, segmentHeaderBytes), version) !== bytes.readUInt32LE(12)) {
     return "the header's checksum does not match";
   }
+  if (version !== segmentVersion) throw new UnknownVersion(version);
   return {
     number: bytes.readDoubleLE(16),
     epoch: bytes.readDoubleLE(24),

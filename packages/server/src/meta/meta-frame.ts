@@ -1,6 +1,5 @@
 import { crc32 } from "node:zlib";
-import { assert } from "@hstream/proto";
-import type { Revision } from "./meta-store.js";
+import { MetaError, type Revision } from "./meta-store.js";
 import type { MetaEvent, MetaState } from "./meta-state.js";
 
 /*
@@ -89,7 +88,7 @@ interface Stored {
   readonly leases?: readonly LeaseRow[];
 }
 
-/** Throws when the document is of a later version: an older server must not guess. */
+/** Throws MetaError failed when the document is of a later version: an older server must not guess. */
 export function decodeDocument(payload: Uint8Array): MetaDocument {
   let stored: Stored;
   try {
@@ -97,7 +96,9 @@ export function decodeDocument(payload: Uint8Array): MetaDocument {
   } catch {
     return { kind: "damaged", detail: "a document of the metadata is no JSON" };
   }
-  assert(stored.version === version, () => `version ${stored.version} of the metadata is not known`);
+  if (stored.version !== version) {
+    throw new MetaError("failed", `Version ${stored.version} of the metadata is not known to this server.`);
+  }
   if (stored.event !== undefined) {
     const { number = 0, afterRefusal = false, event } = stored;
     return { kind: "event", event: { number, afterRefusal, event } };

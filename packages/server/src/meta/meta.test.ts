@@ -128,6 +128,13 @@ describe("the metadata in a log", () => {
     await rejectsWith("failed", () => EmbeddedMeta.start(log, env));
   });
 
+  it("refuses to start on documents of a later version", async () => {
+    const { env, contents, log } = await start();
+    const payload = Buffer.from('{"version":2}');
+    await log.append(1, { recordCount: 1, compression: 0, payload }, { fence: 1 });
+    await rejectsWith("failed", () => EmbeddedMeta.start(new MemoryLog(env.clock, contents), env));
+  });
+
   it("is whole after a crash at any operation of the disk", async () => {
     for (let crashAt = 0; ; crashAt++) {
       const env = new SimulatedEnv(crashAt);

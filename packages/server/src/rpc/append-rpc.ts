@@ -1,4 +1,4 @@
-import { HStreamApiService, isMalformed, type Malformed } from "@hstream/proto";
+import { HStreamApiService } from "@hstream/proto";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
@@ -20,8 +20,7 @@ export const appendMethod = {
 /** Append: answered once the batch is durable, with one record id for each record. */
 export function appendRpc(handlers: Handlers, appender: StreamAppender) {
   return {
-    append: handlers.unary(async (request: AppendRequestParts | Malformed): Promise<AppendResponseParts> => {
-      if (isMalformed(request)) throw new HStreamError("InvalidBatch", { reason: request.reason });
+    append: handlers.unary(async (request: AppendRequestParts): Promise<AppendResponseParts> => {
       const { streamName, shardId, records } = request;
       if (records === undefined) throw new HStreamError("EmptyBatch", {});
       if (typeof shardId === "bigint") {

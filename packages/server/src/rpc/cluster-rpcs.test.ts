@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type HStreamApiClient, NodeState } from "@hstream/proto";
-import { call, failureOf, startTestServer, type TestServer } from "./test-server.js";
+import { call, failureOf, startTestServer, type TestServer } from "./test-server.test.helper.js";
 
 describe("the cluster over gRPC", () => {
   let test: TestServer;
@@ -48,6 +48,21 @@ describe("the cluster over gRPC", () => {
     const type = await failureOf(call(api, api.lookupResource, { resType: 9 as 0, resId: "a" }));
     assert.deepEqual([type.status, type.error], [3, 0]);
     assert.equal((await failureOf(call(api, api.lookupResource, { resType: 0, resId: "" }))).status, 3);
+  });
+
+  it("refuses messages that it cannot read, as the caller's fault", async () => {
+    const noise = Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]);
+    const path = (name: string) => `/hstream.server.HStreamApi/${name}`;
+    for (const name of ["CreateStream", "Append", "DescribeCluster", "ParseSql"]) {
+      const answer = new Promise((resolve, reject) => {
+        const same = (message: Buffer) => message;
+        api.makeUnaryRequest(path(name), same, same, noise, (error, response) =>
+          error === null ? resolve(response) : reject(error),
+        );
+      });
+      const { status, error } = await failureOf(answer);
+      assert.deepEqual([status, error], [3, 0], name);
+    }
   });
 
   it("answers every other call with UNIMPLEMENTED", async () => {

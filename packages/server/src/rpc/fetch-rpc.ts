@@ -1,5 +1,5 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
-import { HStreamApiService, isMalformed, type Malformed } from "@hstream/proto";
+import { HStreamApiService, type Malformed } from "@hstream/proto";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Attachment } from "../subscription/subscription-driver.js";
@@ -9,6 +9,7 @@ import { decodeFetchRequest, encodeDelivery, type FetchRequestParts } from "./fe
 import type { Handlers } from "./handlers.js";
 import { Outgoing } from "./outgoing.js";
 import { statusOf } from "./status.js";
+import { refuseMalformed } from "./tolerant.js";
 
 /** StreamingFetch with its hand-made codec: deliveries are encoded where their size is known. */
 export const fetchMethod = {
@@ -60,7 +61,7 @@ class FetchSession {
   }
 
   async #take(request: FetchRequestParts | Malformed): Promise<void> {
-    if (isMalformed(request)) throw new HStreamError("InvalidBatch", { reason: request.reason });
+    refuseMalformed(request);
     this.#handlers.refuseWhenClosing();
     const max = limits.acksPerRequestMax;
     if (request.acks.length > max) throw new HStreamError("TooManyAcks", { count: request.acks.length, max });

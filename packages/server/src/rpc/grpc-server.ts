@@ -1,6 +1,7 @@
-import { Server, ServerCredentials, type ServiceDefinition } from "@grpc/grpc-js";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { HStreamApiService, HStreamExtService } from "@hstream/proto";
 import type { Cluster } from "../cluster/cluster.js";
+import { addressText } from "../config/address.js";
 import type { Timers } from "../env/env.js";
 import { limits } from "../limits.js";
 import type { LogStore } from "../log/log-store.js";
@@ -11,11 +12,12 @@ import { appendMethod, appendRpc } from "./append-rpc.js";
 import { clusterRpcs } from "./cluster-rpcs.js";
 import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
 import { Handlers } from "./handlers.js";
-import { sqlRpc } from "./sql-rpc.js";
+import { sqlMethod, sqlRpc } from "./sql-rpc.js";
 import type { SqlService } from "../queries/sql-service.js";
 import type { ReportDefect } from "./status.js";
 import { streamRpcs } from "./stream-rpcs.js";
 import { subscriptionRpcs } from "./subscription-rpcs.js";
+import { tolerant } from "./tolerant.js";
 import { withUnimplemented } from "./unimplemented.js";
 
 /** The rooms that the calls are passed on to. */
@@ -58,10 +60,11 @@ export class GrpcServer {
       "grpc.max_receive_message_length": limits.requestBytesMax,
       "grpc.max_send_message_length": limits.requestBytesMax,
       "grpc.max_concurrent_streams": limits.callsPerConnectionMax,
+      "grpc.keepalive_time_ms": limits.keepAliveEveryMs,
+      "grpc.keepalive_timeout_ms": limits.keepAliveAnswerMs,
     });
-    const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
     return await new Promise((resolve, reject) => {
-      server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      server.bindAsync(addressText(host, port), ServerCredentials.createInsecure(), (error, bound) => {
         if (error !== null) reject(error);
         // In the same turn as the bind: no call can come before there is somebody to answer.
         else resolve(GrpcServer.#serve(server, bound, rooms(bound), report));
@@ -96,14 +99,11 @@ export class GrpcServer {
 }
 
 /** The API; the calls that carry records have codecs of their own. */
-const apiService: ServiceDefinition = {
+const apiService = tolerant({
   ...HStreamApiService,
   append: appendMethod,
   streamingFetch: fetchMethod,
-};
+});
 
 /** Our own service, whose answers are encoded where they are made. */
-const extService: ServiceDefinition = {
-  ...HStreamExtService,
-  executeSql: { ...HStreamExtService.executeSql, responseSerialize: (encoded: Buffer) => encoded },
-};
+const extService = tolerant({ ...HStreamExtService, executeSql: sqlMethod });

@@ -1,6 +1,7 @@
 import type { handleUnaryCall, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import { HStreamError } from "../errors.js";
 import { type ReportDefect, statusOf } from "./status.js";
+import { refuseMalformed } from "./tolerant.js";
 
 /** Makes handlers of the functions that do the work, and knows which calls are under way. */
 export class Handlers {
@@ -58,6 +59,7 @@ export class Handlers {
     const leave = this.enter(() => {});
     try {
       this.refuseWhenClosing();
+      refuseMalformed(call.request);
       callback(null, await work(call.request, call));
     } catch (error) {
       callback(statusOf(error, call.getPath(), this.report));

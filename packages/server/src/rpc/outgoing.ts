@@ -1,4 +1,5 @@
 import type { StatusObject } from "@grpc/grpc-js";
+import { limits } from "../limits.js";
 
 /** The part of a gRPC server call that sends. */
 export interface SendingCall<Response> {
@@ -6,9 +7,6 @@ export interface SendingCall<Response> {
   end(): void;
   emit(event: "error", status: StatusObject): boolean;
 }
-
-/** Bytes handed to the transport and not yet sent, from which on a sender shall wait. */
-const unsentBytesMax = 1_048_576;
 
 /**
  * The sending side of a streaming call. The transport's own queue counts messages, which may be of
@@ -35,11 +33,11 @@ export class Outgoing<Response> {
     if (this.#ended) return false;
     this.#unsentBytes += bytes;
     this.#call.write(message, () => {
-      const wasFull = this.#unsentBytes >= unsentBytesMax;
+      const wasFull = this.#unsentBytes >= limits.unsentBytesMax;
       this.#unsentBytes -= bytes;
-      if (wasFull && this.#unsentBytes < unsentBytesMax && !this.#ended) this.#onReady();
+      if (wasFull && this.#unsentBytes < limits.unsentBytesMax && !this.#ended) this.#onReady();
     });
-    return this.#unsentBytes < unsentBytesMax;
+    return this.#unsentBytes < limits.unsentBytesMax;
   }
 
   /** Ends the call well. */

@@ -4,7 +4,7 @@ import type { ServiceError } from "@grpc/grpc-js";
 import { type ExecuteSqlResponse, RowBatch, StatementKind } from "@hstream/proto";
 import { HStreamError } from "../errors.js";
 import type { SqlEvent } from "../queries/sql-service.js";
-import { failureIn, startTestServer, type TestServer } from "./test-server.js";
+import { failureIn, startTestServer, type TestServer } from "./test-server.test.helper.js";
 
 type Script = (sql: string, signal: AbortSignal) => AsyncIterable<SqlEvent>;
 
@@ -51,7 +51,7 @@ describe("ExecuteSql", () => {
     for await (const answer of test.ext.executeSql({ sql: "SELECT a;" }))
       answers.push(answer as ExecuteSqlResponse);
     const [first, second, third] = answers.map(({ event }) => event);
-    const { kind: _, statementKind, ...fields } = header as Extract<SqlEvent, { kind: "header" }>;
+    const { kind: _, statementKind, ...fields } = header;
     assert.deepEqual(first, { $case: "header", value: { ...fields, kind: statementKind } });
     assert.equal(second?.$case === "rows" && second.value.columns[0]?.nulls.length, 300);
     assert.deepEqual(third, {

@@ -1,22 +1,24 @@
 import type { ServerWritableStream } from "@grpc/grpc-js";
-import {
-  type ExecuteSqlRequest,
-  ExecuteSqlResponse,
-  type HStreamExtServer,
-  unreachable,
-} from "@hstream/proto";
+import { type ExecuteSqlRequest, ExecuteSqlResponse, HStreamExtService, unreachable } from "@hstream/proto";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Handlers } from "./handlers.js";
 import { Outgoing } from "./outgoing.js";
 import type { SqlEvent, SqlService } from "../queries/sql-service.js";
 import { statusOf } from "./status.js";
+import { refuseMalformed } from "./tolerant.js";
 
 /** An answer as it goes over the wire: rows are encoded already, so all of them are. */
-export type EncodedSqlEvent = Buffer;
+type EncodedSqlEvent = Buffer;
+
+/** ExecuteSql, with answers that are encoded where they are made. */
+export const sqlMethod = {
+  ...HStreamExtService.executeSql,
+  responseSerialize: (encoded: EncodedSqlEvent) => encoded,
+};
 
 /** ExecuteSql: runs a script and streams what comes of it, as fast as the caller reads. */
-export function sqlRpc(handlers: Handlers, sql: SqlService): Pick<HStreamExtServer, "executeSql"> {
+export function sqlRpc(handlers: Handlers, sql: SqlService) {
   const executeSql = (call: ServerWritableStream<ExecuteSqlRequest, EncodedSqlEvent>) => {
     const abort = new AbortController();
     let ready: () => void = () => {};
@@ -32,6 +34,7 @@ export function sqlRpc(handlers: Handlers, sql: SqlService): Pick<HStreamExtServ
     });
     const run = async () => {
       handlers.refuseWhenClosing();
+      refuseMalformed(call.request);
       checkLength(call.request.sql);
       for await (const event of sql.execute(call.request.sql, abort.signal)) {
         if (outgoing.ended) break;
@@ -54,8 +57,7 @@ export function sqlRpc(handlers: Handlers, sql: SqlService): Pick<HStreamExtServ
       })
       .finally(leave);
   };
-  // The service definition that this is registered with passes encoded answers through.
-  return { executeSql: executeSql as unknown as HStreamExtServer["executeSql"] };
+  return { executeSql };
 }
 
 function checkLength(sql: string): void {

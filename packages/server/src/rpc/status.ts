@@ -1,5 +1,6 @@
 import { Metadata, type StatusObject } from "@grpc/grpc-js";
 import { errors, HStreamError } from "../errors.js";
+import { limits } from "../limits.js";
 import { LogError } from "../log/log-store.js";
 import { MetaError } from "../meta/meta-store.js";
 import { refusalOfLog, refusalOfMeta } from "../streams/store-refusals.js";
@@ -15,11 +16,18 @@ export function statusOf(error: unknown, where: string, report: ReportDefect): S
   const refusal = refusalFor(error);
   if (refusal.kind === "Internal") report(where, refusal.cause ?? error);
   const { code, grpc, form } = errors[refusal.kind];
-  const details =
-    form === "plain"
-      ? refusal.message
-      : JSON.stringify({ error: code, message: refusal.message, extra: refusal.extra });
-  return { code: grpc, details, metadata: new Metadata() };
+  return { code: grpc, details: detailsOf(refusal, code, form), metadata: new Metadata() };
+}
+
+/** It travels in a header, which is refused as a whole when it is too long. */
+function detailsOf({ message, extra }: HStreamError, code: number, form: "json" | "plain"): string {
+  const max = limits.statusTextCharactersMax;
+  // By way of bytes, since the cut may go through a character.
+  const text = message.length <= max ? message : `${Buffer.from(message.slice(0, max)).toString()} …`;
+  if (form === "plain") return text;
+  const complete = JSON.stringify({ error: code, message: text, extra });
+  if (complete.length <= 2 * max) return complete;
+  return JSON.stringify({ error: code, message: text, extra: null });
 }
 
 function refusalFor(error: unknown): HStreamError {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { HStreamApiClient, Stream } from "@hstream/proto";
-import { batchOf, call, failureOf, startTestServer, type TestServer } from "./test-server.js";
+import { batchOf, call, failureOf, startTestServer, type TestServer } from "./test-server.test.helper.js";
 
 const stream = (streamName: string, fields: Partial<Stream> = {}): Stream => ({
   streamName,
@@ -116,6 +116,15 @@ describe("streams over gRPC", () => {
     const found = await failureOf(call(api, api.getStream, { name: "nöwhere" }));
     assert.deepEqual([found.status, found.error, found.extra], [5, 200, null]);
     assert.match(found.text ?? "", /nöwhere/);
+  });
+
+  it("answers with a shortened sentence when a name is too long to be repeated", async () => {
+    for (const name of ["x".repeat(1_000_000), "日".repeat(100_000)]) {
+      const { status, error, text } = await failureOf(call(api, api.getStream, { name }));
+      assert.deepEqual([status, error], [5, 200]);
+      assert.match(text ?? "", / …$/);
+      assert.equal((await failureOf(call(api, api.listShards, { streamName: name }))).status, 5);
+    }
   });
 
   it("appends durably, with one id for each record, and the tail is the newest", async () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { type HStreamApiClient, must, SpecialOffset, type Subscription } from "@hstream/proto";
-import { FetchClient } from "./fetch-client.js";
-import { batchOf, call, failureOf, startTestServer, type TestServer } from "./test-server.js";
+import { FetchClient } from "./fetch-client.test.helper.js";
+import { batchOf, call, failureOf, startTestServer, type TestServer } from "./test-server.test.helper.js";
 
 const subscription = (subscriptionId: string, fields: Partial<Subscription> = {}): Subscription => ({
   subscriptionId,

@@ -16,6 +16,7 @@ export function refusalOfLog(error: LogError, shardId?: ShardId): HStreamError {
       return new HStreamError("DiskFull", {}, null, error);
     case "shard-exists":
     case "locked":
+    case "unknown-format":
       return new HStreamError("Internal", {}, null, error);
     default:
       return unreachable(error.kind);

@@ -32,10 +32,11 @@ export function deliveriesOf(
 }
 
 /**
- * Some clients read no zstd. An unterminated gzip ends with the empty block of a flush, 00 00 ff ff,
+ * The ids of very many records can make an answer too large. Some clients read no zstd. An unterminated gzip ends with the empty block of a flush, 00 00 ff ff,
  * which at the place of the size is a number that no batch of ours can have.
  */
-function needsRecoding({ compression: type, payload }: StoredBatch): boolean {
+function needsRecoding({ compression: type, payload, recordCount }: StoredBatch): boolean {
+  if (payload.length + recordCount * idBytesMax > limits.responseBytesMax) return true;
   if (type === compression.zstd) return true;
   if (type !== compression.gzip) return false;
   const { length } = payload;

@@ -49,11 +49,13 @@ export interface DriverTools {
   readonly report: (where: string, error: unknown) => void;
 }
 
-/** Bytes of one read; what is read is delivered at once or read again later. */
-const readLimits = { batchesMax: 100, bytesMax: 512 * 1_024 };
-const readsMax = 4;
+/** What is read is delivered at once, or read again later. */
+const readLimits = { batchesMax: limits.deliveryReadBatchesMax, bytesMax: limits.deliveryReadBytesMax };
 /** Half of the time within which acks must be durable; the other half is the disk's. */
 const flushDelayMs = limits.ackFlushMs / 2;
+
+/** The system's timers count in 32 bits; a later deadline is looked at again when this has passed. */
+const timerMsMax = 2 ** 30;
 
 /**
  * Runs one subscription: reads the log for its state machine, hands batches to consumers, keeps the
@@ -79,7 +81,7 @@ export class SubscriptionDriver {
   ) {
     this.#uid = uid;
     this.#tools = tools;
-    this.#state = new SubscriptionState({ ...settings, readsMax }, progress);
+    this.#state = new SubscriptionState({ ...settings, readsMax: limits.deliveryReadsMax }, progress);
     for (const shardId of progress.keys()) {
       this.#unwatch.push(tools.log.watch(shardId, (tail) => this.#tailMoved(shardId, tail)));
       this.#tailMoved(shardId, tools.log.tail(shardId));
@@ -234,7 +236,8 @@ export class SubscriptionDriver {
     const atMs = this.#state.nextDeadlineMs;
     if (atMs === undefined || (this.#deadline !== undefined && this.#deadline.atMs <= atMs)) return;
     this.#deadline?.timer.cancel();
-    const timer = this.#tools.env.timers.after(Math.max(0, Math.ceil(atMs - this.#now())), () => {
+    const delayMs = Math.min(timerMsMax, Math.max(0, Math.ceil(atMs - this.#now())));
+    const timer = this.#tools.env.timers.after(delayMs, () => {
       this.#deadline = undefined;
       this.#execute(this.#state.expire(this.#now()));
     });

@@ -9,7 +9,7 @@ import {
   type StreamingFetchRequest,
   type StreamingFetchResponse,
 } from "@hstream/proto";
-import { type Failure, failureIn } from "./test-server.js";
+import { type Failure, failureIn } from "./test-server.test.helper.js";
 
 /** A consumer for tests: collects what it is sent. */
 export class FetchClient {

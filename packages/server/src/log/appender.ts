@@ -1,0 +1,164 @@
+import { assert } from "@hstream/proto";
+import type { Clock } from "../env/env.js";
+import type { PendingAppend } from "./commit-group.js";
+import type { Committer } from "./committer.js";
+import { batchFrameBytes } from "./frame.js";
+import {
+  type AppendOptions,
+  type AppendResult,
+  type Batch,
+  type BatchId,
+  LogError,
+  type ShardId,
+  type StoredBatch,
+} from "./log-store.js";
+import type { EmbeddedLogOptions } from "./options.js";
+import type { ProducerAppend } from "./producer-table.js";
+import type { Segment } from "./segment.js";
+import type { Shard, Shards } from "./shard.js";
+import type { TailCache } from "./tail-cache.js";
+import { type WaitingAppend, WaitingAppends } from "./waiting-appends.js";
+
+/** Judges appends, in the order of the calls, and lets as many wait for the disk as there is room for. */
+export class Appender {
+  readonly #clock: Clock;
+  readonly #options: EmbeddedLogOptions;
+  readonly #shards: Shards;
+  readonly #cache: TailCache;
+  readonly #committer: Committer;
+  readonly #waiting = new WaitingAppends();
+  /** For repeats that come before the first is durable. */
+  readonly #joinable = new Map<BatchId, Promise<AppendResult>>();
+  #bytesInFlight = 0;
+
+  constructor(
+    clock: Clock,
+    options: EmbeddedLogOptions,
+    shards: Shards,
+    cache: TailCache,
+    committer: Committer,
+  ) {
+    this.#clock = clock;
+    this.#options = options;
+    this.#shards = shards;
+    this.#cache = cache;
+    this.#committer = committer;
+  }
+
+  append(shardId: ShardId, batch: Batch, options: AppendOptions): Promise<AppendResult> {
+    const bytes = batchFrameBytes(batch.payload.byteLength, options.producer);
+    if (this.#waiting.count === 0 && this.#hasRoom(bytes)) return this.#admit(shardId, batch, options, bytes);
+    if (this.#waiting.bytes + bytes > this.#options.appendBytesWaitingMax) {
+      const limitBytes = this.#options.appendBytesWaitingMax;
+      return Promise.resolve({ kind: "full", reason: "in-flight", limitBytes });
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ shardId, batch, options, bytes, resolve, reject });
+    });
+  }
+
+  /** These are durable now: readers may see them, and their callers are told. The shards that advanced. */
+  committed(appends: readonly PendingAppend[], segment: Segment): Shard[] {
+    const advanced: Shard[] = [];
+    for (const append of appends) {
+      const { shard, batch, length } = append;
+      const { batchId, timeMs } = batch;
+      shard.locate(segment, batchId, append.previousId, timeMs, append.offset, length);
+      shard.advance(batchId, timeMs);
+      this.#cache.add(batch);
+      this.#bytesInFlight -= length;
+      if (append.producerAppend !== undefined) {
+        shard.producers.settle(append.producerId, append.producerAppend);
+        this.#joinable.delete(batchId);
+      }
+      if (shard.listeners.size > 0 && !shard.toNotify) {
+        shard.toNotify = true;
+        advanced.push(shard);
+      }
+      append.resolve({ kind: "appended", batchId, timeMs });
+    }
+    for (const shard of advanced) shard.toNotify = false;
+    return advanced;
+  }
+
+  /** Lets go of appends that have not happened. */
+  undo(appends: readonly PendingAppend[]): void {
+    for (const { shard, batch, length, producerId, producerAppend } of appends) {
+      shard.newest = shard.tail;
+      shard.newestTimeMs = shard.tailTimeMs;
+      this.#bytesInFlight -= length;
+      if (producerAppend === undefined) continue;
+      shard.producers.revoke(producerId, producerAppend);
+      this.#joinable.delete(batch.batchId);
+    }
+  }
+
+  admitWaiting(): void {
+    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
+      if (!this.#hasRoom(next.bytes)) return;
+      this.#waiting.shift();
+      this.#admit(next.shardId, next.batch, next.options, next.bytes).then(next.resolve, next.reject);
+    }
+  }
+
+  /** Empties the queue of those that wait for room; `answer` tells each why. */
+  dismissWaiting(answer: (waiting: WaitingAppend) => void): void {
+    for (const waiting of this.#waiting.takeAll()) answer(waiting);
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#bytesInFlight === 0 || this.#bytesInFlight + bytes <= this.#options.appendBytesInFlightMax;
+  }
+
+  #admit(shardId: ShardId, batch: Batch, options: AppendOptions, bytes: number): Promise<AppendResult> {
+    const shard = this.#shards.present.get(shardId);
+    if (this.#committer.failure !== undefined) return Promise.reject(this.#committer.failure);
+    if (shard?.state !== "present") {
+      return Promise.reject(new LogError("shard-not-found", `Shard ${shardId} does not exist.`));
+    }
+    const { producer, expectTail } = options;
+    if (options.fence !== shard.fence) return Promise.resolve({ kind: "fenced", current: shard.fence });
+    if (producer !== undefined) {
+      const verdict = shard.producers.judge(producer);
+      if (verdict.kind === "repeat") return this.#repeat(verdict.append);
+      if (verdict.kind !== "new") return Promise.resolve(verdict);
+    }
+    if (expectTail !== undefined && expectTail !== shard.newest) {
+      return Promise.resolve({ kind: "tail-mismatch", tail: shard.newest });
+    }
+    const group = this.#committer.groupFor(bytes);
+    const batchId = this.#committer.nextId();
+    const timeMs = Math.max(this.#clock.now(), shard.newestTimeMs);
+    const { recordCount, compression, payload } = batch;
+    const stored: StoredBatch = { shardId, batchId, timeMs, recordCount, compression, payload };
+    const previousId = shard.newest;
+    const producerAppend = producer && shard.producers.record(producer, batchId, timeMs);
+    shard.newest = batchId;
+    shard.newestTimeMs = timeMs;
+    this.#bytesInFlight += bytes;
+    const result = new Promise<AppendResult>((resolve, reject) => {
+      const pending: PendingAppend = {
+        shard,
+        batch: stored,
+        previousId,
+        offset: group.end,
+        length: bytes,
+        producerId: producer === undefined ? "" : producer.id,
+        producerAppend,
+        resolve,
+        reject,
+      };
+      this.#committer.addAppend(group, pending, producer);
+    });
+    if (producer !== undefined) this.#joinable.set(batchId, result);
+    return result;
+  }
+
+  #repeat(append: ProducerAppend): Promise<AppendResult> {
+    const { batchId, timeMs } = append;
+    if (append.durable) return Promise.resolve({ kind: "appended", batchId, timeMs });
+    const waiting = this.#joinable.get(batchId);
+    assert(waiting !== undefined, "an append that is not durable can be joined");
+    return waiting;
+  }
+}

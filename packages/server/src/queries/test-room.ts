@@ -1,0 +1,117 @@
+import { decodeRowBatch, isMalformed, RowBatch, toRows } from "@hstream/proto";
+import type { Env } from "../env/env.js";
+import { createNodeEnv } from "../env/node-env.js";
+import type { LogStore } from "../log/log-store.js";
+import { MemoryLog } from "../log/memory-log.js";
+import type { MetaStore } from "../meta/meta-store.js";
+import { MemoryMeta } from "../meta/memory-meta.js";
+import { RelationNames } from "../streams/relation-names.js";
+import { StreamAppender } from "../streams/stream-appender.js";
+import { StreamCatalogue } from "../streams/stream-catalogue.js";
+import { openQueries, type SqlRoom } from "./open-queries.js";
+import type { SqlEvent } from "./sql-service.js";
+
+/** What a statement answered, decoded. */
+export interface Answer {
+  readonly columns: readonly string[];
+  readonly rows: readonly Record<string, unknown>[];
+  /** "done" of the statement; absent when it was left before its end. */
+  readonly message: string | undefined;
+  readonly notices: readonly string[];
+}
+
+/** The queries room over a log and metadata in memory, and the rooms below it. */
+export class TestRoom {
+  readonly log: LogStore;
+  readonly meta: MetaStore;
+  readonly streams: StreamCatalogue;
+  readonly appender: StreamAppender;
+  readonly #sql: SqlRoom;
+
+  private constructor(
+    log: LogStore,
+    meta: MetaStore,
+    streams: StreamCatalogue,
+    appender: StreamAppender,
+    sql: SqlRoom,
+  ) {
+    this.log = log;
+    this.meta = meta;
+    this.streams = streams;
+    this.appender = appender;
+    this.#sql = sql;
+  }
+
+  /** `stores`: of a room that was closed, to start again with what it had. */
+  static async open(stores?: { readonly log: LogStore; readonly meta: MetaStore }): Promise<TestRoom> {
+    const env: Env = createNodeEnv();
+    const log = stores?.log ?? new MemoryLog(env.clock);
+    const meta = stores?.meta ?? new MemoryMeta(env.clock);
+    const names = new RelationNames();
+    const streams = await StreamCatalogue.open(env, log, meta, names);
+    const appender = new StreamAppender(env, streams, log, { recordBytesMax: 1_048_576 });
+    const sql = await openQueries({ env, log, meta, streams, appender, names });
+    return new TestRoom(log, meta, streams, appender, sql);
+  }
+
+  events(script: string, signal: AbortSignal = new AbortController().signal): AsyncIterable<SqlEvent> {
+    return this.#sql.execute(script, signal);
+  }
+
+  /** Runs a script and gives each statement's answer. */
+  async run(script: string): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    let current: AnswerBuilder | undefined;
+    for await (const event of this.events(script)) {
+      if (event.kind === "header") current = new AnswerBuilder(event);
+      else if (current?.take(event) === "done") answers.push(current.answer);
+    }
+    return answers;
+  }
+
+  /** The rows of the script's last statement. */
+  async rows(script: string): Promise<readonly Record<string, unknown>[]> {
+    return (await this.run(script)).at(-1)?.rows ?? [];
+  }
+
+  /** Closes the queries room only: log and metadata stay for another one. */
+  async close(): Promise<void> {
+    await this.#sql.close();
+    this.streams.close();
+  }
+}
+
+/** Puts the events of one statement together. */
+export class AnswerBuilder {
+  readonly #columns: string[];
+  readonly #notices: string[];
+  readonly rows: Record<string, unknown>[] = [];
+  #message: string | undefined;
+
+  constructor(header: Extract<SqlEvent, { kind: "header" }>) {
+    this.#columns = header.columns.map((column) => column.name);
+    this.#notices = [...header.notices];
+  }
+
+  take(event: Exclude<SqlEvent, { kind: "header" }>): "rows" | "done" {
+    if (event.kind === "done") {
+      this.#message = event.message;
+      this.#notices.push(...event.notices);
+      return "done";
+    }
+    const batch = RowBatch.decode(event.encoded);
+    this.#columns.push(...batch.addedColumns.map((column) => column.name));
+    const decoded = decodeRowBatch(batch, this.#columns.length);
+    if (isMalformed(decoded)) throw new Error(decoded.reason);
+    toRows(decoded).forEach((cells, row) => {
+      const fields = this.#columns.map((name, i): [string, unknown] => [name, cells[i] ?? null]);
+      if (decoded.isDelete(row)) fields.push(["$op", "delete"]);
+      this.rows.push(Object.fromEntries(fields));
+    });
+    return "rows";
+  }
+
+  get answer(): Answer {
+    return { columns: this.#columns, rows: this.rows, message: this.#message, notices: this.#notices };
+  }
+}
