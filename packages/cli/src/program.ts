@@ -129,9 +129,10 @@ function addQuickstart(program: Command, context: Context, finish: Finish): void
     .command("quickstart")
     .description("start a server with a demonstration in it, and look at it in the shell")
     .addOption(
-      new Option("--data-dir <directory>", "where the data are kept (a new temporary directory)").env(
-        "HSTREAM_DATA_DIR",
-      ),
+      new Option(
+        "--data-dir <directory>",
+        "where the data are kept (a temporary directory, removed at the end)",
+      ).env("HSTREAM_DATA_DIR"),
     )
     .addOption(
       new Option("--source <source>", "what to stream (flights where the data set is there, else host)")

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile } from "node:fs/promises";
+import { access, mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HStreamClient } from "@hstream/client";
@@ -102,13 +102,13 @@ describe("the quickstart", function () {
   this.timeout(60_000);
 
   it("prints the figures that plain JavaScript finds in the file, for every origin", async () => {
-    const quickstart = await runCli(["quickstart", "-o", "json"]);
+    const dataDir = await mkdtemp(join(tmpdir(), "hstream-quickstart-"));
+    const quickstart = await runCli(["quickstart", "-o", "json", "--data-dir", dataDir]);
     assert.deepEqual([quickstart.code, quickstart.stderr], [0, ""]);
     const expected = await expectedFigures();
     const printed = quickstart.stdout.split("\n").find((line) => line.startsWith("[{"));
     assert.deepEqual(JSON.parse(printed ?? ""), expected.slice(0, 10));
     // The data are still there: ask for all origins, of the stream and of the view.
-    const dataDir = /its data in (.+)/.exec(quickstart.stdout)?.[1] ?? "";
     const { cli, port } = await startServer(dataDir);
     try {
       const columns = "origin, COUNT(*) AS flights, AVG(delay) AS mean_delay";
@@ -133,6 +133,8 @@ describe("the quickstart", function () {
     const quickstart = await runCli(["quickstart", "--source", "host"]);
     assert.deepEqual([quickstart.code, quickstart.stderr], [0, ""]);
     assert.match(quickstart.stdout, /│ host +│ samples │ +mean_cpu │/);
+    const dataDir = /its data in (.+)/.exec(quickstart.stdout)?.[1] ?? "";
+    await assert.rejects(access(dataDir));
   });
 });
 

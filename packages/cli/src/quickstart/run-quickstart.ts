@@ -7,13 +7,14 @@ import { CommandError } from "../failure.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { pageOfBatch } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
+import type { StopSignal } from "../system/system.js";
 import type { DataSource } from "./data-source.js";
 import { feed } from "./feed.js";
 import { findFlights } from "./flights.js";
 import { hostMetrics } from "./host.js";
 
 /** How long an endless source runs where nobody is there to stop it. */
-const endlessForMs = 3_000;
+const endlessForMs = 2_000;
 
 /** Starts a server with data streaming in, prints what they say, and on a terminal opens the shell. */
 export async function runQuickstart(context: CommandContext, flags: QuickstartFlags): Promise<ExitCode> {
@@ -25,14 +26,22 @@ export async function runQuickstart(context: CommandContext, flags: QuickstartFl
   const logFile = join(dataDir, "server.log");
   const server = await startEmbeddedServer(system, { dataDir, host: "127.0.0.1", port: "0", logFile });
   const stop = new AbortController();
-  const stopListening = interactive ? () => {} : system.onSignal(() => stop.abort());
+  let signal: StopSignal | undefined;
+  const listen = (received: StopSignal) => {
+    signal = received;
+    stop.abort();
+  };
+  // In the shell Ctrl-C stops a query; before it, and off a terminal, the quickstart.
+  const stopListening = system.onSignal(listen);
   const url = `hstream://127.0.0.1:${server.port}`;
   const client = await HStreamClient.connect(url);
   const background: Promise<unknown>[] = [];
   try {
     await system.stdout.write(`A server runs on 127.0.0.1:${server.port}, its data in ${dataDir}\n`);
     await play(context, client, source, stop.signal, background);
-    if (!interactive) return stop.signal.aborted ? exitCodes.interrupted : exitCodes.ok;
+    if (signal !== undefined) return signal === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
+    if (!interactive) return exitCodes.ok;
+    stopListening();
     const live = source.endless ? source : hostMetrics(system);
     if (live !== source) await createStream(client, live.stream);
     if (live !== source) background.push(feed(client, live, stop.signal));
@@ -45,6 +54,7 @@ export async function runQuickstart(context: CommandContext, flags: QuickstartFl
     stopListening();
     await client.close();
     await server.close();
+    if (flags.dataDir === undefined) await system.files.removeDirectory(dataDir);
   }
 }
 

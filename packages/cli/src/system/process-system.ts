@@ -1,4 +1,4 @@
-import { access, appendFile, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { access, appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readHostCounters } from "./host-counters.js";
@@ -22,6 +22,7 @@ export function processSystem(): System {
       makeDirectory: async (path) => void (await mkdir(path, { recursive: true })),
       append: (path, text) => appendFile(path, text, { mode: 0o600 }),
       write: (path, text) => writeFile(path, text),
+      removeDirectory: (path) => rm(path, { recursive: true, force: true }),
       temporaryDirectory: (prefix) => mkdtemp(join(tmpdir(), prefix)),
     },
     hostCounters: readHostCounters,

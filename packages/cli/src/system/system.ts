@@ -47,6 +47,8 @@ export interface Files {
   readonly write: (path: string, text: string) => Promise<void>;
   /** Makes one, and answers with its path. */
   readonly temporaryDirectory: (prefix: string) => Promise<string>;
+  /** With all that is in it. */
+  readonly removeDirectory: (path: string) => Promise<void>;
 }
 
 /** What a machine has counted since it started. */
