@@ -1,4 +1,4 @@
-import type { RunningServer, ServerOptions } from "@hstream/server";
+import type { RunningServer } from "@hstream/server";
 import { exitCodes } from "./exit-codes.js";
 import { CommandError } from "./failure.js";
 import type { System } from "./system/system.js";
@@ -12,8 +12,8 @@ export interface EmbeddedServerFlags {
   readonly port?: string | undefined;
   /** `name=value` of other settings. */
   readonly settings?: readonly string[];
-  /** Says only what is wrong. */
-  readonly quiet?: boolean;
+  /** Where the server's messages go, instead of stderr. */
+  readonly logFile?: string;
 }
 
 /** Variables of the command line tools, which are no settings of the server. */
@@ -29,16 +29,12 @@ const ownVariables = [
 ];
 const levels = ["error", "warn", "info", "debug"] as const;
 
-type OurOptions = Pick<ServerOptions, "config" | "env" | "version" | "report">;
-
 /** Starts a server within this process. Flags are stronger than the environment, that than the file. */
 export async function startEmbeddedServer(
   system: System,
   flags: EmbeddedServerFlags,
 ): Promise<RunningServer> {
   const { createNodeEnv, resolveConfig, startServer } = await import("@hstream/server");
-  // The rooms below SQL are the server's own choice.
-  const start = startServer as (options: OurOptions) => Promise<RunningServer>;
   const resolved = resolveConfig({
     flags: flagsOf(flags),
     environment: Object.fromEntries(
@@ -51,9 +47,12 @@ export async function startEmbeddedServer(
     throw new CommandError({ exitCode: exitCodes.usage, code: "config", message });
   }
   const { config } = resolved;
-  const loudest = levels.indexOf(flags.quiet === true ? "warn" : config.logLevel);
+  const loudest = levels.indexOf(config.logLevel);
+  const { logFile } = flags;
+  const log = (line: string) =>
+    logFile === undefined ? system.stderr.write(line) : system.files.append(logFile, line).catch(() => {});
   try {
-    return await start({
+    return await startServer({
       config,
       env: createNodeEnv(),
       version: await system.version(),
@@ -61,7 +60,7 @@ export async function startEmbeddedServer(
         if (levels.indexOf(level) > loudest) return;
         const detail =
           cause === undefined ? "" : ` (${cause instanceof Error ? cause.message : String(cause)})`;
-        void system.stderr.write(`${level}: ${message}${detail}\n`);
+        void log(`${level}: ${message}${detail}\n`);
       },
     });
   } catch (error) {

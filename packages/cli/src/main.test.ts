@@ -190,12 +190,14 @@ describe("the command line", function () {
       [["stream", "list", "-o", "xml"], /Allowed choices are table, json, ndjson, csv/],
       [["sub", "create", "x"], /--stream/],
     ];
-    for (const [args, pattern] of cases) {
-      const { code, stderr, stdout } = await run(args);
-      assert.deepEqual([code, stdout], [2, ""], args.join(" "));
-      assert.match(stderr, pattern);
-      assert.doesNotMatch(stderr, /\n\s+at /);
-    }
+    await Promise.all(
+      cases.map(async ([args, pattern]) => {
+        const { code, stderr, stdout } = await run(args);
+        assert.deepEqual([code, stdout], [2, ""], args.join(" "));
+        assert.match(stderr, pattern);
+        assert.doesNotMatch(stderr, /\n\s+at /);
+      }),
+    );
   });
 
   it("prints help on stdout with exit code 0, at every level", async () => {

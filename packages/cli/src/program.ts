@@ -54,7 +54,7 @@ export function buildProgram(system: System): Program {
       new Option("--port <port>", "its port")
         .default(6570)
         .env("HSTREAM_PORT")
-        .argParser(wholeNumber(1, 65_535)),
+        .argParser(wholeNumber(0, 65_535)),
     )
     .addOption(
       new Option("--service-url <url>", "hstream://host:port[,host:port], instead of host and port").env(
@@ -129,9 +129,10 @@ function addQuickstart(program: Command, context: Context, finish: Finish): void
     .command("quickstart")
     .description("start a server with a demonstration in it, and look at it in the shell")
     .addOption(
-      new Option("--data-dir <directory>", "where the data are kept (a new temporary directory)").env(
-        "HSTREAM_DATA_DIR",
-      ),
+      new Option(
+        "--data-dir <directory>",
+        "where the data are kept (a temporary directory, removed at the end)",
+      ).env("HSTREAM_DATA_DIR"),
     )
     .addOption(
       new Option("--source <source>", "what to stream (flights where the data set is there, else host)")

@@ -51,7 +51,7 @@ export class Appender {
         // The stream may have been deleted and made anew, with other shards.
         if (!isUnavailable(error)) this.#shards = undefined;
         if (!isUnavailable(error) || tries >= limits.appendTriesMax) throw error;
-        await this.#connection.system.sleep(this.#connection.retryPauseMs, settings.signal);
+        await this.#connection.pause(settings.signal);
       }
     }
   }

@@ -127,9 +127,24 @@ describe("the client", () => {
       retryPauseMs: 1,
     });
     assert.equal(await found.echo("hé"), "hé");
+    assert.deepEqual(found.addresses, [{ host: "127.0.0.1", port: server.port }]);
     await found.close();
     const error = await failure(HStreamClient.connect(`hstream://127.0.0.1:${dead}`));
     assert.equal(error.reason, "unavailable");
+  });
+
+  it("can be cancelled, while it waits for another try too", async () => {
+    await client.streams.create("demo");
+    const stop = new AbortController();
+    server.beforeAppend = () => {
+      stop.abort();
+      throw new FakeError(14, 0, "not now");
+    };
+    assert.equal(
+      (await failure(client.append("demo", [{ a: 1 }], { signal: stop.signal }))).reason,
+      "cancelled",
+    );
+    assert.equal((await failure(client.streams.list("", { signal: stop.signal }))).reason, "cancelled");
   });
 
   it("refuses to be used after close", async () => {

@@ -29,7 +29,7 @@ type Unary<Request, Response> = MethodDefinition<Request, Response> & {
 /** The channels to the servers of one cluster, and the rules for which of them a call goes to. */
 export class Connection {
   readonly system: System;
-  readonly retryPauseMs: number;
+  readonly #retryPauseMs: number;
   readonly requestTimeoutMs: number;
   readonly metadata: Metadata;
   readonly #channels = new Map<string, Client>();
@@ -39,7 +39,7 @@ export class Connection {
   private constructor(addresses: readonly Address[], options: ConnectOptions) {
     this.#addresses = addresses;
     this.system = options.system ?? realSystem;
-    this.retryPauseMs = options.retryPauseMs ?? limits.retryPauseMs;
+    this.#retryPauseMs = options.retryPauseMs ?? limits.retryPauseMs;
     this.requestTimeoutMs = options.requestTimeoutMs ?? limits.requestTimeoutMs;
     this.metadata = new Metadata();
     for (const [key, value] of Object.entries(options.metadata ?? {})) this.metadata.set(key, value);
@@ -68,7 +68,9 @@ export class Connection {
    */
   async refresh(): Promise<void> {
     const { serverNodes } = await this.#inTurn(HStreamApiService.describeCluster, {}, {});
-    if (serverNodes.length > 1) this.#addresses = serverNodes.map(({ host, port }) => ({ host, port }));
+    const nodes = serverNodes.map(({ host, port }) => ({ host, port }));
+    // The one that answered is the first by now.
+    this.#addresses = nodes.length > 1 ? nodes : this.#addresses.slice(0, 1);
   }
 
   /** A call that any server can answer. UNAVAILABLE: once over the list of servers. */
@@ -88,7 +90,7 @@ export class Connection {
     settings: CallSettings = {},
   ): Promise<Response> {
     const { signal } = settings;
-    signal?.throwIfAborted();
+    if (signal?.aborted === true) throw cancelled();
     const client = this.channel(address);
     const options: CallOptions = {
       deadline: this.system.now() + (settings.timeoutMs ?? this.requestTimeoutMs),
@@ -139,6 +141,15 @@ export class Connection {
     return first;
   }
 
+  /** Waits before another try. */
+  async pause(signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await this.system.sleep(this.#retryPauseMs, signal);
+    } catch {
+      throw cancelled();
+    }
+  }
+
   close(): void {
     this.#closed = true;
     for (const client of this.#channels.values()) client.close();
@@ -153,12 +164,18 @@ export class Connection {
     const addresses = this.#addresses;
     for (const [index, address] of addresses.entries()) {
       try {
-        return await this.callAt(address, method, request, settings);
+        const response = await this.callAt(address, method, request, settings);
+        if (index > 0) this.#addresses = [address, ...addresses.filter((other) => other !== address)];
+        return response;
       } catch (error) {
         if (!isUnavailable(error) || index === addresses.length - 1) throw error;
-        await this.system.sleep(this.retryPauseMs, settings.signal);
+        await this.pause(settings.signal);
       }
     }
     throw new HStreamClientError({ reason: "usage", message: "No server is named." });
   }
+}
+
+function cancelled(): HStreamClientError {
+  return new HStreamClientError({ reason: "cancelled", message: "The call was cancelled." });
 }

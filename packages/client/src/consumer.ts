@@ -190,7 +190,7 @@ export class Consumer implements AsyncIterable<ConsumedRecord>, AsyncDisposable 
 
   async #pause(): Promise<void> {
     try {
-      await this.#connection.system.sleep(this.#connection.retryPauseMs, this.#stop.signal);
+      await this.#connection.pause(this.#stop.signal);
     } catch {
       // Stopped while waiting; the loop sees it.
     }

@@ -35,8 +35,8 @@ function flights(files: Files, path: string): DataSource {
       sql: "SELECT origin, COUNT(*) AS flights, AVG(delay) AS mean_delay FROM flights GROUP BY origin ORDER BY flights DESC, origin LIMIT 10;",
     },
     suggestions: [
-      "SELECT origin, flights, mean_delay FROM airports ORDER BY mean_delay DESC LIMIT 5;",
-      "SELECT destination, MAX(delay) AS worst FROM flights WHERE origin = 'ORD' GROUP BY destination ORDER BY worst DESC LIMIT 5;",
+      "SELECT origin, mean_delay FROM airports ORDER BY mean_delay DESC LIMIT 5;",
+      "SELECT origin, destination, delay FROM flights ORDER BY delay DESC LIMIT 5;",
     ],
   };
 }

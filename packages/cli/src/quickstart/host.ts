@@ -31,17 +31,7 @@ async function* sample(system: System, signal: AbortSignal): AsyncGenerator<read
   let before = await system.hostCounters();
   let at = system.uptime();
   while (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      const cancel = system.schedule(sampleEveryMs, resolve);
-      signal.addEventListener(
-        "abort",
-        () => {
-          cancel();
-          resolve();
-        },
-        { once: true },
-      );
-    });
+    await system.sleep(sampleEveryMs, signal);
     const now = await system.hostCounters();
     const seconds = (system.uptime() - at) / 1_000;
     at = system.uptime();

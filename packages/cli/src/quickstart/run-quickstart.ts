@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { HStreamClient, HStreamClientError } from "@hstream/client";
 import type { CommandContext } from "../commands/context.js";
 import type { QuickstartFlags } from "../commands/quickstart.js";
@@ -6,13 +7,14 @@ import { CommandError } from "../failure.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { pageOfBatch } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
+import type { StopSignal } from "../system/system.js";
 import type { DataSource } from "./data-source.js";
 import { feed } from "./feed.js";
 import { findFlights } from "./flights.js";
 import { hostMetrics } from "./host.js";
 
 /** How long an endless source runs where nobody is there to stop it. */
-const endlessForMs = 3_000;
+const endlessForMs = 2_000;
 
 /** Starts a server with data streaming in, prints what they say, and on a terminal opens the shell. */
 export async function runQuickstart(context: CommandContext, flags: QuickstartFlags): Promise<ExitCode> {
@@ -20,16 +22,26 @@ export async function runQuickstart(context: CommandContext, flags: QuickstartFl
   const interactive = system.stdin.isTTY === true && system.stdout.isTty;
   const source = await chooseSource(context, flags.source);
   const dataDir = flags.dataDir ?? (await system.files.temporaryDirectory("hstream-quickstart-"));
-  const server = await startEmbeddedServer(system, { dataDir, host: "127.0.0.1", port: "0", quiet: true });
+  // Beside the shell, stderr would garble the screen.
+  const logFile = join(dataDir, "server.log");
+  const server = await startEmbeddedServer(system, { dataDir, host: "127.0.0.1", port: "0", logFile });
   const stop = new AbortController();
-  const stopListening = interactive ? () => {} : system.onSignal(() => stop.abort());
+  let signal: StopSignal | undefined;
+  const listen = (received: StopSignal) => {
+    signal = received;
+    stop.abort();
+  };
+  // In the shell Ctrl-C stops a query; before it, and off a terminal, the quickstart.
+  const stopListening = system.onSignal(listen);
   const url = `hstream://127.0.0.1:${server.port}`;
   const client = await HStreamClient.connect(url);
   const background: Promise<unknown>[] = [];
   try {
     await system.stdout.write(`A server runs on 127.0.0.1:${server.port}, its data in ${dataDir}\n`);
     await play(context, client, source, stop.signal, background);
-    if (!interactive) return stop.signal.aborted ? exitCodes.interrupted : exitCodes.ok;
+    if (signal !== undefined) return signal === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
+    if (!interactive) return exitCodes.ok;
+    stopListening();
     const live = source.endless ? source : hostMetrics(system);
     if (live !== source) await createStream(client, live.stream);
     if (live !== source) background.push(feed(client, live, stop.signal));
@@ -42,6 +54,7 @@ export async function runQuickstart(context: CommandContext, flags: QuickstartFl
     stopListening();
     await client.close();
     await server.close();
+    if (flags.dataDir === undefined) await system.files.removeDirectory(dataDir);
   }
 }
 
@@ -66,7 +79,7 @@ async function play(
   signal: AbortSignal,
   background: Promise<unknown>[],
 ): Promise<void> {
-  const { stdout, schedule } = context.system;
+  const { stdout } = context.system;
   const fresh = await createStream(client, source.stream);
   if (fresh) {
     await stdout.write(`\n> ${source.view.sql}\n`);
@@ -78,10 +91,7 @@ async function play(
   await stdout.write(`Streaming in ${source.title}:\n`);
   if (source.endless) {
     background.push(feed(client, source, signal));
-    await new Promise<void>((resolve) => {
-      schedule(endlessForMs, resolve);
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    await context.system.sleep(endlessForMs, signal);
   } else if (fresh) {
     const count = await feed(client, source, signal);
     await stdout.write(`${count.toLocaleString("en-US")} records are stored.\n`);

@@ -1,4 +1,4 @@
-import type { System } from "../system/system.js";
+import type { StopSignal, System } from "../system/system.js";
 import type { HistoryFile } from "./history-file.js";
 import type { SessionOutput, ShellSession } from "./session.js";
 import { parseShellCommand } from "./shell-command.js";
@@ -11,8 +11,11 @@ export interface PlainShellOptions {
   readonly openSession: (output: SessionOutput) => ShellSession;
 }
 
-/** The shell without a live prompt: the terminal edits lines, and what is complete runs. */
-export async function runPlainShell(options: PlainShellOptions): Promise<void> {
+/**
+ * The shell without a live prompt: the terminal edits lines, and what is complete runs. Settles when the
+ * user leaves, or with the signal that ended it.
+ */
+export async function runPlainShell(options: PlainShellOptions): Promise<StopSignal | undefined> {
   const { system } = options;
   const { stdin, stdout } = system;
   const session = options.openSession({
@@ -24,8 +27,14 @@ export async function runPlainShell(options: PlainShellOptions): Promise<void> {
   });
   let text = "";
   const prompt = () => stdout.write(stdout.isTty ? (text === "" ? "> " : "| ") : "");
+  let endedBy: StopSignal | undefined;
   const stopListening = system.onSignal((signal) => {
-    if (signal !== "SIGINT") return stdin.destroy();
+    if (signal !== "SIGINT") {
+      endedBy = signal;
+      session.cancel();
+      stdin.destroy();
+      return;
+    }
     if (session.running) return session.cancel();
     const hint = text === "" ? "\nCtrl-D or :quit leaves the shell.\n" : "\n";
     text = "";
@@ -47,6 +56,7 @@ export async function runPlainShell(options: PlainShellOptions): Promise<void> {
   }
   stopListening();
   stdin.pause();
+  return endedBy;
 }
 
 async function* lines(stdin: NodeJS.ReadStream): AsyncGenerator<string> {

@@ -38,16 +38,15 @@ export async function runShell(context: CommandContext, options: ShellOptions): 
         schedule: system.schedule,
       }),
   };
-  try {
+  const run = async () => {
     if (options.plain === true || !canDraw(context)) {
-      const { runPlainShell } = await import("./plain.js");
-      await runPlainShell(shell);
-    } else {
-      prepareTerminalModules(coloursWanted(context));
-      const { runInkShell } = await import("./tui/ink-shell.js");
-      await runInkShell(shell);
+      return (await import("./plain.js")).runPlainShell(shell);
     }
-    return exitCodes.ok;
+    prepareTerminalModules(coloursWanted(context));
+    return (await import("./tui/ink-shell.js")).runInkShell(shell);
+  };
+  try {
+    return (await run()) === undefined ? exitCodes.ok : exitCodes.terminated;
   } finally {
     await client.close();
   }

@@ -1,11 +1,12 @@
 import { type HStreamClient, HStreamClientError, type SqlStatement } from "@hstream/client";
+import type { StatementText } from "@hstream/sql/tokens";
 import { failureOf, renderFailure } from "../failure.js";
 import { exitCodes } from "../exit-codes.js";
 import type { OutputFormat } from "../output/format.js";
 import { pageOfBatch } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
 import { parseShellCommand, shellHelp } from "./shell-command.js";
-import type { StatementSplitter, StatementText } from "./statements.js";
+import type { StatementSplitter } from "./statements.js";
 
 /** What a statement that runs has brought so far. */
 export interface RunStatus {
@@ -83,11 +84,11 @@ export class ShellSession {
       case "quit":
         return "quit";
       case "help":
-        await write(shellHelp);
+        await write(`${shellHelp}\n`);
         return "continue";
       case "unknown": {
         const suggestion = command.suggestion === undefined ? "" : ` Did you mean ${command.suggestion}?`;
-        await write(`There is no command ":${command.word}".${suggestion} :help lists them.\n`);
+        await write(`There is no command ":${command.word}".${suggestion} :help lists them.\n\n`);
         return "continue";
       }
     }
@@ -106,7 +107,7 @@ export class ShellSession {
       progress.end();
       if (signal.aborted || (error instanceof HStreamClientError && error.reason === "cancelled")) {
         output.discard();
-        await output.write(`Stopped after ${count(progress.rows, "row")}; the query has ended.\n`);
+        await output.write(`Stopped after ${count(progress.rows, "row")}; the query has ended.\n\n`);
       } else await output.write(this.#describe(error));
       return false;
     } finally {

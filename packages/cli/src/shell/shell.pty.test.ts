@@ -146,6 +146,15 @@ describe("the shell in a terminal", function () {
     await terminal.until(/\n>$/);
   });
 
+  it("gives the terminal back when it is told to end, whatever runs", async () => {
+    await open();
+    terminal.type("SELECT a, b FROM demo EMIT CHANGES;\r");
+    await terminal.until(/watching/);
+    terminal.kill("SIGTERM");
+    assert.equal(await terminal.exit, 143);
+    assert.match(terminal.bytes, /\u001b\[\?2004l[^]*\u001b\[\?25h/);
+  });
+
   it("is a plain shell when asked, with the same answers", async () => {
     await open({ env: { HSTREAM_PLAIN: "1" } });
     terminal.type("SELECT a, b\n");

@@ -1,12 +1,4 @@
-/** A statement of a text, as the SQL lexer sees it. */
-export interface StatementText {
-  /** Without its end. */
-  readonly text: string;
-  /** Whether an end was found; only the last one may lack it. */
-  readonly terminated: boolean;
-  /** Ended by \G: rows are printed down. */
-  readonly verticalOutput: boolean;
-}
+import type { StatementText } from "@hstream/sql/tokens";
 
 /** Finds the statements of a text; comments and blanks alone are none. */
 export type StatementSplitter = (text: string) => readonly StatementText[];
@@ -18,7 +10,5 @@ export function isComplete(split: StatementSplitter, text: string): boolean {
 
 /** The splitter of the SQL package; loaded when it is needed, since the lexer takes a moment. */
 export async function loadSplitter(): Promise<StatementSplitter> {
-  const name: string = "@hstream/sql/tokens";
-  const { splitStatements } = (await import(name)) as { splitStatements: StatementSplitter };
-  return splitStatements;
+  return (await import("@hstream/sql/tokens")).splitStatements;
 }

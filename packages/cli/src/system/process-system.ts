@@ -1,4 +1,4 @@
-import { access, appendFile, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { access, appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readHostCounters } from "./host-counters.js";
@@ -22,6 +22,7 @@ export function processSystem(): System {
       makeDirectory: async (path) => void (await mkdir(path, { recursive: true })),
       append: (path, text) => appendFile(path, text, { mode: 0o600 }),
       write: (path, text) => writeFile(path, text),
+      removeDirectory: (path) => rm(path, { recursive: true, force: true }),
       temporaryDirectory: (prefix) => mkdtemp(join(tmpdir(), prefix)),
     },
     hostCounters: readHostCounters,
@@ -39,6 +40,17 @@ export function processSystem(): System {
       const timer = setTimeout(callback, ms);
       return () => clearTimeout(timer);
     },
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) return resolve();
+        const stop = () => {
+          clearTimeout(timer);
+          signal.removeEventListener("abort", stop);
+          resolve();
+        };
+        const timer = setTimeout(stop, ms);
+        signal.addEventListener("abort", stop);
+      }),
     onSignal: (callback) => {
       const signals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
       const listeners = signals.map((signal) => ({ signal, listener: () => callback(signal) }));
@@ -109,7 +121,9 @@ export async function endProcess(code: number): Promise<never> {
  * although CI is set, since whoever calls this is on a terminal.
  */
 export function prepareTerminalModules(colours: boolean): void {
-  process.env["NODE_ENV"] ??= "production";
+  // By way of a name, since bundlers replace the expression itself.
+  const mode = "NODE_ENV";
+  process.env[mode] ??= "production";
   if (!colours) process.env["FORCE_COLOR"] = "0";
   for (const name of Object.keys(process.env)) {
     if (name === "CI" || name === "CONTINUOUS_INTEGRATION" || name.startsWith("CI_"))

@@ -15,6 +15,8 @@ export interface System {
   readonly now: () => number;
   /** Calls back once after `ms`; the answer cancels it. */
   readonly schedule: (ms: number, callback: () => void) => () => void;
+  /** Waits so long, or until the signal is aborted. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Calls back when the process is asked to end; the answer stops listening. */
   readonly onSignal: (callback: (signal: StopSignal) => void) => () => void;
   /** Calls back, synchronously, when the process ends; the answer forgets it. */
@@ -45,6 +47,8 @@ export interface Files {
   readonly write: (path: string, text: string) => Promise<void>;
   /** Makes one, and answers with its path. */
   readonly temporaryDirectory: (prefix: string) => Promise<string>;
+  /** With all that is in it. */
+  readonly removeDirectory: (path: string) => Promise<void>;
 }
 
 /** What a machine has counted since it started. */

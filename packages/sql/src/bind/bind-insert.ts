@@ -43,7 +43,7 @@ export function bindInsertRows(
     if (values.length !== columns.length && first !== undefined) {
       findings.error(
         first.span,
-        `${columns.length} columns, but ${values.length} values`,
+        `Columns: ${columns.length}, but values: ${values.length}`,
         "each row needs a value for each column",
       );
     }

@@ -11,7 +11,7 @@ import { toText } from "../values/text.js";
 import { cast } from "../values/cast.js";
 import type { SqlType } from "../types/sql-type.js";
 import { DYNAMIC, isNumeric, sameType, typeName } from "../types/types.js";
-import type { Findings } from "./findings.js";
+import { type Findings, unboundExpression } from "./findings.js";
 
 /**
  * The result type of a call, by the signatures that its arguments fit; several (dynamic arguments) whose
@@ -24,6 +24,7 @@ export function callSignature(
   span: Span,
   findings: Findings,
 ): SqlType | undefined {
+  if (args.includes(unboundExpression)) return DYNAMIC;
   const types = args.map((arg) => arg.type);
   const counted = signatures.filter((signature) => acceptsCount(signature, args.length));
   if (counted.length === 0) {

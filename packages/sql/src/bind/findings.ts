@@ -3,6 +3,9 @@ import { diagnosticsMax } from "../limits.js";
 import type { Expression } from "../plan/expression.js";
 import { DYNAMIC } from "../types/types.js";
 
+/** Stands for what could not be bound: a NULL that fits everywhere, so that one mistake is one finding. */
+export const unboundExpression: Expression = { kind: "literal", value: null, type: DYNAMIC };
+
 /** Collects what the binder finds. */
 export class Findings {
   readonly #diagnostics: Diagnostic[] = [];
@@ -15,10 +18,10 @@ export class Findings {
     return this.#diagnostics.some((diagnostic) => diagnostic.severity === "error");
   }
 
-  /** Reports an error and gives a NULL to go on with, of a type that fits everywhere. */
+  /** Reports an error and gives unboundExpression to go on with. */
   error(span: Span, message: string, hint?: string): Expression {
     this.#add("error", span, message, hint);
-    return { kind: "literal", value: null, type: DYNAMIC };
+    return unboundExpression;
   }
 
   notice(span: Span, message: string, hint?: string): void {

@@ -1,11 +1,12 @@
 /**
- * The candidate that `name` was probably meant to be: equal but for case, or few typing errors away (one in
- * three letters, swapped neighbours count once: optimal string alignment distance, Damerau 1964).
+ * The candidate that `name` was probably meant to be: equal but for case, or few typing errors away (one from
+ * three letters on, two from six, three from nine; swapped neighbours count once: optimal string alignment
+ * distance, Damerau 1964).
  */
 export function nearestName(name: string, candidates: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();
   let best: string | undefined;
-  let bestDistance = Math.min(3, Math.floor(name.length / 3) + (name.length >= 3 ? 1 : 0)) + 1;
+  let bestDistance = (name.length < 3 ? 0 : name.length < 6 ? 1 : name.length < 9 ? 2 : 3) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(wanted, candidate.toLowerCase(), bestDistance);
     if (distance >= bestDistance) continue;

@@ -60,7 +60,7 @@ export function aggregateImplementation(
 
 /** Names that can be called, for "did you mean" and completion. */
 export function callableNames(): readonly string[] {
-  return [...byName]
-    .filter(([, entry]) => !(entry.kind === "scalar" && entry.operator))
-    .map(([name]) => name);
+  const called = (entry: FunctionEntry): boolean =>
+    entry.kind === "aggregate" || (entry.kind === "scalar" && entry.operator !== true);
+  return [...byName].filter(([, entry]) => called(entry)).map(([name]) => name);
 }

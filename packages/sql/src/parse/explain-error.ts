@@ -9,6 +9,7 @@ import { nearestName } from "../diagnostics/nearest-name.js";
 import { type Token, tokenSpan } from "../tokens/lexer.js";
 import { contextualWords, reservedWords } from "../tokens/keywords.js";
 import {
+  Comma,
   isReserved,
   Name,
   Text,
@@ -122,6 +123,7 @@ function hintFor(
   const here =
     error.token.tokenType === Word ? nearestName(error.token.image.toUpperCase(), candidates) : undefined;
   if (here !== undefined) return `did you mean ${here}?`;
+  if (at > 0 && tokens[at - 1]?.tokenType === Comma) return "leave out the comma before it";
   if (expected.includes(Name) && isReserved(error.token.image)) {
     return `${error.token.image.toUpperCase()} is a reserved word; as a name write "${error.token.image}"`;
   }

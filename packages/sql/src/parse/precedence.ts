@@ -61,7 +61,13 @@ export function buildChain(pieces: readonly Piece[]): ExpressionNode {
       } else nodes.push(infix(top, pop(), right));
     }
   };
+  // Between two ANDs or ORs each operator makes the tree one deeper.
   let chained = 0;
+  const deepen = (span: Span): void => {
+    if (++chained <= operatorChainMax) return;
+    const hint = "split the expression, or use IN or an array";
+    throw new Refusal(`More than ${operatorChainMax} operators in one chain`, span, hint);
+  };
   for (const piece of pieces) {
     switch (piece.kind) {
       case "operand":
@@ -72,18 +78,14 @@ export function buildChain(pieces: readonly Piece[]): ExpressionNode {
         break;
       case "infix":
         reduce(precedenceOf(piece.operator));
-        if (precedenceOf(piece.operator) > precedence.AND && ++chained > operatorChainMax) {
-          throw new Refusal(
-            `More than ${operatorChainMax} operators in one chain`,
-            piece.span,
-            "split the expression, or use IN or an array",
-          );
-        }
+        if (precedenceOf(piece.operator) <= precedence.AND) chained = 0;
+        else deepen(piece.span);
         pending.push(piece);
         break;
       case "suffix":
         reduce(precedence.comparison);
         nodes.push(piece.apply(pop()));
+        deepen(nodes.at(-1)?.span ?? { start: 0, end: 0, line: 1, column: 1 });
         break;
     }
   }

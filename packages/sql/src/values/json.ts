@@ -143,30 +143,20 @@ export function toJson(
 ): string {
   if (value === null) return "null";
   if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value === "boolean") return String(value);
+  if (typeof value === "number") {
+    // A whole FLOAT beyond 2^53 keeps an exponent, or it would read as an INTEGER.
+    const exponent = form === "stored" && Number.isInteger(value) && !Number.isSafeInteger(value);
+    return exponent ? value.toExponential() : String(value);
+  }
   if (isArray(value)) return `[${value.map((element) => toJson(element, form, plainText)).join(",")}]`;
   const shown = form === "stored" ? wrap(value) : value;
   if (isObject(shown)) {
-    const raw = shown !== value;
-    const fields = [...shown].map(([name, field]) => {
-      const inner =
-        raw && isObject(field) ? rawObject(field, form, plainText) : toJson(field, form, plainText);
-      return `${JSON.stringify(name)}:${inner}`;
-    });
+    const fields = [...shown].map(
+      ([name, field]) => `${JSON.stringify(name)}:${toJson(field, form, plainText)}`,
+    );
     return `{${fields.join(",")}}`;
   }
   if (typeof value === "bigint") return String(value);
   return JSON.stringify(plainText(value));
-}
-
-/** The content of an escape is written as it is: its own name must not be escaped again. */
-function rawObject(
-  value: ReadonlyMap<string, SqlValue>,
-  form: "stored" | "plain",
-  plainText: (value: SqlValue) => string,
-): string {
-  const fields = [...value].map(
-    ([name, field]) => `${JSON.stringify(name)}:${toJson(field, form, plainText)}`,
-  );
-  return `{${fields.join(",")}}`;
 }

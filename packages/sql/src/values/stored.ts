@@ -1,3 +1,4 @@
+import { assert } from "@hstream/proto";
 import type { SqlObject, SqlValue } from "../types/sql-value.js";
 import {
   dateText,
@@ -23,9 +24,10 @@ import { isArray, isObject } from "./value-kind.js";
  *   TIME                  {"$time": "12:30:45"}
  *   TIMESTAMP             {"$timestamp": "2023-06-30T10:30:45Z"}
  *   INTERVAL              {"$interval": "PT5S"}
- *   an object that looks like one of these: {"$object": {…}}
+ *   an object whose only field has such a name: one more $ before it, {"$$date": …}
  *
- * {"$numberDouble": "1.5"} is read too. Anything else with a `$` is an ordinary object.
+ * {"$numberDouble": "1.5"} is read too. Anything else with a `$` is an ordinary object. Values can be read
+ * from the leaves up: what stands in a wrapper is never a wrapper itself.
  */
 export type StoredValue =
   | null
@@ -54,10 +56,6 @@ const wrappers: ReadonlyMap<string, (content: SqlValue | undefined) => SqlValue 
   ["$timestamp", textWrapper(parseTimestamp)],
   ["$interval", textWrapper(parseInterval)],
   ["$binary", binary],
-  [
-    "$object",
-    (content): SqlValue | undefined => (content !== undefined && isObject(content) ? content : undefined),
-  ],
 ]);
 
 function textWrapper(
@@ -72,11 +70,17 @@ function binary(content: SqlValue | undefined): SqlValue | undefined {
   return isText(base64) ? new Uint8Array(Buffer.from(base64, "base64")) : undefined;
 }
 
+/** Whether a lone field of that name would be read as a wrapper, or as an escaped one. */
+function needsEscape(name: string): boolean {
+  return wrappers.has(name.replace(/^\$+/, "$"));
+}
+
 /** The value that an object stands for: itself, unless it is a well-formed wrapper. */
 export function unwrap(fields: SqlObject): SqlValue {
   if (fields.size !== 1) return fields;
   for (const [name, content] of fields) {
     if (!name.startsWith("$")) break;
+    if (name.startsWith("$$") && needsEscape(name)) return new Map([[name.slice(1), content]]);
     return wrappers.get(name)?.(content) ?? fields;
   }
   return fields;
@@ -88,7 +92,7 @@ export function wrap(value: SqlValue): SqlValue {
   if (typeof value !== "object" || value === null || isArray(value)) return value;
   if (isObject(value)) {
     const [name] = value.size === 1 ? value.keys() : [];
-    return name !== undefined && wrappers.has(name) ? new Map([["$object", value]]) : value;
+    return name !== undefined && needsEscape(name) ? new Map([[`$${name}`, value.get(name) ?? null]]) : value;
   }
   if (value instanceof Uint8Array) {
     const base64 = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
@@ -117,19 +121,9 @@ export function wrap(value: SqlValue): SqlValue {
 export function toStored(value: SqlValue): StoredValue {
   const wrapped = wrap(value);
   if (isArray(wrapped)) return wrapped.map(toStored);
-  if (isObject(wrapped)) {
-    // Inside a wrapper nothing is wrapped again.
-    const inner = wrapped === value ? toStored : storedContent;
-    return new Map([...wrapped].map(([name, field]) => [name, inner(field)]));
-  }
-  if (wrapped === null || typeof wrapped !== "object") return typeof wrapped === "bigint" ? null : wrapped;
-  return null;
-}
-
-function storedContent(value: SqlValue): StoredValue {
-  return isObject(value)
-    ? new Map([...value].map(([name, field]) => [name, toStored(field)]))
-    : toStored(value);
+  if (isObject(wrapped)) return new Map([...wrapped].map(([name, field]) => [name, toStored(field)]));
+  assert(wrapped === null || (typeof wrapped !== "object" && typeof wrapped !== "bigint"), "wrap gives JSON");
+  return wrapped;
 }
 
 /** The value of a stored form. */

@@ -1,5 +1,5 @@
 import { render } from "ink";
-import type { System } from "../../system/system.js";
+import type { StopSignal, System } from "../../system/system.js";
 import type { HistoryFile } from "../history-file.js";
 import { escapeTimeoutMs, KeyDecoder, type Key } from "../keys.js";
 import { type EditorLayout, layoutEditor } from "../layout.js";
@@ -24,8 +24,8 @@ const prompts = { prompt: "> ", continuation: "| " } as const;
 /** What is submitted while something runs waits; more than this is refused. */
 const queueMax = 100;
 
-/** The shell with a live prompt. Settles when the user leaves, or the terminal does. */
-export async function runInkShell(options: InkShellOptions): Promise<void> {
+/** The shell with a live prompt. Settles when the user leaves, or with the signal that ended it. */
+export async function runInkShell(options: InkShellOptions): Promise<StopSignal | undefined> {
   const { system } = options;
   const { stdin } = system;
   const modes = new TerminalModes(system);
@@ -34,6 +34,7 @@ export async function runInkShell(options: InkShellOptions): Promise<void> {
   let running = false;
   let leaving = false;
   const queue: string[] = [];
+  let endedBy: StopSignal | undefined;
   let leave: () => void = () => {};
   const left = new Promise<void>((resolve) => {
     leave = resolve;
@@ -144,7 +145,10 @@ export async function runInkShell(options: InkShellOptions): Promise<void> {
   system.stdout.stream.on("resize", redraw);
   const stopListening = system.onSignal((signal) => {
     if (signal === "SIGINT") press({ kind: "key", name: "c", ctrl: true, alt: false, shift: false });
-    else leave();
+    else {
+      endedBy = signal;
+      leave();
+    }
   });
   const forgetExit = system.onExit(() => modes.leave());
 
@@ -164,6 +168,7 @@ export async function runInkShell(options: InkShellOptions): Promise<void> {
   modes.leave();
   forgetExit();
   stopListening();
+  return endedBy;
 }
 
 /** The statement as it stays in the scrollback. */
