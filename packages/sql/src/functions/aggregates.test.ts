@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { smallValues } from "../testing/arbitrary.js";
 import type { SqlValue } from "../types/sql-value.js";
-import { DYNAMIC, FLOAT } from "../types/types.js";
+import { FLOAT } from "../types/types.js";
 import { compareTotal } from "../values/compare.js";
 import { isNumber, toFloat } from "../values/numbers.js";
 import type { AggregateImplementation, EvaluationContext } from "./function.js";
@@ -11,7 +11,7 @@ import { aggregateImplementation } from "./table.js";
 const context: EvaluationContext = { error: () => null, nowMs: 0 };
 
 function implementationOf(name: string, distinct: boolean): AggregateImplementation {
-  const implementation = aggregateImplementation({ function: name, distinct, type: DYNAMIC });
+  const implementation = aggregateImplementation(name, distinct);
   assert(implementation !== undefined);
   return implementation;
 }
@@ -83,7 +83,7 @@ describe("aggregates", () => {
   });
 
   it("SUM of FLOATs neither overflows nor becomes an INTEGER beyond 2^53", () => {
-    const sum = aggregateImplementation({ function: "SUM", distinct: false, type: FLOAT });
+    const sum = aggregateImplementation("SUM", false, FLOAT);
     assert(sum !== undefined);
     assert.equal(
       fresh(

@@ -150,12 +150,15 @@ export function acceptsCount(signature: Signature, count: number): boolean {
   return count >= signature.parameters.length - (signature.optional ?? 0) && count <= most;
 }
 
-/** The value of a call of that static type. The oracle of compiled code: slow, plain and exact. */
+/**
+ * The value of a call. The oracle of compiled code: slow, plain and exact. `type`: the call's static type, on
+ * which arithmetic depends.
+ */
 export function evaluateFunction(
   entry: ScalarFunction,
   args: readonly SqlValue[],
   context: EvaluationContext,
-  type: SqlType,
+  type: SqlType = DYNAMIC,
 ): SqlValue {
   if (entry.nulls === "strict" && args.includes(null)) return null;
   const signature = entry.signatures.find(

@@ -1,4 +1,5 @@
-import type { AggregateCall } from "../plan/expression.js";
+import type { SqlType } from "../types/sql-type.js";
+import { DYNAMIC } from "../types/types.js";
 import { aggregates, distinctAggregate } from "./aggregates.js";
 import { arithmeticOperators } from "./arithmetic.js";
 import { arrayFunctions } from "./arrays.js";
@@ -50,18 +51,21 @@ export function aggregateFunction(name: string): AggregateFunction | undefined {
   return entry?.kind === "aggregate" ? entry : undefined;
 }
 
-/** How an aggregate of the plan is computed; undefined for a name that is none. */
+/**
+ * How an aggregate of the plan is computed; undefined for a name that is none. `type`: the call's static type,
+ * on which the arithmetic of SUM depends.
+ */
 export function aggregateImplementation(
-  call: Pick<AggregateCall, "function" | "distinct" | "type">,
+  name: string,
+  distinct: boolean,
+  type: SqlType = DYNAMIC,
 ): AggregateImplementation | undefined {
-  const entry = aggregateFunction(call.function);
+  const entry = aggregateFunction(name);
   if (entry === undefined) return undefined;
   const { floatImplementation } = entry;
   const implementation =
-    call.type.kind === "float" && floatImplementation !== undefined
-      ? floatImplementation
-      : entry.implementation;
-  return call.distinct ? distinctAggregate(implementation) : implementation;
+    type.kind === "float" && floatImplementation !== undefined ? floatImplementation : entry.implementation;
+  return distinct ? distinctAggregate(implementation) : implementation;
 }
 
 /** Names that can be called, for "did you mean" and completion. */
