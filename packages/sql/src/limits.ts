@@ -6,6 +6,8 @@ export const parseDepthMax = 100;
 export const parseTextCharsMax = 1_048_576;
 /** Operators in one chain such as a + b + c …, which makes a tree as deep as it is long. */
 export const operatorChainMax = 500;
+/** Nodes above each other in a syntax tree: chains inside parentheses add up. */
+export const treeDepthMax = 700;
 /** Names of streams, views and columns. */
 export const nameCharsMax = 255;
 /** Objects and arrays inside each other in a JSON text. */

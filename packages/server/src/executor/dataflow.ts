@@ -2,7 +2,8 @@ import { assert, must, unreachable } from "@hstream/proto";
 import type { AggregateCall, Expression, PhysicalNode, PhysicalPlan } from "@hstream/sql/runtime";
 import { HStreamError } from "../errors.js";
 import type { ChangeBatch } from "./columns.js";
-import { CompiledExpression, Evaluation } from "./compile/compiled-expression.js";
+import { CompiledExpression } from "./compile/compiled-expression.js";
+import { Evaluation } from "./compile/evaluation.js";
 import { type DivertedCounts, DivertedCounter, type Diversions } from "./decode/diverted.js";
 import type { Inflate } from "./decode/inflate.js";
 import { ErrorLog, type ErrorSummary } from "./error-log.js";
@@ -105,9 +106,14 @@ export class Dataflow {
     return this.#inputs.length > 0;
   }
 
-  /** No further input can change the answer. */
+  /** The answer was given in full: no further input, nor the end of it, can change it. */
   get satisfied(): boolean {
-    return this.#stages.some(({ operator }) => operator.satisfied?.() === true);
+    for (const { operator } of this.#stages.toReversed()) {
+      if (operator.satisfied?.() === true) return true;
+      // Above a LIMIT that has its rows, others may hold back theirs until the end.
+      if (!(operator instanceof FilterOperator || operator instanceof ProjectOperator)) return false;
+    }
+    return false;
   }
 
   /** Takes the next rows of the input through the operators. `nowMs`: the step's clock. */

@@ -3,6 +3,7 @@ import { RowBatch } from "@hstream/proto";
 import { DYNAMIC, type PhysicalNode, type PhysicalPlan, type SqlValue } from "@hstream/sql/runtime";
 import { limits } from "../limits.js";
 import {
+  aggregateNode,
   call,
   column,
   dynamicTypes,
@@ -46,6 +47,31 @@ describe("execution", () => {
     assert.deepEqual(
       decodeOutput(outputOf(run.reports), 1).map(({ row }) => row),
       [[1], [2], [3]],
+    );
+  });
+
+  it("is not finished while an operator above a LIMIT holds back its rows", () => {
+    const limit = (input: PhysicalNode): PhysicalNode => ({
+      id: 1,
+      kind: "limit",
+      input,
+      limit: 3,
+      offset: 0,
+      types: input.types,
+    });
+    const plan = streamPlan(
+      ["n"],
+      (source) => aggregateNode(limit(source), [], { appendOnly: true, emission: "per-step" }),
+      { emit: { kind: "pull" }, output: outputColumns("count") },
+    );
+    const run = new Run(plan, { kind: "emit" }, 10);
+    const batch = storedBatch(Array.from({ length: 100 }, (_, n) => ({ n })));
+    const fed = run.feed([{ kind: "records", source: 0, batches: [batch] }]);
+    assert.ok(fed.every(({ finished }) => !finished));
+    run.end();
+    assert.deepEqual(
+      decodeOutput(outputOf(run.reports), 1).map(({ row }) => row),
+      [[3]],
     );
   });
 

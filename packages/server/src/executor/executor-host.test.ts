@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { decodeRowBatch, isMalformed, RowBatch, toRows } from "@hstream/proto";
 import type { PhysicalNode } from "@hstream/sql/runtime";
-import type { Timers } from "../env/env.js";
 import { HStreamError } from "../errors.js";
 import { ExecutorHost, type QueryExecution } from "./executor-host.js";
 import { collectReports } from "./reports.js";
@@ -14,14 +13,14 @@ import {
   storedBatch,
   streamPlan,
 } from "./plans.test.helper.js";
+import type { WatchTimers } from "./worker-handle.js";
 
 /** Real time: the watchdog watches another thread. */
-const timers: Timers = {
+const timers: WatchTimers = {
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     return { cancel: () => clearTimeout(timer) };
   },
-  sleep: () => Promise.reject(new Error("nobody sleeps here")),
 };
 
 function rowsOf(batches: readonly Uint8Array[]): unknown[][] {
@@ -166,7 +165,7 @@ describe("executor host", () => {
 
   it("replaces a worker that is stuck, and says so to its executions", async () => {
     await host.close();
-    host = await ExecutorHost.start({ timers, stepBusyMsMax: 100 });
+    host = await ExecutorHost.start({ timers, stepBusyMsMax: 400 });
     // One step that takes a second or so: long texts that nearly match.
     const slow = streamPlan(
       ["text"],

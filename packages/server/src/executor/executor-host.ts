@@ -1,6 +1,5 @@
 import { assert, type ColumnDef, must } from "@hstream/proto";
 import type { PhysicalPlan } from "@hstream/sql/runtime";
-import type { Timers } from "../env/env.js";
 import { limits } from "../limits.js";
 import { AnswerQueue } from "./answer-queue.js";
 import type { SinkKind } from "./execution.js";
@@ -13,11 +12,11 @@ import {
   type WorkerSetup,
 } from "./protocol.js";
 import type { StepInput, StepReport } from "./step-input.js";
-import { WorkerHandle } from "./worker-handle.js";
+import { type WatchTimers, WorkerHandle } from "./worker-handle.js";
 
 export interface ExecutorHostOptions {
   /** For the watchdog. */
-  readonly timers: Timers;
+  readonly timers: WatchTimers;
   /** Threads; executions go to the one that has the fewest. Default 1. */
   readonly workers?: number;
   /** Where the worker's code is; by default beside this file. */

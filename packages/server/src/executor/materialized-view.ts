@@ -5,8 +5,21 @@ import type { Emitted, Sink } from "./emit.js";
 import { ResultEncoder, type ResultLimits } from "./encode/result-encoder.js";
 import { grown } from "./operators/accumulator.js";
 import { GroupTable } from "./operators/group-table.js";
+import { SortedRuns } from "./operators/sorted-runs.js";
 import { groupKeysInOutput } from "./plan-facts.js";
 import { valueBytes } from "./state-size.js";
+
+interface SortableKey {
+  readonly key: number;
+  readonly text: string;
+}
+
+function byText(a: SortableKey, b: SortableKey): number {
+  return a.text < b.text ? -1 : 1;
+}
+
+/** Keys that a piece of a snapshot sorts. */
+const sortedAtOnce = 65_536;
 
 /** Rows that are gone are swept out once there are more of them than this, and than others. */
 const deadRowsKept = 1024;
@@ -70,8 +83,17 @@ export class MaterializedView implements Sink {
   *snapshot(
     rowsMax: number,
   ): Generator<{ readonly batches: readonly Uint8Array[]; readonly columns: readonly ColumnDef[] }> {
-    this.#order ??= this.#sortedKeys();
     const encoder = new ResultEncoder(this.#output, this.#limits);
+    const runs = this.#order === undefined ? new SortedRuns<SortableKey>(byText) : undefined;
+    if (runs !== undefined) {
+      // Empty pieces, between which the thread is free to look around.
+      for (let from = 0; from < this.#keys.count; from += sortedAtOnce) {
+        runs.add(this.#sortable(from, Math.min(from + sortedAtOnce, this.#keys.count)));
+        yield { batches: [], columns: encoder.columns() };
+      }
+      while (runs.mergeSome()) yield { batches: [], columns: encoder.columns() };
+    }
+    this.#order ??= runs?.sorted().map(({ key }) => key) ?? [];
     let piece: (readonly SqlValue[])[] = [];
     const encoded = (): { batches: Uint8Array[]; columns: ColumnDef[] } => {
       const batches: Uint8Array[] = [];
@@ -123,14 +145,13 @@ export class MaterializedView implements Sink {
     return this.#counted ? this.#keys.keysOf(key) : this.#values.map((values) => values[key] as SqlValue);
   }
 
-  #sortedKeys(): number[] {
-    const sortable: { key: number; text: string }[] = [];
-    for (let key = 0; key < this.#keys.count; key++) {
-      if (this.#counts[key] !== 0) sortable.push({ key, text: rowKeyText(this.#keys.keysOf(key)) });
+  /** The keys that have rows, with their exact keys, one character for each byte. */
+  #sortable(from: number, to: number): SortableKey[] {
+    const keys: SortableKey[] = [];
+    for (let key = from; key < to; key++) {
+      if (this.#counts[key] !== 0) keys.push({ key, text: rowKeyText(this.#keys.keysOf(key)) });
     }
-    // One character for each byte of the exact keys, whose order is that of the values.
-    sortable.sort((a, b) => (a.text < b.text ? -1 : 1));
-    return sortable.map(({ key }) => key);
+    return keys;
   }
 
   /** Numbers the keys that have rows anew, without gaps. */

@@ -6,18 +6,10 @@ const numberBytes = 16;
 
 /** About how many bytes a value takes in memory. */
 export function valueBytes(value: SqlValue): number {
-  switch (typeof value) {
-    case "boolean":
-      return 8;
-    case "number":
-      return numberBytes;
-    case "bigint":
-      return 32;
-    case "string":
-      return 24 + value.length;
-    case "object":
-      break;
-  }
+  if (typeof value === "string") return 24 + value.length;
+  if (typeof value === "number") return numberBytes;
+  if (typeof value === "bigint") return 32;
+  if (typeof value === "boolean") return 8;
   if (value === null) return 8;
   if (value instanceof Uint8Array) return objectBytes + value.length;
   let bytes = objectBytes;

@@ -31,6 +31,6 @@ export interface StepReport {
   readonly errors: ErrorSummary;
   /** An estimate, in bytes. */
   readonly stateBytes: number;
-  /** No further input can change the answer: the limit is reached, or the end was. */
+  /** The answer is complete: a limit is reached, or the end was. Nothing more need be fed, nor the end. */
   readonly finished: boolean;
 }

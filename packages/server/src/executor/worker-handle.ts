@@ -1,6 +1,5 @@
 import { Worker } from "node:worker_threads";
 import { unreachable } from "@hstream/proto";
-import type { Timer, Timers } from "../env/env.js";
 import { HStreamError } from "../errors.js";
 import {
   type ExecutionId,
@@ -11,8 +10,14 @@ import {
   type WorkerSetup,
 } from "./protocol.js";
 
+/** The part of the environment's timers that the watchdog needs. */
+export interface WatchTimers {
+  /** Calls `callback` once after `delayMs`. */
+  after(delayMs: number, callback: () => void): { cancel(): void };
+}
+
 export interface WorkerHandleOptions {
-  readonly timers: Timers;
+  readonly timers: WatchTimers;
   /** The compiled worker.js, wherever the build has put it. */
   readonly workerUrl: URL;
   readonly limits: WorkerSetup["limits"];
@@ -41,7 +46,7 @@ export class WorkerHandle {
   #worker: Worker;
   #heartbeat = new Int32Array(new SharedArrayBuffer(0));
   #ready: Promise<void> = Promise.resolve();
-  #watch: Timer | undefined;
+  #watch: { cancel(): void } | undefined;
   #lastBeat = 0;
   #looksInStep = 0;
   #closed = false;
@@ -176,7 +181,7 @@ export class WorkerHandle {
 function failureOf({ error, message }: Extract<FromWorker, { kind: "failed" }>): Error {
   // The message was made where the error was; only the kind goes with it.
   if (error === undefined) return new HStreamError("QueryFailed", { message });
-  const failure = new HStreamError(error, {} as never);
+  const failure = new HStreamError(error, {});
   failure.message = message;
   return failure;
 }

@@ -1,4 +1,4 @@
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { HStreamApiService, HStreamExtService } from "@hstream/proto";
 import type { Cluster } from "../cluster/cluster.js";
 import { addressText } from "../config/address.js";
@@ -56,6 +56,8 @@ export class GrpcServer {
     rooms: (port: number) => RpcRooms,
     report: ReportDefect,
   ): Promise<GrpcServer> {
+    // What the library would print on its own is reported by us, or is nobody's business.
+    setLogVerbosity(logVerbosity.NONE);
     const server = new Server({
       "grpc.max_receive_message_length": limits.requestBytesMax,
       "grpc.max_send_message_length": limits.requestBytesMax,

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { gzipSync } from "node:zlib";
-import { type HStreamApiClient, must, SpecialOffset, type Subscription } from "@hstream/proto";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { constants, deflateRawSync, gzipSync } from "node:zlib";
+import { credentials } from "@grpc/grpc-js";
+import { HStreamApiClient, must, SpecialOffset, type Subscription } from "@hstream/proto";
 import { FetchClient } from "./fetch-client.test.helper.js";
 import { batchOf, call, failureOf, startTestServer, type TestServer } from "./test-server.test.helper.js";
 
@@ -12,6 +14,26 @@ const subscription = (subscriptionId: string, fields: Partial<Subscription> = {}
   offset: SpecialOffset.EARLIEST,
   ...fields,
 });
+
+/** Passes bytes on to a port, until both sides' connections are broken off. */
+async function startProxy(target: number) {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    const upstream = connect(target, "127.0.0.1");
+    for (const end of [socket, upstream]) {
+      sockets.push(end);
+      end.on("error", () => {});
+    }
+    socket.pipe(upstream).pipe(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const breakOff = () => {
+    server.close();
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
+  return { port, breakOff };
+}
 
 describe("subscriptions over gRPC", () => {
   let test: TestServer;
@@ -149,6 +171,36 @@ describe("subscriptions over gRPC", () => {
     await call(api, api.deleteSubscription, { subscriptionId: "sub", force: false });
   });
 
+  it("forgets consumers whose connection is gone", async () => {
+    await call(api, api.createSubscription, subscription("sub"), { "hstream-dispatch": "round-robin" });
+    await append(batchOf("x"));
+    const { port, breakOff } = await startProxy(test.server.port);
+    const other = new HStreamApiClient(`127.0.0.1:${port}`, credentials.createInsecure());
+    const consumer = new FetchClient(other, "sub", "c");
+    await consumer.records(1);
+    breakOff();
+    assert.equal((await consumer.ended)?.status, 14);
+    other.close();
+    while ((await consumersOf("sub")).length > 0);
+    // What it had not acked goes to the next one at once.
+    const next = new FetchClient(api, "sub", "d");
+    assert.deepEqual(
+      (await next.records(1)).map(({ text }) => text),
+      ["x"],
+    );
+    next.stream.cancel();
+  });
+
+  it("stays with 200 consumers, of whom each gets its share", async () => {
+    await call(api, api.createSubscription, subscription("sub"), { "hstream-dispatch": "round-robin" });
+    const consumers = Array.from({ length: 200 }, (_, i) => new FetchClient(api, "sub", `c${i}`));
+    while ((await consumersOf("sub")).length < 200);
+    await Promise.all(Array.from({ length: 400 }, (_, i) => append(batchOf(String(i)))));
+    const got = await Promise.all(consumers.map((consumer) => consumer.records(2)));
+    assert.equal(new Set(got.flat().map(({ text }) => text)).size, 400);
+    for (const consumer of consumers) consumer.stream.cancel();
+  });
+
   it("refuses a fetch without a subscription or a name", async () => {
     const missing = await new FetchClient(api, "nowhere", "c").ended;
     assert.deepEqual([missing?.status, missing?.error], [5, 300]);
@@ -215,7 +267,6 @@ describe("subscriptions over gRPC", () => {
     const { payload } = batchOf("zipped", "twice");
     const closed = gzipSync(payload);
     // What a writer that is flushed and not closed leaves: no final block, no trailer.
-    const { deflateRawSync, constants } = await import("node:zlib");
     const open = Buffer.concat([
       closed.subarray(0, 10),
       deflateRawSync(payload, { finishFlush: constants.Z_SYNC_FLUSH }),

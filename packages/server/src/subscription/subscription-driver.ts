@@ -167,8 +167,8 @@ export class SubscriptionDriver {
           break;
         case "deliver": {
           // Deliveries come in the order of the batches that were read.
-          while (inHand[next]?.batchId !== action.batchId) next += 1;
-          const batch = must(inHand[next], "a batch is delivered while it is in hand");
+          let batch = must(inHand[next++], "a batch is delivered while it is in hand");
+          while (batch.batchId !== action.batchId) batch = must(inHand[next++], "as above");
           this.#deliver(action.consumer, batch, action.missing);
           break;
         }
@@ -195,11 +195,14 @@ export class SubscriptionDriver {
       this.#execute(this.#state.batchesRead(shardId, read, this.#now()), batches);
     } catch (error) {
       this.#state.readFailed(shardId);
-      this.#tools.env.timers.after(limits.failedReadPauseMs, () =>
-        this.#tailMoved(shardId, this.#tools.log.tail(shardId)),
-      );
+      this.#background(this.#tryAgainLater(shardId), "subscription read");
       throw error;
     }
+  }
+
+  async #tryAgainLater(shardId: ShardId): Promise<void> {
+    await this.#tools.env.timers.sleep(limits.failedReadPauseMs);
+    if (!this.#closed) this.#tailMoved(shardId, this.#tools.log.tail(shardId));
   }
 
   async #resend(number: number, shardId: ShardId, batchId: BatchId): Promise<void> {

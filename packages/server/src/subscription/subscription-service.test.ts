@@ -150,6 +150,41 @@ describe("subscription service", () => {
     assert.equal(offset?.ackedUpTo, before.ids[5]?.batchId);
   });
 
+  it("keeps its documents in this form", async () => {
+    const world = new World();
+    const { subscriptions, streams, append } = await world.start();
+    const { id, shardIds } = await streams.create({ name: "s", shardCount: 1, backlogSeconds: 60 });
+    await subscriptions.create(options({ dispatch: "round-robin" }));
+    const { batchId } = await append("a");
+    const consumer = await TestConsumer.attach(subscriptions);
+    await consumer.ack(...consumer.ids);
+    await world.env.timers.advance(limits.ackFlushMs);
+    const { uid } = subscriptions.get("sub");
+    const documents = new Map((await world.meta.range("")).map(({ key, value }) => [key, JSON.parse(value)]));
+    const creationTimeMs = 1_700_000_000_000;
+    const common = { version: 1, creationTimeMs };
+    assert.deepEqual(
+      documents,
+      new Map<string, unknown>([
+        [
+          "streams/s",
+          { ...common, name: "s", id, kind: "stream", replicationFactor: 1, backlogSeconds: 60, shardIds },
+        ],
+        [`subscription-progress/${uid}/${shardIds[0]}`, { version: 1, upTo: batchId, runs: [], partial: [] }],
+        [
+          "subscriptions/sub",
+          {
+            ...common,
+            ...options({ dispatch: "round-robin" }),
+            uid,
+            streamId: id,
+            start: [[shardIds[0], 0]],
+          },
+        ],
+      ]),
+    );
+  });
+
   it("saves acks again when the disk refused them", async () => {
     const world = new World();
     const first = await world.start();
@@ -261,6 +296,47 @@ describe("subscription service", () => {
     );
     assert.ok(parts.length > 1 && parts.every(({ payload }) => payload.length < limits.responseBytesMax));
     assert.deepEqual(Buffer.from(consumer.deliveries.at(-1)?.payload ?? []).toString(), "no zstd");
+  });
+
+  it("reads again after a pause when the log could not be read, also for a resend", async () => {
+    const world = new World();
+    const { subscriptions, streams, append } = await world.start();
+    await streams.create({ name: "s" });
+    await subscriptions.create(options());
+    await append("a");
+    const failure = { kind: "error" as const, error: new Error("unreadable") };
+    world.log.inject("read", failure);
+    const consumer = await TestConsumer.attach(subscriptions);
+    assert.deepEqual(consumer.texts, []);
+    await world.env.timers.advance(limits.failedReadPauseMs);
+    assert.deepEqual(consumer.texts, ["a"]);
+    world.log.inject("read", failure);
+    await world.env.timers.advance(3_001);
+    assert.deepEqual(consumer.texts, ["a"]);
+    await world.env.timers.advance(3_001);
+    assert.deepEqual(consumer.texts, ["a", "a"]);
+    assert.equal(world.reports.length, 2);
+  });
+
+  it("goes on behind what was trimmed, also when it was to be sent again", async () => {
+    const world = new World();
+    const { subscriptions, streams, append } = await world.start();
+    const { shardIds } = await streams.create({ name: "s" });
+    const [shardId = 0] = shardIds;
+    await subscriptions.create(options());
+    const first = await append("a");
+    const consumer = await TestConsumer.attach(subscriptions);
+    assert.deepEqual(consumer.texts, ["a"]);
+    consumer.attachment?.detach();
+    const second = await append("b");
+    const third = await append("c");
+    await world.log.trim(shardId, second.batchId);
+    const other = await TestConsumer.attach(subscriptions, "other");
+    await other.ack(...other.ids);
+    await world.env.timers.advance(3_001);
+    assert.deepEqual(other.texts, ["c"]);
+    assert.deepEqual(subscriptions.offsets("sub"), [{ shardId, ackedUpTo: third.batchId }]);
+    assert.ok(first.batchId < second.batchId);
   });
 
   it("begins at the same place however late the first consumer comes", async () => {

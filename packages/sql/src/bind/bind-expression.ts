@@ -34,6 +34,8 @@ export interface ExpressionPlace {
   readonly aggregate?: (call: AggregateCall) => LogicalColumn;
   /** What an alias of the select list stands for here; undefined for other names. */
   readonly alias?: (name: string) => ExpressionNode | undefined;
+  /** Whether a name is that of a select item that cannot be named here (WHERE), for a notice. */
+  readonly hiddenAlias?: (name: string) => boolean;
   /** Why names cannot stand here (INSERT's values); a double-quoted one is then a text. */
   readonly constantsOnly?: string;
 }
@@ -193,6 +195,10 @@ function bindName(parts: readonly NameNode[], span: Span, place: ExpressionPlace
     if (aliased !== undefined) return bindExpression(aliased, withoutAliases(place));
   }
   const column = scope.column(name.text);
+  if (second === undefined && !scope.declares(name.text) && place.hiddenAlias?.(name.text) === true) {
+    const message = `${name.text} is read as a field of the record here, not as the item AS ${name.text}`;
+    findings.notice(name.span, message, `repeat the item's expression in ${place.clause}`);
+  }
   if (column !== undefined) return columnExpression(column);
   const near = nearestName(
     name.text,

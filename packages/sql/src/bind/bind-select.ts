@@ -73,7 +73,7 @@ class SelectBinder {
     const select = this.#select;
     this.#scope = this.#bindFrom();
     const predicate =
-      select.where === undefined ? undefined : bindCondition(select.where, this.#place("WHERE"), "WHERE");
+      select.where === undefined ? undefined : bindCondition(select.where, this.#wherePlace(), "WHERE");
     for (const node of select.groupBy) this.#bindKey(node);
     const items = select.items.flatMap((item) => this.#bindItem(item));
     const having =
@@ -114,6 +114,14 @@ class SelectBinder {
         : {}),
       ...(aliases ? { alias: (name: string): ExpressionNode | undefined => this.#aliased(name) } : {}),
     };
+  }
+
+  #wherePlace(): ExpressionPlace {
+    const hiddenAlias = (name: string): boolean => {
+      const aliased = this.#aliased(name);
+      return aliased !== undefined && !mentions(aliased, name);
+    };
+    return { ...this.#place("WHERE"), hiddenAlias };
   }
 
   #aliased(name: string): ExpressionNode | undefined {

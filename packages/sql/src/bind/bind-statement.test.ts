@@ -62,6 +62,7 @@ describe("grouping", () => {
       "SELECT a + 1 AS x, COUNT(*) FROM flights GROUP BY x ORDER BY x",
       "SELECT a + 1 AS x, COUNT(*) FROM flights GROUP BY 1 ORDER BY 2 DESC",
       "SELECT a + 1 AS x, COUNT(*) FROM flights GROUP BY a + 1 HAVING a + 1 > 2",
+      "SELECT a, COUNT(*) AS n FROM flights GROUP BY a HAVING n > 2 ORDER BY n + 1",
     ];
     for (const text of texts) assert.deepEqual(messages(text), [], text);
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { smallValues } from "../testing/arbitrary.js";
 import type { SqlValue } from "../types/sql-value.js";
+import { FLOAT } from "../types/types.js";
 import { compareTotal } from "../values/compare.js";
 import { isNumber, toFloat } from "../values/numbers.js";
 import type { AggregateImplementation, EvaluationContext } from "./function.js";
@@ -79,6 +80,20 @@ describe("aggregates", () => {
     assert.equal(fresh(sum, [2n ** 62n, 2n ** 62n], true), null);
     assert.equal(fresh(sum, [2n ** 62n, 2n ** 62n, -(2n ** 62n)], true), 2n ** 62n);
     assert.equal(fresh(implementationOf("AVG", false), [2n ** 62n, 2n ** 62n], true), 2 ** 62);
+  });
+
+  it("SUM of FLOATs neither overflows nor becomes an INTEGER beyond 2^53", () => {
+    const sum = aggregateImplementation("SUM", false, FLOAT);
+    assert(sum !== undefined);
+    assert.equal(
+      fresh(
+        sum,
+        Array.from({ length: 3000 }, () => 9e15),
+        true,
+      ),
+      2.7e19,
+    );
+    assert.equal(fresh(sum, [2 ** 53 - 1, 2 ** 53 - 1], true), 2 ** 54 - 2);
   });
 
   it("reports a value of the wrong type when it comes, not when it goes", () => {

@@ -87,12 +87,16 @@ class SumState {
     this.floatSum = sum;
   }
 
+  /** The nearest double; infinite when there is none. */
+  approximate(): number {
+    const integers = this.large === 0n ? this.small : Number(this.large + BigInt(this.small));
+    return this.floatSum + this.compensation + integers + toFloat(this.decimalSum);
+  }
+
   /** The sum, null when it is out of range. */
   total(): SqlNumber | null {
+    if (this.floats !== 0) return float(this.approximate());
     const integers = this.large + BigInt(this.small);
-    if (this.floats !== 0) {
-      return float(this.floatSum + this.compensation + Number(integers) + toFloat(this.decimalSum));
-    }
     const whole = this.large === 0n ? this.small : integer(integers);
     return this.decimals === 0 || whole === null
       ? whole
@@ -122,15 +126,22 @@ const sum = implement({
   stateBytes: () => 120,
 });
 
+/** Of FLOATs only: whole ones are no integers, so the sum cannot leave 64 bits. */
+const floatSum = implement({
+  create: () => new SumState(),
+  add: (state, args, weight, context) => addNumber("SUM", state, args, weight, context),
+  result: (state, context) =>
+    state.rows === 0 ? null : (float(state.approximate()) ?? context.error("SUM is out of range")),
+  stateBytes: () => 120,
+});
+
 const average = implement({
   create: () => new SumState(),
   add: (state, args, weight, context) => addNumber("AVG", state, args, weight, context),
   result(state, context) {
     if (state.rows === 0) return null;
-    const total = state.total();
-    // An INTEGER sum beyond 64 bits still has a mean.
-    const dividend = total === null ? Number(state.large) + state.small : toFloat(total);
-    return float(dividend / state.rows) ?? context.error("AVG is out of range");
+    // Of the nearest double, since an INTEGER sum beyond 64 bits still has a mean.
+    return float(state.approximate() / state.rows) ?? context.error("AVG is out of range");
   },
   stateBytes: () => 120,
 });
@@ -329,6 +340,7 @@ export const aggregates: readonly AggregateFunction[] = [
     parameters: ["number"],
     result: numericResult,
     implementation: sum,
+    floatImplementation: floatSum,
     help: "Sum without the NULLs; NULL of no number.",
     exampleRows,
     examples: [

@@ -12,7 +12,7 @@ import {
   firstResult,
   type ScalarFunction,
 } from "./function.js";
-import { textArg } from "./operators.js";
+import { textArg } from "./arguments.js";
 import { must } from "@hstream/proto";
 
 function arrayArg(args: readonly SqlValue[], position: number): readonly SqlValue[] {

@@ -3,7 +3,7 @@ import { timestamp } from "../values/calendar.js";
 import { toFloat } from "../values/numbers.js";
 import { formatTime, parseTimeAs } from "./time-format.js";
 import type { ScalarFunction } from "./function.js";
-import { numberArg, textArg } from "./operators.js";
+import { numberArg, textArg } from "./arguments.js";
 
 export const dateFunctions: readonly ScalarFunction[] = [
   {

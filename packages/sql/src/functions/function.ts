@@ -36,6 +36,11 @@ export interface Signature {
   readonly result: SqlType | ((args: readonly SqlType[]) => SqlType);
   /** `args` have the families of the parameters; none is NULL where the function's null rule is strict. */
   evaluate(args: readonly SqlValue[], context: EvaluationContext): SqlValue;
+  /**
+   * Instead of `evaluate` where the call's static type is FLOAT: a whole `number` is then no INTEGER, so it
+   * neither overflows nor grows into a bigint.
+   */
+  evaluateFloat?(args: readonly SqlValue[], context: EvaluationContext): SqlValue;
 }
 
 export interface Example {
@@ -92,6 +97,8 @@ export interface AggregateFunction extends Documented {
   readonly optional?: number;
   readonly result: SqlType | ((args: readonly SqlType[]) => SqlType);
   readonly implementation: AggregateImplementation;
+  /** Instead of it where the call's static type is FLOAT. */
+  readonly floatImplementation?: AggregateImplementation;
   /** Its examples aggregate this: rows of x, separated by commas. */
   readonly exampleRows: string;
 }
@@ -143,11 +150,15 @@ export function acceptsCount(signature: Signature, count: number): boolean {
   return count >= signature.parameters.length - (signature.optional ?? 0) && count <= most;
 }
 
-/** The value of a call. The oracle of compiled code: slow, plain and exact. */
+/**
+ * The value of a call. The oracle of compiled code: slow, plain and exact. `type`: the call's static type, on
+ * which arithmetic depends.
+ */
 export function evaluateFunction(
   entry: ScalarFunction,
   args: readonly SqlValue[],
   context: EvaluationContext,
+  type: SqlType = DYNAMIC,
 ): SqlValue {
   if (entry.nulls === "strict" && args.includes(null)) return null;
   const signature = entry.signatures.find(
@@ -155,7 +166,11 @@ export function evaluateFunction(
       acceptsCount(one, args.length) &&
       args.every((arg, i) => arg === null || familyAcceptsValue(parameterAt(one, i) ?? "any", arg)),
   );
-  if (signature !== undefined) return signature.evaluate(args, context);
+  if (signature !== undefined) {
+    return type.kind === "float" && signature.evaluateFloat !== undefined
+      ? signature.evaluateFloat(args, context)
+      : signature.evaluate(args, context);
+  }
   const kinds = args.map((arg) => valueKind(arg).toUpperCase()).join(" and ");
   return context.error(`${entry.name} cannot work on ${kinds === "" ? "nothing" : kinds}`);
 }

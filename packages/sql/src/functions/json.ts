@@ -5,7 +5,7 @@ import { isInteger, toFloat } from "../values/numbers.js";
 import { toText } from "../values/text.js";
 import { isArray, isObject } from "../values/value-kind.js";
 import { firstResult, type Example, type ScalarFunction, type Signature } from "./function.js";
-import { numberArg } from "./operators.js";
+import { numberArg } from "./arguments.js";
 
 /** One step into an object or array; NULL where there is nothing (missing is NULL everywhere). */
 function step(value: SqlValue, key: SqlValue): SqlValue {

@@ -18,7 +18,7 @@ import {
   numericResult,
   type ScalarFunction,
 } from "./function.js";
-import { numberArg } from "./operators.js";
+import { numberArg } from "./arguments.js";
 
 function real(
   name: string,

@@ -81,7 +81,7 @@ function runAggregate(sql: string, rows: string): string {
   const [aggregate] = plan.input.calls;
   assert(aggregate !== undefined);
   const { call } = aggregate;
-  const implementation = aggregateImplementation(call.function, call.distinct);
+  const implementation = aggregateImplementation(call.function, call.distinct, call.type);
   assert(implementation !== undefined);
   const errors = new Errors();
   const state = implementation.create(true);

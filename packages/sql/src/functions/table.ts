@@ -1,5 +1,9 @@
-import { aggregates } from "./aggregates.js";
+import type { SqlType } from "../types/sql-type.js";
+import { DYNAMIC } from "../types/types.js";
+import { aggregates, distinctAggregate } from "./aggregates.js";
+import { arithmeticOperators } from "./arithmetic.js";
 import { arrayFunctions } from "./arrays.js";
+import { comparisonOperators } from "./comparisons.js";
 import { dateFunctions } from "./dates.js";
 import { specialForms } from "./forms.js";
 import type {
@@ -8,17 +12,16 @@ import type {
   FunctionEntry,
   ScalarFunction,
 } from "./function.js";
-import { distinctAggregate } from "./aggregates.js";
 import { generalFunctions } from "./general.js";
 import { jsonFunctions } from "./json.js";
 import { numericFunctions } from "./numeric.js";
-import { operators } from "./operators.js";
 import { textFunctions } from "./text.js";
 
 /** Every function, operator, aggregate and special form, in the order of the manual. */
 export const functionTable: readonly FunctionEntry[] = [
   ...specialForms,
-  ...operators,
+  ...comparisonOperators,
+  ...arithmeticOperators,
   ...generalFunctions,
   ...numericFunctions,
   ...textFunctions,
@@ -48,14 +51,21 @@ export function aggregateFunction(name: string): AggregateFunction | undefined {
   return entry?.kind === "aggregate" ? entry : undefined;
 }
 
-/** How a call of the plan is computed; undefined for a name that is no aggregate. */
+/**
+ * How an aggregate of the plan is computed; undefined for a name that is none. `type`: the call's static type,
+ * on which the arithmetic of SUM depends.
+ */
 export function aggregateImplementation(
   name: string,
   distinct: boolean,
+  type: SqlType = DYNAMIC,
 ): AggregateImplementation | undefined {
   const entry = aggregateFunction(name);
   if (entry === undefined) return undefined;
-  return distinct ? distinctAggregate(entry.implementation) : entry.implementation;
+  const { floatImplementation } = entry;
+  const implementation =
+    type.kind === "float" && floatImplementation !== undefined ? floatImplementation : entry.implementation;
+  return distinct ? distinctAggregate(implementation) : implementation;
 }
 
 /** Names that can be called, for "did you mean" and completion. */

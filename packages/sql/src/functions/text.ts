@@ -1,9 +1,11 @@
 import type { SqlType } from "../types/sql-type.js";
 import type { SqlValue } from "../types/sql-value.js";
-import { arrayOf, INTEGER, STRING } from "../types/types.js";
+import { arrayOf, DYNAMIC, INTEGER, STRING } from "../types/types.js";
 import { toFloat } from "../values/numbers.js";
+import { toText } from "../values/text.js";
+import { isArray } from "../values/value-kind.js";
 import type { EvaluationContext, Example, Family, ScalarFunction } from "./function.js";
-import { numberArg, textArg } from "./operators.js";
+import { numberArg, textArg } from "./arguments.js";
 
 function text(
   name: string,
@@ -171,6 +173,35 @@ export const textFunctions: readonly ScalarFunction[] = [
           const end = args.length > 2 ? start + toFloat(numberArg(args, 2)) : Number.POSITIVE_INFINITY;
           return [...textArg(args, 0)].slice(Math.max(0, start), Math.max(0, end)).join("");
         },
+      },
+    ],
+  },
+  {
+    kind: "scalar",
+    name: "||",
+    operator: true,
+    nulls: "strict",
+    help: "Concatenation of texts, or of arrays; numbers and the like are written as text.",
+    examples: [
+      { sql: "'a' || 'b'", result: "ab" },
+      { sql: "'n' || 1", result: "n1" },
+      { sql: "[1] || [2]", result: "[1,2]" },
+    ],
+    signatures: [
+      {
+        parameters: ["array", "array"],
+        result: (args) => (args[0]?.kind === "array" ? args[0] : DYNAMIC),
+        evaluate: ([a = null, b = null]) => [...(isArray(a) ? a : []), ...(isArray(b) ? b : [])],
+      },
+      {
+        parameters: ["string", "any"],
+        result: STRING,
+        evaluate: ([a = null, b = null]) => toText(a) + toText(b),
+      },
+      {
+        parameters: ["any", "string"],
+        result: STRING,
+        evaluate: ([a = null, b = null]) => toText(a) + toText(b),
       },
     ],
   },

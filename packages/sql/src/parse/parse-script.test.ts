@@ -150,6 +150,12 @@ describe("parser", () => {
     assert.match(parseScript(sum(5_000)).diagnostics[0]?.message ?? "", /500 operators/);
   });
 
+  it("bounds the depth of chains inside parentheses", () => {
+    const chain = " + a".repeat(400);
+    const text = Array.from({ length: 90 }).reduce<string>((inner) => `(${inner}${chain})`, "a");
+    assert.match(parseScript(`SELECT ${text}`).diagnostics[0]?.message ?? "", /700 operators deep/);
+  });
+
   it("refuses a text that is too long", () => {
     assert.equal(parseScript(" ".repeat(parseTextCharsMax + 1)).diagnostics.length, 1);
   });

@@ -1,6 +1,6 @@
 import type { StatementNode } from "../ast/ast.js";
 import type { Diagnostic } from "../diagnostic.js";
-import { diagnosticsMax, parseTextCharsMax } from "../limits.js";
+import { diagnosticsMax, parseTextCharsMax, treeDepthMax } from "../limits.js";
 import { lex, type Token, tokenSpan } from "../tokens/lexer.js";
 import { splitTokens, tokensSpan } from "../tokens/split.js";
 import { ExpectedTokens, explainError, explainToken } from "./explain-error.js";
@@ -63,7 +63,10 @@ function parseStatement(tokens: Token[]): ParsedStatement {
   try {
     const statement = grammar.parse(tokens);
     const [error] = grammar.errors;
-    if (error === undefined && statement !== undefined) return { kind: "statement", statement };
+    if (error === undefined && statement !== undefined) {
+      const deep = tooDeep(statement);
+      return deep === undefined ? { kind: "statement", statement } : refused(deep);
+    }
     if (error !== undefined)
       return refused(brokenToken(tokens) ?? explainError(error, expected.expected, tokens));
     return refused({ severity: "error", message: "This is no statement", span: tokensSpan(tokens) });
@@ -74,6 +77,24 @@ function parseStatement(tokens: Token[]): ParsedStatement {
       hint === undefined ? { severity: "error", message, span } : { severity: "error", message, hint, span },
     );
   }
+}
+
+/** Whatever walks the tree later may recurse: here is the promise that it can. Itself without recursion. */
+function tooDeep(statement: StatementNode): Diagnostic | undefined {
+  const pending: { readonly value: unknown; readonly depth: number }[] = [{ value: statement, depth: 0 }];
+  for (let top = pending.pop(); top !== undefined; top = pending.pop()) {
+    const { value, depth } = top;
+    if (typeof value !== "object" || value === null || value instanceof Map) continue;
+    const below = "kind" in value ? depth + 1 : depth;
+    if (below > treeDepthMax) {
+      const message = `This statement is more than ${treeDepthMax} operators deep`;
+      return { severity: "error", message, hint: "split the expression", span: statement.span };
+    }
+    for (const child of Object.values(value)) {
+      if (typeof child === "object" && child !== null) pending.push({ value: child, depth: below });
+    }
+  }
+  return undefined;
 }
 
 function refused(diagnostic: Diagnostic): ParsedStatement {

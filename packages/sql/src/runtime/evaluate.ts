@@ -29,6 +29,7 @@ export function evaluate(
         entry,
         expression.args.map((arg) => evaluate(arg, row, context)),
         context,
+        expression.type,
       );
     }
     case "and":

@@ -95,7 +95,7 @@ function aggregate(plan: Extract<LogicalPlan, { kind: "aggregate" }>, rows: read
     { readonly keys: readonly SqlValue[]; readonly states: readonly object[] }
   >();
   const implementations = plan.calls.map(({ call }) =>
-    must(aggregateImplementation(call.function, call.distinct), "an aggregate of the table"),
+    must(aggregateImplementation(call.function, call.distinct, call.type), "an aggregate of the table"),
   );
   const group = (keys: readonly SqlValue[]): readonly object[] => {
     const text = rowKeyText(keys);

@@ -78,7 +78,6 @@ export const OpenBracket = symbol("[");
 export const CloseBracket = symbol("]");
 export const OpenBrace = symbol("{");
 export const CloseBrace = symbol("}");
-export const Arrow = symbol("=>");
 
 const infixSymbols: readonly TokenType[] = [
   symbol("->>", "->>", [InfixOperator]),
@@ -132,7 +131,6 @@ export const lexedTypes: TokenType[] = [
   Semicolon,
   VerticalEnd,
   CastOperator,
-  Arrow,
   ...infixSymbols,
   Plus,
   Minus,

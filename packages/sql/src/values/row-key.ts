@@ -32,15 +32,18 @@ import { valueKind } from "./value-kind.js";
  * Strings are well-formed Unicode.
  */
 export function encodeRowKey(values: readonly SqlValue[]): Uint8Array {
-  const writer = new KeyWriter();
-  for (const value of values) writer.value(value);
-  return writer.bytes();
+  return Uint8Array.from(writeRow(values).bytes());
 }
 
 /** The same bytes as a text of one character each, to be a key of a Map. */
 export function rowKeyText(values: readonly SqlValue[]): string {
-  const bytes = encodeRowKey(values);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  return writeRow(values).bytes().toString("latin1");
+}
+
+function writeRow(values: readonly SqlValue[]): KeyWriter {
+  writer.reset();
+  for (const value of values) writer.value(value);
+  return writer;
 }
 
 /** The values of a key that encodeRowKey made. `types`: of the columns, for the form of numbers. */
@@ -56,11 +59,20 @@ const utf8Decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const signBit = 1n << 63n;
 const allBits = (1n << 64n) - 1n;
 
+const keptBytesMax = 65_536;
+
 class KeyWriter {
-  #buffer = Buffer.allocUnsafe(64);
+  #buffer = Buffer.allocUnsafe(256);
   #length = 0;
 
-  bytes(): Uint8Array {
+  reset(): void {
+    this.#length = 0;
+    // One huge row must not hold its memory for ever.
+    if (this.#buffer.length > keptBytesMax) this.#buffer = Buffer.allocUnsafe(256);
+  }
+
+  /** Valid until the next row. */
+  bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }
 
@@ -83,7 +95,7 @@ class KeyWriter {
       case "boolean":
         return this.#byte(value ? 1 : 0);
       case "string":
-        return this.#escaped(utf8.encode(value));
+        return this.#text(value);
       case "number":
       case "bigint":
         return this.#number(value);
@@ -111,10 +123,26 @@ class KeyWriter {
   #object(value: ReadonlyMap<string, SqlValue>): void {
     for (const [name, field] of sortedFields(value)) {
       this.#byte(1);
-      this.#escaped(utf8.encode(name));
+      this.#text(name);
       this.value(field);
     }
     this.#byte(0);
+  }
+
+  /** Mostly short and ASCII, so without an encoder while it is. */
+  #text(text: string): void {
+    this.#reserve(text.length + 2);
+    const start = this.#length;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code === 0 || code > 0x7f) {
+        this.#length = start;
+        return this.#escaped(utf8.encode(text));
+      }
+      this.#buffer[this.#length++] = code;
+    }
+    this.#buffer[this.#length++] = 0;
+    this.#buffer[this.#length++] = 1;
   }
 
   #escaped(bytes: Uint8Array): void {
@@ -128,10 +156,14 @@ class KeyWriter {
   }
 
   #double(value: number): void {
-    const bits = doubleBits(value + 0);
-    this.#reserve(8);
-    this.#buffer.writeBigUInt64BE(bits & signBit ? bits ^ allBits : bits | signBit, this.#length);
-    this.#length += 8;
+    this.#reserve(9);
+    const start = this.#length;
+    // -0 is 0.
+    this.#buffer.writeDoubleBE(value + 0, start);
+    const first = this.#buffer[start] ?? 0;
+    if (first < 0x80) this.#buffer[start] = first | 0x80;
+    else for (let i = start; i < start + 8; i++) this.#buffer[i] = ~(this.#buffer[i] ?? 0);
+    this.#length = start + 8;
   }
 
   #number(value: SqlNumber): void {
@@ -157,6 +189,9 @@ class KeyWriter {
     this.#byte(0);
   }
 }
+
+/** One for all: encoding is synchronous and starts afresh each time. */
+const writer = new KeyWriter();
 
 function difference(
   exact: { unscaled: bigint; scale: number },

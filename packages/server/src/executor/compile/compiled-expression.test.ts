@@ -14,7 +14,8 @@ import * as fc from "fast-check";
 import { type ChangeBatch, type Column, columnOfValues, valueAt } from "../columns.js";
 import { ColumnBuilder } from "../decode/column-builder.js";
 import { ErrorLog } from "../error-log.js";
-import { CompiledExpression, Evaluation } from "./compiled-expression.js";
+import { CompiledExpression } from "./compiled-expression.js";
+import { Evaluation } from "./evaluation.js";
 
 const numbers = fc.oneof(
   fc.integer({ min: -20, max: 20 }),

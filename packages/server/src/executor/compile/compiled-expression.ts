@@ -1,27 +1,10 @@
-import type { EvaluationContext, Expression } from "@hstream/sql/runtime";
+import type { Expression } from "@hstream/sql/runtime";
 import type { ChangeBatch, Column } from "../columns.js";
-import type { ErrorLog } from "../error-log.js";
+import type { Evaluation } from "./evaluation.js";
 import { generateKernel, type Kernel } from "./generate.js";
 
-/** What the expressions of one dataflow are evaluated in. */
-export class Evaluation implements EvaluationContext {
-  /** The step's clock. */
-  nowMs = 0;
-  /** Whether the row at hand comes (+) or goes (−): errors are entered for the + only. */
-  inserting = true;
-  readonly stepRowsMax: number;
-  readonly errors: ErrorLog;
-
-  constructor(errors: ErrorLog, stepRowsMax: number) {
-    this.errors = errors;
-    this.stepRowsMax = stepRowsMax;
-  }
-
-  error(message: string): null {
-    if (this.inserting) this.errors.add(message);
-    return null;
-  }
-}
+/** Functions kept for one expression; batches of yet other forms are done by the careful one. */
+const kernelsMax = 32;
 
 /**
  * An expression as JavaScript over whole batches. For each combination of column forms that comes along
@@ -48,14 +31,16 @@ export class CompiledExpression {
     let forms = "";
     for (const index of this.#columns) forms += formOf(batch.columns[index] as Column);
     let kernel = this.#kernels.get(forms);
-    if (kernel === undefined) {
+    if (kernel === undefined && this.#kernels.size < kernelsMax) {
       kernel = generateKernel(this.#expression, batch.columns, "fast");
       this.#kernels.set(forms, kernel);
     }
-    const mark = evaluation.errors.mark();
-    const result = this.#run(kernel, batch, evaluation);
-    if (result !== undefined) return result;
-    evaluation.errors.rollBack(mark);
+    if (kernel !== undefined) {
+      const mark = evaluation.errors.mark();
+      const result = this.#run(kernel, batch, evaluation);
+      if (result !== undefined) return result;
+      evaluation.errors.rollBack(mark);
+    }
     this.#careful ??= generateKernel(this.#expression, batch.columns, "careful");
     const careful = this.#run(this.#careful, batch, evaluation);
     return careful ?? { kind: "any", values: [] };

@@ -10,7 +10,7 @@ import {
   type SqlValue,
 } from "@hstream/sql/runtime";
 import { type Column, columnOfValues, textAt, valueAt } from "../columns.js";
-import type { Evaluation } from "./compiled-expression.js";
+import type { Evaluation } from "./evaluation.js";
 
 /** Computes the expression for `rowCount` rows; undefined when it gave up (fast kernels only). */
 export type Kernel = (
@@ -51,7 +51,7 @@ export function generateKernel(
   const body = generator.body(expression);
   const names = [...generator.constants.keys()];
   const runtime = { textAt, valueAt, compareText, evaluateFunction, cast, columnOfValues, equalBytes, truth };
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- names and text are made by the generator alone
+  // Names and text are made by the generator alone.
   const build = new Function(
     "runtime",
     "constants",

@@ -66,7 +66,7 @@ export function zstdContentSize(frame: Buffer): number | undefined {
   if (frame.length < at + sizeBytes) throw new RangeError("the zstd header is cut off");
   switch (sizeBytes) {
     case 1:
-      return frame[at] as number;
+      return frame[at];
     case 2:
       return frame.readUInt16LE(at) + 256;
     case 4:

@@ -80,7 +80,7 @@ function plainly(
       continue;
     }
     const finite = (stored: HValue | undefined): SqlValue =>
-      stored === undefined ? null : fromStored(stored as never);
+      stored === undefined ? null : fromStored(stored);
     const record = new Map([...fields].map(([name, stored]) => [name, finite(stored)]));
     rows.push([
       ...fieldNames.slice(0, 7).map((name) => record.get(name) ?? null),

@@ -1,4 +1,4 @@
-import { WireCursor } from "@hstream/proto";
+import type { WireCursor } from "@hstream/proto";
 import { type SqlArray, type SqlObject, type SqlValue, unwrap } from "@hstream/sql/runtime";
 
 /**

@@ -6,7 +6,7 @@ import {
   type SqlValue,
 } from "@hstream/sql/runtime";
 import { type Column, valueAt } from "../columns.js";
-import type { Evaluation } from "../compile/compiled-expression.js";
+import type { Evaluation } from "../compile/evaluation.js";
 
 /**
  * The states of one aggregate for all groups. `bind` names the columns of the arguments, then rows are

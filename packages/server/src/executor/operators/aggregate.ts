@@ -1,6 +1,7 @@
 import { compareTotal, type SqlValue } from "@hstream/sql/runtime";
 import { type ChangeBatch, type Column, columnOfValues, weightAt } from "../columns.js";
-import type { CompiledExpression, Evaluation } from "../compile/compiled-expression.js";
+import type { CompiledExpression } from "../compile/compiled-expression.js";
+import type { Evaluation } from "../compile/evaluation.js";
 import { type Accumulator, createAccumulator, grown } from "./accumulator.js";
 import { selectTrue } from "./filter.js";
 import { GroupTable } from "./group-table.js";

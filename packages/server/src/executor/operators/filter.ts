@@ -1,5 +1,6 @@
 import { type ChangeBatch, selectRows } from "../columns.js";
-import type { CompiledExpression, Evaluation } from "../compile/compiled-expression.js";
+import type { CompiledExpression } from "../compile/compiled-expression.js";
+import type { Evaluation } from "../compile/evaluation.js";
 import type { Operator, Output, Progress } from "./operator.js";
 
 /**

@@ -1,8 +1,10 @@
 import { compareTotal, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
 import { batchOfRows, type ChangeBatch, rowAt, valueAt, weightAt } from "../columns.js";
-import type { CompiledExpression, Evaluation } from "../compile/compiled-expression.js";
+import type { CompiledExpression } from "../compile/compiled-expression.js";
+import type { Evaluation } from "../compile/evaluation.js";
 import { rowBytes } from "../state-size.js";
 import type { Operator, Output, Progress } from "./operator.js";
+import { SortedRuns } from "./sorted-runs.js";
 
 export interface CompiledSortKey {
   readonly expression: CompiledExpression;
@@ -20,25 +22,23 @@ interface SortedRow {
 
 /**
  * Job: at the end of a finite input, its rows in order; `limit` of them after skipping `offset`.
- * State: the rows so far; with a limit and an append-only input only the first limit + offset of them
- * (and some more, so that they are sorted seldom).
+ * State: the rows so far. Of an append-only input in sorted runs, with a limit only the first limit +
+ * offset rows of each; else by exact key, equal rows put together, and sorted at the end.
  * Invariant: the rows that are kept contain the answer for the input so far.
  */
 export class SortOperator implements Operator {
   readonly name: string;
   readonly #keys: readonly CompiledSortKey[];
-  readonly #limit: number;
+  readonly #width: number;
+  readonly #evaluation: Evaluation;
+  readonly #runs: SortedRuns<SortedRow>;
+  /** Rows by exact key, where some may be taken back. */
+  readonly #folded: Map<string, SortedRow> | undefined;
+  #unsorted: IterableIterator<SortedRow> | undefined;
   #toSkip: number;
   #toGive: number;
-  readonly #width: number;
-  readonly #appendOnly: boolean;
-  readonly #evaluation: Evaluation;
-  #rows: SortedRow[] = [];
   #bytes = 0;
   #arrivals = 0;
-  /** Rows after the last sort; above this number only those that may be in the answer are kept. */
-  #pruneAt: number;
-  #finishing = false;
   #next = 0;
 
   constructor(
@@ -49,39 +49,76 @@ export class SortOperator implements Operator {
   ) {
     this.name = name;
     this.#keys = keys;
+    this.#width = options.width;
+    this.#evaluation = evaluation;
     this.#toSkip = options.offset;
     this.#toGive = options.limit ?? Number.POSITIVE_INFINITY;
-    this.#limit = options.offset + this.#toGive;
-    this.#width = options.width;
-    this.#appendOnly = options.appendOnly;
-    this.#evaluation = evaluation;
-    this.#pruneAt = 2 * this.#limit + evaluation.stepRowsMax;
+    this.#folded = options.appendOnly ? undefined : new Map();
+    this.#runs = new SortedRuns<SortedRow>(this.#compare, options.offset + this.#toGive, (row) => {
+      this.#bytes -= bytesOf(row);
+    });
   }
 
-  process(batch: ChangeBatch, _port: number, _out: Output): Progress {
+  process(batch: ChangeBatch): Progress {
     const keyColumns = this.#keys.map((key) => key.expression.evaluate(batch, this.#evaluation));
+    const rows: SortedRow[] = [];
     for (let row = 0; row < batch.rowCount; row++) {
       const values = rowAt(batch, row);
       const keys = keyColumns.map((column) => valueAt(column, row));
-      this.#rows.push({ values, keys, arrival: this.#arrivals++, weight: weightAt(batch, row) });
-      this.#bytes += rowBytes(values) + rowBytes(keys);
+      const arrived = { values, keys, arrival: this.#arrivals++, weight: weightAt(batch, row) };
+      if (this.#folded === undefined) {
+        rows.push(arrived);
+        this.#bytes += bytesOf(arrived);
+      } else this.#fold(this.#folded, arrived);
     }
-    if (this.#appendOnly && this.#rows.length > this.#pruneAt) this.#prune();
+    this.#runs.add(rows);
     return "done";
   }
 
   endStep(): void {}
 
   finish(out: Output): Progress {
-    if (!this.#finishing) {
-      this.#finishing = true;
-      if (!this.#appendOnly) this.#rows = foldRows(this.#rows);
-      this.#rows.sort(this.#compare);
+    if (this.#folded !== undefined && this.#sortFolded(this.#folded)) return "more";
+    if (this.#runs.mergeSome()) return "more";
+    return this.#give(this.#runs.sorted(), out);
+  }
+
+  stateBytes(): number {
+    return this.#bytes;
+  }
+
+  /** Equal rows are one, at the place of the first; what cancels out goes. */
+  #fold(folded: Map<string, SortedRow>, row: SortedRow): void {
+    const key = rowKeyText(row.values);
+    const known = folded.get(key);
+    if (known === undefined) {
+      folded.set(key, row);
+      this.#bytes += bytesOf(row) + key.length;
+      return;
     }
+    known.weight += row.weight;
+    if (known.weight !== 0) return;
+    folded.delete(key);
+    this.#bytes -= bytesOf(known) + key.length;
+  }
+
+  /** Brings the next rows into runs; false once all are. */
+  #sortFolded(folded: Map<string, SortedRow>): boolean {
+    this.#unsorted ??= folded.values();
+    const rows: SortedRow[] = [];
+    for (let next = this.#unsorted.next(); next.done !== true; next = this.#unsorted.next()) {
+      if (next.value.weight > 0) rows.push(next.value);
+      if (rows.length === this.#evaluation.stepRowsMax) break;
+    }
+    this.#runs.add(rows);
+    return rows.length > 0;
+  }
+
+  #give(rows: readonly SortedRow[], out: Output): Progress {
     const piece: (readonly SqlValue[])[] = [];
     const pieceMax = this.#evaluation.stepRowsMax;
-    while (this.#next < this.#rows.length && this.#toGive > 0 && piece.length < pieceMax) {
-      const row = this.#rows[this.#next] as SortedRow;
+    while (this.#next < rows.length && this.#toGive > 0 && piece.length < pieceMax) {
+      const row = rows[this.#next] as SortedRow;
       const skipped = Math.min(row.weight, this.#toSkip);
       this.#toSkip -= skipped;
       const given = Math.min(row.weight - skipped, this.#toGive, pieceMax - piece.length);
@@ -91,18 +128,7 @@ export class SortOperator implements Operator {
       if (row.weight === 0) this.#next += 1;
     }
     if (piece.length > 0) out(batchOfRows(piece, this.#width));
-    return this.#next < this.#rows.length && this.#toGive > 0 ? "more" : "done";
-  }
-
-  stateBytes(): number {
-    return this.#bytes;
-  }
-
-  #prune(): void {
-    this.#rows.sort(this.#compare);
-    this.#rows.length = Math.min(this.#rows.length, this.#limit);
-    this.#bytes = 0;
-    for (const row of this.#rows) this.#bytes += rowBytes(row.values) + rowBytes(row.keys);
+    return this.#next < rows.length && this.#toGive > 0 ? "more" : "done";
   }
 
   readonly #compare = (a: SortedRow, b: SortedRow): number => {
@@ -121,14 +147,6 @@ export class SortOperator implements Operator {
   };
 }
 
-/** Puts the weights of equal rows together, at the place of the first; rows that cancel out go. */
-function foldRows(rows: readonly SortedRow[]): SortedRow[] {
-  const folded = new Map<string, SortedRow>();
-  for (const row of rows) {
-    const key = rowKeyText(row.values);
-    const first = folded.get(key);
-    if (first === undefined) folded.set(key, row);
-    else first.weight += row.weight;
-  }
-  return [...folded.values()].filter((row) => row.weight > 0);
+function bytesOf(row: SortedRow): number {
+  return rowBytes(row.values) + rowBytes(row.keys);
 }

@@ -1,6 +1,7 @@
 import type { SqlValue } from "@hstream/sql/runtime";
 import { batchOfRows, type ChangeBatch, valueAt } from "../columns.js";
-import type { CompiledExpression, Evaluation } from "../compile/compiled-expression.js";
+import type { CompiledExpression } from "../compile/compiled-expression.js";
+import type { Evaluation } from "../compile/evaluation.js";
 import type { Operator, Output, Progress } from "./operator.js";
 
 /**
