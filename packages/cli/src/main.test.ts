@@ -69,24 +69,24 @@ describe("the command line", function () {
     const script =
       "CREATE STREAM demo; INSERT INTO demo (a, b) VALUES (1, 'x'); INSERT INTO demo (a) VALUES (2);";
     assert.equal((await run(["sql", "-e", script])).code, 0);
-    const select = ["sql", "-e", "SELECT a, b FROM demo;"];
-    assert.equal((await run([...select, "-o", "json"])).stdout, '[{"a":1,"b":"x"},{"a":2,"b":null}]\n');
-    assert.equal((await run([...select, "-o", "ndjson"])).stdout, '{"a":1,"b":"x"}\n{"a":2,"b":null}\n');
-    assert.equal((await run([...select, "-o", "csv"])).stdout, "a,b\n1,x\n2,\n");
-    assert.equal(
-      (await run(select)).stdout,
-      [
-        "┌───┬──────┐",
-        "│ a │ b    │",
-        "├───┼──────┤",
-        "│ 1 │ x    │",
-        "│ 2 │ NULL │",
-        "└───┴──────┘",
-        "",
-      ].join("\n"),
-    );
     await run(["sql", "-e", "CREATE STREAM empty;"]);
-    assert.equal((await run(["sql", "-o", "json", "-e", "SELECT a FROM empty;"])).stdout, "[]\n");
+    const expected: readonly (readonly [readonly string[], string])[] = [
+      [["-o", "json", "-e", "SELECT a, b FROM demo;"], '[{"a":1,"b":"x"},{"a":2,"b":null}]\n'],
+      [["-o", "ndjson", "-e", "SELECT a, b FROM demo;"], '{"a":1,"b":"x"}\n{"a":2,"b":null}\n'],
+      [["-o", "csv", "-e", "SELECT a, b FROM demo;"], "a,b\n1,x\n2,\n"],
+      [
+        ["-e", "SELECT a, b FROM demo;"],
+        "┌───┬──────┐\n│ a │ b    │\n├───┼──────┤\n│ 1 │ x    │\n│ 2 │ NULL │\n└───┴──────┘\n",
+      ],
+      [
+        ["-e", "SELECT a FROM demo\\G"],
+        `── row 1 ${"─".repeat(20)}\na: 1\n── row 2 ${"─".repeat(20)}\na: 2\n`,
+      ],
+      [["-o", "json", "-e", "SELECT a FROM empty;"], "[]\n"],
+    ];
+    await Promise.all(
+      expected.map(async ([args, stdout]) => assert.equal((await run(["sql", ...args])).stdout, stdout)),
+    );
     const many = await run(["sql", "-o", "json", "-e", "SELECT NUMBERS 25000;"]);
     assert.equal(JSON.parse(many.stdout).length, 25_000);
     assert.equal(many.stdout.split("\n").length, 2);
@@ -101,6 +101,15 @@ describe("the command line", function () {
     const missing = await run(["sql", "-f", "/nonexistent.sql"]);
     assert.equal(missing.code, 1);
     assert.match(missing.stderr, /^error: Cannot read \/nonexistent.sql/);
+  });
+
+  it("runs a script larger than a request, and knows the line of an error in it", async () => {
+    const insert = `INSERT INTO t (a, b) VALUES (1, '${"x".repeat(20_000)}');\n`;
+    const script = `CREATE STREAM t;\n${insert.repeat(150)}SELECT a FROM nope;\n`;
+    const { code, stderr } = await run(["sql", "-q"], script);
+    assert.equal(code, 1);
+    assert.match(stderr, /\n152 \| SELECT a FROM nope;\n/);
+    assert.equal(server.tables.get("t")?.length, 150);
   });
 
   it("stops at the first SQL error with the line, a caret and one hint, exit code 1", async () => {
@@ -201,17 +210,20 @@ describe("the command line", function () {
   });
 
   it("prints help on stdout with exit code 0, at every level", async () => {
-    for (const args of [
+    const all = [
       [],
       ["--help"],
       ["stream"],
       ["stream", "--help"],
       ["stream", "create", "-h"],
       ["help", "sql"],
-    ]) {
-      const { code, stdout, stderr } = await run(args);
-      assert.deepEqual([code, stderr], [0, ""], args.join(" "));
-      assert.match(stdout, /^Usage: hstream/);
-    }
+    ];
+    await Promise.all(
+      all.map(async (args) => {
+        const { code, stdout, stderr } = await run(args);
+        assert.deepEqual([code, stderr], [0, ""], args.join(" "));
+        assert.match(stdout, /^Usage: hstream/);
+      }),
+    );
   });
 });

@@ -4,8 +4,8 @@ import { CommandError, failureOf } from "../failure.js";
 import { pageOfBatch } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
 import type { StopSignal } from "../system/system.js";
-import { loadSplitter } from "../shell/statements.js";
 import { type CommandContext, withClient } from "./context.js";
+import { cutScript, shiftError } from "./script.js";
 
 export interface SqlFlags {
   readonly execute: readonly string[];
@@ -77,11 +77,14 @@ async function runScript(
   script: string,
   signal: AbortSignal,
 ): Promise<void> {
-  if (script.trim() === "") return;
-  // Which statements end with \G is only asked when some may.
-  const texts = /\\(G|gx)/.test(script) ? (await loadSplitter())(script) : [];
-  for await (const statement of client.sql(script, { signal })) {
-    await printStatement(context, statement, texts[statement.index]?.verticalOutput === true);
+  for (const part of await cutScript(script)) {
+    try {
+      for await (const statement of client.sql(part.text, { signal })) {
+        await printStatement(context, statement, part.vertical[statement.index] === true);
+      }
+    } catch (error) {
+      throw shiftError(error, part);
+    }
   }
 }
 

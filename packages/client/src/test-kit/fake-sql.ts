@@ -27,7 +27,7 @@ export async function* runFakeSql(
 ): AsyncGenerator<ExecuteSqlResponse> {
   let offset = 0;
   let index = 0;
-  for (const part of text.split(";")) {
+  for (const part of text.replaceAll("\\G", " ;").split(";")) {
     const start = offset + (part.length - part.trimStart().length);
     offset += part.length + 1;
     const statement = part.trim();
