@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -96,9 +96,24 @@ export function install() {
   });
 }
 
+/** Removes what was compiled from sources that are gone: a stale test would go on being run. */
+function pruneOutputs() {
+  for (const name of readdirSync(join(root, "packages"))) {
+    const [from, to] = ["src", "dist"].map((part) => join(root, "packages", name, part));
+    if (!existsSync(to)) continue;
+    for (const output of readdirSync(to, { recursive: true })) {
+      const source = join(from, output.replace(/(\.d\.ts|\.js)(\.map)?$/, ""));
+      const isOutput = /\.(js|d\.ts)(\.map)?$/.test(output);
+      if (isOutput && ![".ts", ".tsx"].some((ending) => existsSync(source + ending)))
+        rmSync(join(to, output));
+    }
+  }
+}
+
 export function build() {
   if (!isBuilt()) setStamp("built", "");
   unlessDone("built", sourcesFingerprint(), "Building …", () => {
+    pruneOutputs();
     run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b"], { stdio: ["ignore", 2, 2] });
     run(process.execPath, [join(root, "scripts/bundle.mjs")], { stdio: ["ignore", 2, 2] });
   });
