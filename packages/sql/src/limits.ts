@@ -16,3 +16,5 @@ export const jsonDepthMax = 100;
 export const diagnosticsMax = 100;
 /** Digits of a DECIMAL. */
 export const decimalDigitsMax = 1000;
+/** The buffer in which row keys are written; a larger one, made for a huge row, is given up after it. */
+export const rowKeyBufferKeptBytesMax = 65_536;

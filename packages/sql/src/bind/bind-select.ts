@@ -221,8 +221,10 @@ class SelectBinder {
 
   #bindOrder(node: OrderNode, items: readonly Item[]): SortKey {
     const target = this.#position(node.expression, "ORDER BY") ?? node.expression;
-    // The very expression of an item, so that what it found is not found twice.
-    const item = items.find((one) => one.node === target);
+    // A bare name means the item of that name, as the standard has it. The very expression of the item is taken,
+    // so that what it found is not found twice.
+    const name = target.kind === "name" && target.parts.length === 1 ? target.parts[0]?.text : undefined;
+    const item = items.find((one) => one.node === target || (one.name === name && !one.spread));
     const expression =
       item?.expression ??
       this.#overGroups(bindExpression(target, this.#place("ORDER BY", true, true)), node.expression.span);

@@ -83,6 +83,13 @@ describe("grouping", () => {
     ]);
   });
 
+  it("orders by the item of a name, and finds nothing twice", () => {
+    const { plan } = bindQuery("SELECT b + 1 AS a FROM typed ORDER BY a");
+    assert(plan.kind === "project" && plan.input.kind === "sort");
+    assert.equal(plan.input.keys[0]?.expression.kind, "call");
+    assert.equal(messages("SELECT origin, delay AS d FROM flights GROUP BY origin ORDER BY d").length, 1);
+  });
+
   it("computes each aggregate once", () => {
     const { plan } = bindQuery("SELECT COUNT(*), COUNT(*) + 1 FROM flights HAVING COUNT(*) > 1");
     assert(plan.kind === "project" && plan.input.kind === "filter" && plan.input.input.kind === "aggregate");

@@ -31,7 +31,8 @@ export function explain(statement: ExplainedStatement, format: "text" | "json" =
 }
 
 function emission({ query }: ExplainedStatement): string {
-  const from = query.sources.length === 0 ? "" : `, from the ${query.start} record`;
+  const from =
+    query.start === "earliest" ? ", from the first stored record on" : ", of what is appended from now on";
   switch (query.emit.kind) {
     case "pull":
       return "one answer";

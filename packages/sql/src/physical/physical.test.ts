@@ -138,6 +138,17 @@ describe("EXPLAIN", () => {
     ]);
   });
 
+  it("says what a push query emits", () => {
+    assert.match(
+      explain(statement("SELECT a FROM flights EMIT CHANGES")),
+      /of what is appended from now on$/,
+    );
+    assert.match(
+      explain(statement("CREATE VIEW v AS SELECT a FROM flights")),
+      /from the first stored record on$/,
+    );
+  });
+
   it("gives JSON with each pass and the physical plan", () => {
     const json: unknown = JSON.parse(
       explain(statement("SELECT 9223372036854775807 + 0 AS n, x FROM flights"), "json"),

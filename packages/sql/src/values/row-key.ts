@@ -1,3 +1,4 @@
+import { rowKeyBufferKeptBytesMax } from "../limits.js";
 import type { SqlType } from "../types/sql-type.js";
 import type { SqlValue } from "../types/sql-value.js";
 import { sortedFields, typeRank } from "./compare.js";
@@ -59,8 +60,6 @@ const utf8Decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const signBit = 1n << 63n;
 const allBits = (1n << 64n) - 1n;
 
-const keptBytesMax = 65_536;
-
 class KeyWriter {
   #buffer = Buffer.allocUnsafe(256);
   #length = 0;
@@ -68,7 +67,7 @@ class KeyWriter {
   reset(): void {
     this.#length = 0;
     // One huge row must not hold its memory for ever.
-    if (this.#buffer.length > keptBytesMax) this.#buffer = Buffer.allocUnsafe(256);
+    if (this.#buffer.length > rowKeyBufferKeptBytesMax) this.#buffer = Buffer.allocUnsafe(256);
   }
 
   /** Valid until the next row. */
@@ -99,7 +98,7 @@ class KeyWriter {
       case "number":
       case "bigint":
         return this.#number(value);
-      case "object":
+      default:
         break;
     }
     if (value instanceof Uint8Array) return this.#escaped(value);
