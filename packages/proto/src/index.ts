@@ -6,6 +6,7 @@ export { Timestamp } from "./generated/google/protobuf/timestamp.js";
 export * from "./generated/hstream.js";
 export * from "./generated/hstream_ext.js";
 export * from "./hrecord.js";
+export * from "./inflate.js";
 export { codecLimits } from "./limits.js";
 export { isMalformed, type Malformed } from "./malformed.js";
 export * from "./record-batch.js";

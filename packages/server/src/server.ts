@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { loadInflate } from "@hstream/proto";
 import { Cluster } from "./cluster/cluster.js";
 import { loadNodeId } from "./cluster/node-id.js";
 import { addressText, parseAddress } from "./config/address.js";
@@ -11,7 +12,6 @@ import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
-import { loadDecompress } from "./streams/decompress.js";
 import { RelationNames } from "./streams/relation-names.js";
 import { StreamAppender } from "./streams/stream-appender.js";
 import { StreamCatalogue } from "./streams/stream-catalogue.js";
@@ -90,8 +90,8 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   const streams = await StreamCatalogue.open(env, log, meta, names);
   open.push(() => streams.close());
   const appender = new StreamAppender(env, streams, log, { recordBytesMax: config.maxRecordSize });
-  const decompress = await loadDecompress();
-  const subscriptions = await SubscriptionService.open({ env, log, decompress, report }, meta, streams, {
+  const inflate = await loadInflate(limits.inflatedBytesMax);
+  const subscriptions = await SubscriptionService.open({ env, log, inflate, report }, meta, streams, {
     defaultDispatch: config.defaultDispatch,
   });
   open.push(() => subscriptions.close());

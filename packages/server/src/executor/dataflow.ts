@@ -5,7 +5,7 @@ import type { ChangeBatch } from "./columns.js";
 import { CompiledExpression } from "./compile/compiled-expression.js";
 import { Evaluation } from "./compile/evaluation.js";
 import { type DivertedCounts, DivertedCounter, type Diversions } from "./decode/diverted.js";
-import type { Inflate } from "./decode/inflate.js";
+import type { Inflate } from "@hstream/proto";
 import { ErrorLog, type ErrorSummary } from "./error-log.js";
 import { AggregateOperator } from "./operators/aggregate.js";
 import { FilterOperator } from "./operators/filter.js";

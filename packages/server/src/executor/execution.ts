@@ -2,7 +2,7 @@ import { assert, type ColumnDef } from "@hstream/proto";
 import type { PhysicalPlan } from "@hstream/sql/runtime";
 import { HStreamError } from "../errors.js";
 import { Dataflow, type StepResult } from "./dataflow.js";
-import type { Inflate } from "./decode/inflate.js";
+import type { Inflate } from "@hstream/proto";
 import { Emitter, type Sink } from "./emit.js";
 import { MaterializedView } from "./materialized-view.js";
 import { emptyReport } from "./reports.js";

@@ -3,7 +3,7 @@ import { type ColumnDef, decodeRowBatch, isMalformed, RowBatch } from "@hstream/
 import { fromJson, type PhysicalPlan, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
 import { limits } from "../limits.js";
 import { batchOfRows } from "./columns.js";
-import { type Inflate, loadInflate } from "./decode/inflate.js";
+import { type Inflate, loadInflate } from "@hstream/proto";
 import { ResultEncoder } from "./encode/result-encoder.js";
 import { Execution, type SinkKind } from "./execution.js";
 import { outputColumns } from "./plans.test.helper.js";

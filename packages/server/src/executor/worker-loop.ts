@@ -1,6 +1,6 @@
 import { unreachable } from "@hstream/proto";
 import { HStreamError } from "../errors.js";
-import type { Inflate } from "./decode/inflate.js";
+import type { Inflate } from "@hstream/proto";
 import { Execution, type SnapshotPiece } from "./execution.js";
 import {
   answersIn,

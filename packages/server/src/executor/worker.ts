@@ -1,6 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { assert, must } from "@hstream/proto";
-import { loadInflate } from "./decode/inflate.js";
+import { loadInflate } from "@hstream/proto";
 import { type FromWorker, protocolVersion, type ToWorker, type WorkerSetup } from "./protocol.js";
 import { WorkerLoop } from "./worker-loop.js";
 

@@ -1,6 +1,6 @@
+import { compression, type Inflate, isUnreadable } from "@hstream/proto";
 import { limits } from "../limits.js";
 import type { BatchId, ShardId, StoredBatch } from "../log/log-store.js";
-import { compression, type Decompress } from "../streams/decompress.js";
 import { walkFrames } from "../streams/record-frames.js";
 
 /** One answer to a consumer: records of one stored batch. */
@@ -23,12 +23,12 @@ export interface Delivery {
 export function deliveriesOf(
   batch: StoredBatch,
   missing: readonly number[] | undefined,
-  decompress: Decompress,
+  inflate: Inflate,
 ): Delivery[] {
   if (missing === undefined && !needsRecoding(batch)) return [asStored(batch)];
-  const plain = decompress(batch.compression, batch.payload);
-  if (plain.kind === "damaged") return [asStored(batch)];
-  return regroup(batch, plain.payload, missing) ?? [asStored(batch)];
+  const inflated = inflate(batch.payload, batch.compression);
+  if (isUnreadable(inflated)) return [asStored(batch)];
+  return regroup(batch, inflated, missing) ?? [asStored(batch)];
 }
 
 /**

@@ -1,9 +1,8 @@
-import { must, unreachable } from "@hstream/proto";
+import { type Inflate, must, unreachable } from "@hstream/proto";
 import type { Env, Timer } from "../env/env.js";
 import type { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { BatchId, LogStore, ShardId, StoredBatch } from "../log/log-store.js";
-import type { Decompress } from "../streams/decompress.js";
 import { type Delivery, deliveriesOf } from "./delivery.js";
 import type { ProgressStore } from "./progress-store.js";
 import type { SavedProgress } from "./shard-progress.js";
@@ -45,7 +44,7 @@ export interface DriverTools {
   readonly env: Env;
   readonly log: LogStore;
   readonly progress: ProgressStore;
-  readonly decompress: Decompress;
+  readonly inflate: Inflate;
   readonly report: (where: string, error: unknown) => void;
 }
 
@@ -228,7 +227,7 @@ export class SubscriptionDriver {
     const consumer = this.#consumers.get(number);
     if (consumer === undefined) return false;
     let takesMore = true;
-    for (const delivery of deliveriesOf(batch, missing, this.#tools.decompress)) {
+    for (const delivery of deliveriesOf(batch, missing, this.#tools.inflate)) {
       takesMore = consumer.deliver(delivery);
     }
     if (!takesMore) this.#state.setReady(number, false);

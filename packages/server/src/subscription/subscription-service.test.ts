@@ -1,20 +1,19 @@
 import assert from "node:assert/strict";
 import { constants, deflateRawSync, gzipSync } from "node:zlib";
-import { encodeRecordBatch, RecordBatchReader } from "@hstream/proto";
+import { encodeRecordBatch, loadInflate, RecordBatchReader } from "@hstream/proto";
 import { SimulatedEnv, settle } from "../env/simulated-env.js";
 import type { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import { MemoryLog, MemoryLogContents } from "../log/memory-log.js";
 import { MemoryMeta } from "../meta/memory-meta.js";
 import { MetaState } from "../meta/meta-state.js";
-import { loadDecompress } from "../streams/decompress.js";
 import { StreamAppender } from "../streams/stream-appender.js";
 import { StreamCatalogue } from "../streams/stream-catalogue.js";
 import type { Delivery } from "./delivery.js";
 import type { Attachment, RecordId } from "./subscription-driver.js";
 import { type SubscriptionOptions, SubscriptionService } from "./subscription-service.js";
 
-const decompress = await loadDecompress();
+const inflate = await loadInflate(limits.inflatedBytesMax);
 
 /** A server's rooms up to the subscriptions, over what survives a crash. */
 class World {
@@ -33,7 +32,7 @@ class World {
     const report = (where: string, error: unknown) => void this.reports.push(`${where}: ${String(error)}`);
     const streams = await StreamCatalogue.open(env, log, meta);
     const appender = new StreamAppender(env, streams, log, { recordBytesMax: limits.recordBytesMax });
-    const tools = { env, log, decompress, report };
+    const tools = { env, log, inflate, report };
     const subscriptions = await SubscriptionService.open(tools, meta, streams, { defaultDispatch });
     await streams.dropUnused();
     const append = (...texts: string[]) =>

@@ -1,8 +1,7 @@
-import { asBuffer, assert, unreachable } from "@hstream/proto";
+import { asBuffer, assert, type Inflate, isUnreadable, unreachable } from "@hstream/proto";
 import { cast, type PlanSource, type SqlType, type SqlValue } from "@hstream/sql/runtime";
 import { type ChangeBatch, type Column, columnOfValues, sliceRows, valueAt } from "../columns.js";
 import type { Diversions } from "../decode/diverted.js";
-import type { Inflate } from "../decode/inflate.js";
 import { RecordDecoder } from "../decode/record-decoder.js";
 import { decodeRows } from "../decode/row-batches.js";
 import type { ErrorLog } from "../error-log.js";
@@ -91,10 +90,12 @@ export class Source {
       if (compression !== 0) {
         if (bytes !== undefined) return;
         this.#nextBatch += 1;
-        const inflated = this.#inflate(asBuffer(payload), compression);
-        if (Buffer.isBuffer(inflated)) {
-          this.#decoder.add({ bytes: inflated, start: 0, end: inflated.length, recordCount, timeMs });
-        } else this.#diverted.add("unreadable-batch", recordCount);
+        const inflated = this.#inflate(payload, compression);
+        if (isUnreadable(inflated)) this.#diverted.add("unreadable-batch", recordCount);
+        else {
+          const end = inflated.length;
+          this.#decoder.add({ bytes: asBuffer(inflated), start: 0, end, recordCount, timeMs });
+        }
         break;
       }
       bytes ??= Buffer.from(payload.buffer);

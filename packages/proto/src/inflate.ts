@@ -1,11 +1,22 @@
 import * as zlib from "node:zlib";
 import { decompress as wasmDecompress, init as initWasm } from "@bokuweb/zstd-wasm";
+import { asBuffer } from "./utf8.js";
 
-/** CompressionType of the API. */
+/** CompressionType of the API, of a BatchedRecord's payload. */
 export const compression = { none: 0, gzip: 1, zstd: 2 } as const;
 
-/** Inflates a payload, or says in a sentence why that is not possible. */
-export type Inflate = (payload: Buffer, compressionType: number) => Buffer | { readonly unreadable: string };
+/** A payload that cannot be inflated, and why, in a sentence. */
+export interface Unreadable {
+  readonly kind: "unreadable";
+  readonly reason: string;
+}
+
+/** Undoes the compression of a payload; the payload itself when it has none. */
+export type Inflate = (payload: Uint8Array, compressionType: number) => Uint8Array | Unreadable;
+
+export function isUnreadable(inflated: Uint8Array | Unreadable): inflated is Unreadable {
+  return !(inflated instanceof Uint8Array);
+}
 
 /** Prepares the decompressors. `bytesMax`: what a payload may grow to. */
 export async function loadInflate(bytesMax: number): Promise<Inflate> {
@@ -22,17 +33,24 @@ export async function loadInflate(bytesMax: number): Promise<Inflate> {
             maxOutputLength: bytesMax,
           });
         case compression.zstd:
-          return unzstd(payload);
+          return unzstd(asBuffer(payload));
         default:
-          return { unreadable: `compression type ${compressionType} is not known` };
+          return unreadable(`compression type ${compressionType} is not known`);
       }
     } catch (error) {
-      return { unreadable: error instanceof Error ? error.message : String(error) };
+      return unreadable(error instanceof Error ? error.message : String(error));
     }
   };
 }
 
+function unreadable(reason: string): Unreadable {
+  return { kind: "unreadable", reason };
+}
+
 type Unzstd = (payload: Buffer) => Buffer;
+
+/** Beginning twice would throw away the memory of the first. */
+let wasmReady: Promise<void> | undefined;
 
 /** Node has zstd of its own from 22.15 on; before, WebAssembly does it. */
 async function loadUnzstd(bytesMax: number): Promise<Unzstd> {
@@ -41,7 +59,8 @@ async function loadUnzstd(bytesMax: number): Promise<Unzstd> {
     const decompress = native as (payload: Buffer, options: { maxOutputLength: number }) => Buffer;
     return (payload) => decompress(payload, { maxOutputLength: bytesMax });
   }
-  await initWasm();
+  wasmReady ??= initWasm();
+  await wasmReady;
   return (payload) => {
     const size = zstdContentSize(payload) ?? bytesMax;
     if (size > bytesMax)
