@@ -28,7 +28,7 @@ function implement<S extends AggregateState>(implementation: {
   result(state: S, context: EvaluationContext): SqlValue;
   stateBytes(state: S): number;
 }): AggregateImplementation {
-  return implementation as unknown as AggregateImplementation;
+  return implementation;
 }
 
 const count = implement({

@@ -99,7 +99,7 @@ class KeyWriter {
       case "number":
       case "bigint":
         return this.#number(value);
-      case "object":
+      default:
         break;
     }
     if (value instanceof Uint8Array) return this.#escaped(value);

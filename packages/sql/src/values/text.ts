@@ -16,7 +16,7 @@ export function toText(value: SqlValue): string {
     case "number":
     case "bigint":
       return String(value);
-    case "object":
+    default:
       break;
   }
   if (isArray(value)) return `[${value.map(toText).join(",")}]`;

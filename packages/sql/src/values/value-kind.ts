@@ -1,3 +1,4 @@
+import { unreachable } from "@hstream/proto";
 import type { SqlObject, SqlValue } from "../types/sql-value.js";
 import type { SqlTypeKind } from "../types/sql-type.js";
 
@@ -18,6 +19,8 @@ export function valueKind(value: SqlValue): Exclude<SqlTypeKind, "dynamic"> {
       if (value instanceof Map) return "jsonb";
       if (value instanceof Uint8Array) return "bytea";
       return "kind" in value ? value.kind : "jsonb";
+    default:
+      return unreachable(value);
   }
 }
 
