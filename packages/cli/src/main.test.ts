@@ -209,6 +209,10 @@ describe("the command line", function () {
     );
   });
 
+  it("says its version", async () => {
+    assert.match((await run(["--version"])).stdout, /^hstream \d+\.\d+\.\d+\n$/);
+  });
+
   it("prints help on stdout with exit code 0, at every level", async () => {
     const all = [
       [],

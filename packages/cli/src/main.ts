@@ -10,6 +10,10 @@ import type { System } from "./system/system.js";
 
 /** Runs the command line and answers with the exit code. All failures end here, in words. */
 export async function main(system: System): Promise<number> {
+  if (["--version", "-v"].includes(system.argv[2] ?? "")) {
+    await system.stdout.write(`hstream ${await system.version()}\n`);
+    return exitCodes.ok;
+  }
   const program = buildProgram(system);
   try {
     await program.command.parseAsync([...system.argv]);

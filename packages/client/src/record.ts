@@ -1,5 +1,5 @@
 import { promisify } from "node:util";
-import { constants, gunzip, gzip } from "node:zlib";
+import * as zlib from "node:zlib";
 import {
   type BatchedRecord,
   CompressionType,
@@ -15,8 +15,16 @@ import {
 import { HStreamClientError } from "./errors.js";
 import { limits } from "./limits.js";
 
-const gzipAsync = promisify(gzip);
-const gunzipAsync = promisify<Uint8Array, { finishFlush: number; maxOutputLength: number }, Buffer>(gunzip);
+type Inflate = (
+  bytes: Uint8Array,
+  options: { readonly finishFlush?: number; readonly maxOutputLength: number },
+) => Promise<Buffer>;
+
+const gzip = promisify(zlib.gzip);
+const gunzip: Inflate = promisify(zlib.gunzip);
+/** Part of Node from 22.15 on. */
+const { zstdDecompress } = zlib as unknown as { readonly zstdDecompress?: typeof zlib.gunzip };
+const unzstd: Inflate | undefined = zstdDecompress === undefined ? undefined : promisify(zstdDecompress);
 
 /** What a JSON record may hold. Numbers are doubles. */
 export type JsonValue =
@@ -72,7 +80,7 @@ export async function encodeBatch(
   compression: Compression,
 ): Promise<BatchedRecord> {
   const plain = encodeRecordBatch(records);
-  const payload = compression === "gzip" ? await gzipAsync(plain) : plain;
+  const payload = compression === "gzip" ? await gzip(plain) : plain;
   return {
     compressionType: compression === "gzip" ? CompressionType.Gzip : CompressionType.None,
     batchSize: records.length,
@@ -107,18 +115,23 @@ export async function decodeBatch(batch: BatchedRecord): Promise<readonly Decode
 }
 
 async function inflate(batch: BatchedRecord): Promise<Uint8Array> {
-  switch (batch.compressionType) {
-    case CompressionType.None:
-      return batch.payload;
-    case CompressionType.Gzip:
-      // Some writers do not end their gzip streams.
-      return gunzipAsync(batch.payload, {
-        finishFlush: constants.Z_SYNC_FLUSH,
-        maxOutputLength: limits.inflatedBytesMax,
-      });
-    default:
-      throw unreadable(`compression ${batch.compressionType} is not known to this client`);
+  const maxOutputLength = limits.inflatedBytesMax;
+  try {
+    switch (batch.compressionType) {
+      case CompressionType.None:
+        return batch.payload;
+      case CompressionType.Gzip:
+        // Some writers do not end their gzip streams.
+        return await gunzip(batch.payload, { finishFlush: zlib.constants.Z_SYNC_FLUSH, maxOutputLength });
+      case CompressionType.Zstd:
+        if (unzstd === undefined) throw unreadable("zstd needs Node 22.15 or later");
+        return await unzstd(batch.payload, { maxOutputLength });
+    }
+  } catch (error) {
+    if (error instanceof HStreamClientError) throw error;
+    throw unreadable(error instanceof Error ? error.message : String(error));
   }
+  throw unreadable(`compression ${String(batch.compressionType)} is not known to this client`);
 }
 
 function encodeJson(record: JsonObject): Uint8Array {

@@ -101,6 +101,7 @@ describe("the shell in a terminal", function () {
     await terminal.until((text) => /^>\n?Cleared/m.test(text));
     terminal.type("\u0003");
     await terminal.until(/Ctrl-D or :quit leaves/);
+    assert.match(terminal.bytes, /\u001b\[2m/, "a hint is dim");
     terminal.type(":quit\r");
     assert.equal(await terminal.exit, 0);
   });
@@ -153,6 +154,13 @@ describe("the shell in a terminal", function () {
     terminal.kill("SIGTERM");
     assert.equal(await terminal.exit, 143);
     assert.match(terminal.bytes, /\u001b\[\?2004l[^]*\u001b\[\?25h/);
+  });
+
+  it("obeys NO_COLOR, and draws although CI is set", async () => {
+    await open({ env: { NO_COLOR: "1", CI: "true" } });
+    terminal.type("\u0003");
+    await terminal.until(/Ctrl-D or :quit leaves/);
+    assert.doesNotMatch(terminal.bytes, /\u001b\[[0-9;]*m/);
   });
 
   it("is a plain shell when asked, with the same answers", async () => {

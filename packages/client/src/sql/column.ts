@@ -113,12 +113,21 @@ function jsonColumn(read: (row: number) => string, isNull: IsNull): ColumnValues
     value: (row) => (isNull(row) ? null : (JSON.parse(read(row)) as SqlCell)),
     text: (row) => {
       if (isNull(row)) return "";
-      const json = read(row);
-      return json.startsWith('"') ? String(JSON.parse(json)) : json;
+      return readable(read(row));
     },
     json: (row) => (isNull(row) ? "null" : read(row)),
   };
 }
+
+/** A text without its quotes, a date or the like ({"$date":"2020-01-01"}) without its wrapper. */
+function readable(json: string): string {
+  if (json.startsWith('"')) return String(JSON.parse(json));
+  const wrapped = wrapper.exec(json);
+  return wrapped?.[1] === undefined ? json : String(JSON.parse(wrapped[1]));
+}
+
+const wrapper =
+  /^\{"\$(?:date|time|timestamp|interval|numberLong|numberDouble|numberDecimal)":("(?:[^"\\]|\\.)*")\}$/;
 
 /** Cells are cut from one decoded string where the text is ASCII, and decoded one by one elsewhere. */
 function readTexts({ offsets, bytes }: TextValues, rows: number): (row: number) => string {

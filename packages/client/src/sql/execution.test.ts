@@ -96,6 +96,31 @@ describe("SQL through the client", () => {
     }
   });
 
+  it("shows people dates and texts without what marks them in JSON", async () => {
+    const values = [
+      { $date: "2020-01-01" },
+      "x",
+      { $date: "a", b: "c" },
+      { $interval: "PT5S" },
+      [{ $date: "y" }],
+      1.5,
+    ];
+    server.onSql = async function* () {
+      yield header(0, 1, [{ name: "v", type: "DYNAMIC" }]);
+      yield rows(
+        values.map((value) => [value]),
+        1,
+      );
+      yield done();
+    };
+    const shown: string[] = [];
+    for await (const statement of client.sql("x")) {
+      for await (const batch of statement.batches())
+        values.forEach((_, row) => shown.push(batch.values(0).text(row)));
+    }
+    assert.deepEqual(shown, ["2020-01-01", "x", '{"$date":"a","b":"c"}', "PT5S", '[{"$date":"y"}]', "1.5"]);
+  });
+
   it("carries the diagnostics of an error", async () => {
     const run = client.sql("CREATE STREAM t;\nSELECT a FROM nope;").finish();
     await assert.rejects(run, (error) => {
