@@ -20,7 +20,7 @@ for (const file of ["README.md", ...markdownFiles("docs")]) {
   const server = await serve(bin);
   const environment = environmentFor(server);
   for (const { line, command, expected } of examples) {
-    const printed = await runShell(command, server.directory, environment);
+    const printed = await runShell(command, environment);
     if (matches(printed, expected)) passed++;
     else {
       failed++;
@@ -71,9 +71,9 @@ function environmentFor(server) {
   };
 }
 
-function runShell(command, cwd, env) {
+function runShell(command, env) {
   return new Promise((resolve, reject) => {
-    const child = spawn("sh", ["-c", command], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn("sh", ["-c", command], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
     let printed = "";
     child.stdout.setEncoding("utf8").on("data", (text) => (printed += text));
     child.stderr.setEncoding("utf8").on("data", (text) => (printed += text));
