@@ -7,6 +7,7 @@ runSteps([
   { name: "format", args: ["node_modules/@biomejs/biome/bin/biome", "format", "."] },
   { name: "lint", args: ["node_modules/eslint/bin/eslint.js", ".", "--max-warnings", "0"] },
   { name: "lock file", args: ["scripts/test-lock.mjs"] },
+  { name: "architecture page", args: ["scripts/test-architecture.mjs"] },
   { name: "tests", args: ["scripts/test.mjs", ...process.argv.slice(2)] },
   { name: "documentation examples", args: ["scripts/test-docs.mjs"] },
   { name: "packages", args: ["scripts/test-packages.mjs"] },
