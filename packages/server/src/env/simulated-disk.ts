@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { type DirectoryLock, type Disk, DiskError, type DiskErrorKind, type DiskFile } from "./env.js";
-import type { SeededRandom } from "./simulated-env.js";
+import type { SeededRandom } from "./seeded-random.js";
 
 /** Disks write sectors whole or not at all. */
 const sectorBytes = 512;

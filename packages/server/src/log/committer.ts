@@ -77,6 +77,9 @@ export class Committer {
     this.#nextSegment = firstSegment;
   }
 
+  /** Groups that were made durable, and their bytes, since the start. */
+  readonly statistics = { groups: 0, bytesCommitted: 0 };
+
   get failure(): LogError | undefined {
     return this.#failure;
   }
@@ -185,6 +188,8 @@ export class Committer {
   #complete(group: CommitGroup): void {
     const segment = this.#writer?.segment;
     assert(segment?.number === group.segmentNumber, "a group is completed before its segment is left");
+    this.statistics.groups++;
+    this.statistics.bytesCommitted += group.bytes;
     this.#listener.committed(group, segment);
     group.recycle(this.#pool);
   }

@@ -269,6 +269,11 @@ export class EmbeddedLog implements LogStore {
     await this.#committer.control(shard, { kind: "release", name }, () => undefined);
   }
 
+  /** Groups that were made durable, and their bytes, since the start. */
+  statistics(): { readonly groups: number; readonly bytesCommitted: number } {
+    return { ...this.#committer.statistics };
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

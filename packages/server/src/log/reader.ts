@@ -3,9 +3,9 @@ import { DiskError } from "../env/env.js";
 import { decodeFrame, frameHeaderBytes } from "./frame.js";
 import type { BatchId, ReadLimits, ReadResult, StoredBatch } from "./log-store.js";
 import { scanFrames } from "./recovery.js";
-import type { Segment } from "./segment.js";
+import type { Extent, Segment } from "./segment.js";
 import type { SegmentFiles } from "./segment-files.js";
-import type { Extent, Shard } from "./shard.js";
+import type { Shard } from "./shard.js";
 import { type IndexEntry, ShardIndex } from "./shard-index.js";
 import type { TailCache } from "./tail-cache.js";
 

@@ -1,7 +1,6 @@
 import { crc32 } from "node:zlib";
 import type { Disk, DiskFile } from "../env/env.js";
-import type { Segment } from "./segment.js";
-import type { Extent } from "./shard.js";
+import type { Extent, Segment } from "./segment.js";
 import { ShardIndex } from "./shard-index.js";
 
 interface OpenFile {

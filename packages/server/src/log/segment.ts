@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { ByteReader, ByteWriter } from "./byte-cursor.js";
 import { encodeControl, frameBuffer, frameHeaderBytes } from "./frame.js";
-import type { Extent } from "./shard.js";
+import type { BatchId, ShardId } from "./log-store.js";
 import { ShardIndex } from "./shard-index.js";
 
 /** One file of the log. */
@@ -14,6 +14,23 @@ export interface Segment {
   sealed: boolean;
   /** The parts of shards in it that are neither trimmed nor deleted. */
   readonly extents: Set<Extent>;
+}
+
+/** Consecutive batches of one shard in one segment. */
+export interface Extent {
+  readonly shardId: ShardId;
+  readonly segment: Segment;
+  readonly firstId: BatchId;
+  /** The shard's batch before `firstId`. Where it is not the end of the extent before: a damage. */
+  readonly previousId: BatchId;
+  lastId: BatchId;
+  lastTimeMs: number;
+  count: number;
+  /** In memory while the segment has no footer that it could be loaded from. */
+  index: ShardIndex | undefined;
+  /** Where it is in the footer. */
+  indexOffset: number;
+  indexChecksum: number;
 }
 
 export function segmentPath(directory: string, number: number): string {

@@ -3,25 +3,8 @@ import { unreachable } from "@hstream/proto";
 import type { Frame } from "./frame.js";
 import type { BatchId, Fence, ShardId } from "./log-store.js";
 import { ProducerTable } from "./producer-table.js";
-import type { Segment } from "./segment.js";
+import type { Extent, Segment } from "./segment.js";
 import { ShardIndex } from "./shard-index.js";
-
-/** Consecutive batches of one shard in one segment. */
-export interface Extent {
-  readonly shardId: ShardId;
-  readonly segment: Segment;
-  readonly firstId: BatchId;
-  /** The shard's batch before `firstId`. Where it is not the end of the extent before: a damage. */
-  readonly previousId: BatchId;
-  lastId: BatchId;
-  lastTimeMs: number;
-  count: number;
-  /** In memory while the segment has no footer that it could be loaded from. */
-  index: ShardIndex | undefined;
-  /** Where it is in the footer. */
-  indexOffset: number;
-  indexChecksum: number;
-}
 
 /** What the log knows of one shard. */
 export class Shard {
