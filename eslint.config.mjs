@@ -14,7 +14,12 @@ const packageLayers = {
 };
 const packages = ["@hstream/proto", "@hstream/sql", "@hstream/server", "@hstream/client"];
 /** The subpaths that packages export on purpose; every other one is a deep import. */
-const exported = ["@hstream/sql/runtime", "@hstream/sql/tokens", "@hstream/client/test-kit"];
+const exported = [
+  "@hstream/proto/testing",
+  "@hstream/sql/runtime",
+  "@hstream/sql/tokens",
+  "@hstream/client/test-kit",
+];
 
 /** What each room of the server may import of the other rooms. */
 const roomLayers = {

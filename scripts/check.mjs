@@ -3,7 +3,7 @@ import { ready } from "./ready.mjs";
 import { runSteps } from "./steps.mjs";
 
 ready();
-runSteps([
+await runSteps([
   { name: "format", args: ["node_modules/@biomejs/biome/bin/biome", "format", "."] },
   { name: "lint", args: ["node_modules/eslint/bin/eslint.js", ".", "--max-warnings", "0"] },
   { name: "lock file", args: ["scripts/test-lock.mjs"] },
