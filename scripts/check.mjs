@@ -10,5 +10,6 @@ await runSteps([
   { name: "architecture page", args: ["scripts/test-architecture.mjs"] },
   { name: "tests", args: ["scripts/test.mjs", ...process.argv.slice(2)] },
   { name: "documentation examples", args: ["scripts/test-docs.mjs"] },
+  { name: "kills", args: ["scripts/test-kill.mjs", "--runs", "15"] },
   { name: "packages", args: ["scripts/test-packages.mjs"] },
 ]);

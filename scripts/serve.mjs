@@ -9,13 +9,14 @@ import { createInterface } from "node:readline";
 /**
  * Starts `hstream server start` on a free port.
  * @param {string} bin The hstream.mjs to run.
- * @returns {Promise<{port: number, directory: string, stop(): Promise<number | null>}>}
+ * @param {string} [directory] Where to keep the data, which then stay; else a new one, removed at the end.
+ * @returns {Promise<{port: number, directory: string, stop(): Promise<number | null>, kill(): Promise<void>}>}
  */
-export async function serve(bin) {
-  const directory = mkdtempSync(join(tmpdir(), "hstream-"));
+export async function serve(bin, directory) {
+  const own = directory ?? mkdtempSync(join(tmpdir(), "hstream-"));
   const child = spawn(
     process.execPath,
-    [bin, "server", "start", "--data-dir", join(directory, "data"), "--port", "0"],
+    [bin, "server", "start", "--data-dir", join(own, "data"), "--port", "0", "--set", "log-level=warn"],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   const exited = once(child, "exit");
@@ -28,12 +29,16 @@ export async function serve(bin) {
   });
   return {
     port,
-    directory,
+    directory: own,
     async stop() {
       child.kill("SIGTERM");
       const [code] = await exited;
-      rmSync(directory, { recursive: true, force: true });
+      if (directory === undefined) rmSync(own, { recursive: true, force: true });
       return code;
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await exited;
     },
   };
 }
