@@ -120,12 +120,16 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   }
 }
 
-async function openLog({ openLog, env, config, version }: ServerOptions): Promise<LogStore> {
+async function openLog({ openLog, env, config, version, report }: ServerOptions): Promise<LogStore> {
   // The log locks its directory, and with it all of the data.
   const directory = join(config.dataDir, "log");
   const holder = `an HStream server ${version} on port ${config.port}`;
   try {
-    return await (openLog?.(env, directory, config) ?? EmbeddedLog.start(env, directory, { holder }));
+    if (openLog !== undefined) return await openLog(env, directory, config);
+    const log = await EmbeddedLog.start(env, directory, { holder });
+    for (const { path, offset, detail } of log.notices)
+      report?.("warn", `${path}, byte ${offset}: ${detail}`);
+    return log;
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     throw new ServerStartError(`Cannot open the data in ${config.dataDir}: ${error.message}`, {
