@@ -172,7 +172,13 @@ const cases = [
     target: "ratio ≥ 0.8",
     cpuTarget: "≤ 1.2",
   }),
-  ...appends({ name: "100 KB appends, 1 shard", shards: 1, bytes: 100 * 1024, atOnce: 64, target: "ratio ≥ 0.9" }),
+  ...appends({
+    name: "100 KB appends, 1 shard",
+    shards: 1,
+    bytes: 100 * 1024,
+    atOnce: 64,
+    target: "ratio ≥ 0.9",
+  }),
   manyShards(),
 ];
 await bench(cases.filter((one) => wanted(one.case)));

@@ -27,6 +27,7 @@ export interface CommitListener {
   refused(groups: readonly CommitGroup[]): void;
   /** Whether these groups have happened is not known; no other will be committed. */
   failed(groups: readonly CommitGroup[], error: LogError): void;
+  opened(segment: Segment): void;
   sealed(segment: Segment): void;
 }
 
@@ -143,7 +144,7 @@ export class Committer {
     if (writer === undefined) return;
     if (this.#failure !== undefined) return writer.close();
     try {
-      await writer.seal(this.#shards, this.#files);
+      await writer.seal(this.#shards, this.#files, () => undefined);
     } catch (error) {
       await writer.close();
       // The frames are durable and the next start scans them: a full disk must not stop an orderly end.
@@ -197,15 +198,16 @@ export class Committer {
   async #rotate(group: CommitGroup): Promise<void> {
     const full = this.#writer;
     if (full !== undefined) {
-      await full.seal(this.#shards, this.#files);
+      await full.seal(this.#shards, this.#files, (segment) => this.#listener.sealed(segment));
       this.#writer = undefined;
-      this.#listener.sealed(full.segment);
     }
     this.#writer = await this.#create(group.segmentNumber, group.epoch);
   }
 
-  #create(number: number, epoch: number): Promise<SegmentWriter> {
-    return SegmentWriter.create(this.#disk, this.#clock, this.#directory, number, epoch);
+  async #create(number: number, epoch: number): Promise<SegmentWriter> {
+    const writer = await SegmentWriter.create(this.#disk, this.#clock, this.#directory, number, epoch);
+    this.#listener.opened(writer.segment);
+    return writer;
   }
 
   /** A group could not be committed: everything behind it builds on it, and goes with it. */
