@@ -81,7 +81,6 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   const { config, env, version } = options;
   const report = (where: string, error: unknown) => options.report?.("error", `Unexpected: ${where}`, error);
 
-  refuseWhatTheLogLacks(config);
   const log = await openLog(options);
   open.push(() => log.close());
   const meta = await (options.openMeta?.(env, log) ?? EmbeddedMeta.start(log, env));
@@ -125,7 +124,7 @@ async function openLog({ openLog, env, config, version }: ServerOptions): Promis
   const directory = join(config.dataDir, "log");
   const holder = `an HStream server ${version} on port ${config.port}`;
   try {
-    return await (openLog?.(env, directory, config) ?? EmbeddedLog.start(env, directory, { holder }));
+    return await (openLog?.(env, directory, config) ?? EmbeddedLog.start(env, directory, { holder, fsync: config.fsync }));
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     throw new ServerStartError(`Cannot open the data in ${config.dataDir}: ${error.message}`, {
@@ -140,14 +139,6 @@ function advertised(config: Config, port: number): { readonly host: string; read
   if (given !== undefined) return { host: given.host, port: given.port ?? port };
   const isWildcard = config.host === "0.0.0.0" || config.host === "::";
   return { host: isWildcard ? "127.0.0.1" : config.host, port };
-}
-
-/** Nobody shall believe in a setting that does nothing. */
-function refuseWhatTheLogLacks({ fsync }: Config): void {
-  if (fsync === "always") return;
-  throw new ServerStartError(
-    `fsync is ${fsync}, which this log does not offer: it always syncs before it acknowledges.`,
-  );
 }
 
 function reasonOf(error: unknown): string {

@@ -19,6 +19,18 @@ import type { Shard, Shards } from "./shard.js";
 import type { TailCache } from "./tail-cache.js";
 import { type WaitingAppend, WaitingAppends } from "./waiting-appends.js";
 
+const never = () => undefined;
+const settlers: { -readonly [K in "resolve" | "reject"]: PendingAppend[K] } = {
+  resolve: never,
+  reject: never,
+};
+
+/** One function for the promises of all appends: a closure for each is measurably slower. */
+function takeSettlers(resolve: (result: AppendResult) => void, reject: (error: Error) => void): void {
+  settlers.resolve = resolve;
+  settlers.reject = reject;
+}
+
 /** Judges appends, in the order of the calls, and lets as many wait for the disk as there is room for. */
 export class Appender {
   readonly #clock: Clock;
@@ -144,20 +156,19 @@ export class Appender {
     shard.newest = batchId;
     shard.newestTimeMs = timeMs;
     this.#bytesInFlight += bytes;
-    const result = new Promise<AppendResult>((resolve, reject) => {
-      const pending: PendingAppend = {
-        shard,
-        batch: stored,
-        previousId,
-        offset: group.end,
-        length: bytes,
-        producerId: producer === undefined ? "" : producer.id,
-        producerAppend,
-        resolve,
-        reject,
-      };
-      this.#committer.addAppend(group, pending, producer);
-    });
+    const result = new Promise<AppendResult>(takeSettlers);
+    const pending: PendingAppend = {
+      shard,
+      batch: stored,
+      previousId,
+      offset: group.end,
+      length: bytes,
+      producerId: producer === undefined ? "" : producer.id,
+      producerAppend,
+      resolve: settlers.resolve,
+      reject: settlers.reject,
+    };
+    this.#committer.addAppend(group, pending, producer);
     if (producer !== undefined) this.#joinable.set(batchId, result);
     return result;
   }

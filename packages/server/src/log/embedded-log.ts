@@ -71,23 +71,12 @@ export class EmbeddedLog implements LogStore {
         this.#segments.open = segment;
       },
       sealed: (segment) => {
-        this.#segments.sealed.push(segment);
+        this.#segments.add(segment);
         this.#tidier.wake();
       },
     };
-    const { disk, clock } = env;
-    this.#committer = new Committer(
-      disk,
-      clock,
-      directory,
-      options,
-      shards,
-      files,
-      listener,
-      epoch,
-      firstSegment,
-    );
-    this.#appender = new Appender(clock, options, shards, cache, this.#committer);
+    this.#committer = new Committer(env, directory, options, shards, files, listener, epoch, firstSegment);
+    this.#appender = new Appender(env.clock, options, shards, cache, this.#committer);
   }
 
   /**

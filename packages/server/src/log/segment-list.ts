@@ -29,6 +29,15 @@ export class SegmentList {
     this.sealed = [...sealed];
   }
 
+  /** Takes in the segment that was written until now. */
+  add(segment: Segment): void {
+    // One without batches stands where it is.
+    const before = this.sealed.at(-1)?.lastId ?? 0;
+    segment.firstId = Math.max(segment.firstId, before);
+    segment.lastId = Math.max(segment.lastId, before);
+    this.sealed.push(segment);
+  }
+
   /** The shard's first extent that has a batch ≥ `from`. */
   async find(shard: Shard, from: BatchId): Promise<Found | undefined> {
     const least = Math.max(from, shard.firstId);

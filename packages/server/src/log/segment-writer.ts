@@ -82,8 +82,12 @@ export class SegmentWriter {
     return this.#file.write(group.parts(), group.position);
   }
 
-  async sync(group: CommitGroup): Promise<void> {
-    await this.#file.datasync();
+  sync(): Promise<void> {
+    return this.#file.datasync();
+  }
+
+  /** The group belongs to the segment from now on. */
+  advance(group: CommitGroup): void {
     this.segment.end = group.end;
   }
 
