@@ -76,6 +76,7 @@ async function bareLoop(chunkBytes, ms) {
   const path = freshDirectory();
   const file = await open(path, "w");
   const chunk = Buffer.alloc(Math.round(chunkBytes), "x");
+  const cpu = process.cpuUsage();
   const started = performance.now();
   let bytes = 0;
   while (performance.now() - started < ms) {
@@ -84,9 +85,10 @@ async function bareLoop(chunkBytes, ms) {
     bytes += chunk.byteLength;
   }
   const perSecond = (bytes / (performance.now() - started)) * 1000;
+  const { user, system } = process.cpuUsage(cpu);
   await file.close();
   rmSync(path);
-  return perSecond;
+  return { perSecond, cpuMicrosPerByte: (user + system) / bytes };
 }
 
 /** Appends against the bare loop, and the CPU time of one. */
@@ -94,6 +96,7 @@ function appends({ name, shards, bytes, target, cpuTarget, atOnce = inFlight, tu
   const frameBytes = bytes + 72;
   const batch = batchOf(bytes);
   const cpu = [];
+  const bareCpu = [];
   let groupBytes = 0;
   let started;
   return [
@@ -112,15 +115,20 @@ function appends({ name, shards, bytes, target, cpuTarget, atOnce = inFlight, tu
         cpu.push(cpuMicros);
         return (perSecond * frameBytes) / 1e6;
       },
-      floor: async () => (await bareLoop(groupBytes, turnMs)) / 1e6,
+      floor: async () => {
+        const { perSecond, cpuMicrosPerByte } = await bareLoop(groupBytes, turnMs);
+        bareCpu.push(cpuMicrosPerByte * frameBytes);
+        return perSecond / 1e6;
+      },
       after: () => end(started),
       target,
       turns,
     },
     {
-      case: `${name}, CPU of one`,
+      case: `${name}, CPU of one (floor: the bare loop's for as many bytes)`,
       unit: "µs",
       measure: async () => cpu.shift(),
+      floor: async () => bareCpu.shift(),
       target: cpuTarget,
       turns,
     },

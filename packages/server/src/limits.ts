@@ -21,6 +21,8 @@ export const limits = {
   appendBytesWaitingMax: 64 * 1_048_576,
   /** One write and sync of the log. */
   groupCommitBytesMax: 1_048_576,
+  /** With fsync = interval: how long an acknowledged append may be unsynced, ms. */
+  fsyncIntervalMs: 100,
   /** A segment of the log is sealed once it has this size. */
   segmentBytes: 64 * 1_048_576,
   /** Recent batches kept in memory for readers at the tail. */

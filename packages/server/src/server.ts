@@ -81,7 +81,6 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   const { config, env, version } = options;
   const report = (where: string, error: unknown) => options.report?.("error", `Unexpected: ${where}`, error);
 
-  refuseWhatTheLogLacks(config);
   const log = await openLog(options);
   open.push(() => log.close());
   const meta = await (options.openMeta?.(env, log) ?? EmbeddedMeta.start(log, env));
@@ -126,7 +125,7 @@ async function openLog({ openLog, env, config, version, report }: ServerOptions)
   const holder = `an HStream server ${version} on port ${config.port}`;
   try {
     if (openLog !== undefined) return await openLog(env, directory, config);
-    const log = await EmbeddedLog.start(env, directory, { holder });
+    const log = await EmbeddedLog.start(env, directory, { holder, fsync: config.fsync });
     for (const { path, offset, detail } of log.notices)
       report?.("warn", `${path}, byte ${offset}: ${detail}`);
     return log;
@@ -144,14 +143,6 @@ function advertised(config: Config, port: number): { readonly host: string; read
   if (given !== undefined) return { host: given.host, port: given.port ?? port };
   const isWildcard = config.host === "0.0.0.0" || config.host === "::";
   return { host: isWildcard ? "127.0.0.1" : config.host, port };
-}
-
-/** Nobody shall believe in a setting that does nothing. */
-function refuseWhatTheLogLacks({ fsync }: Config): void {
-  if (fsync === "always") return;
-  throw new ServerStartError(
-    `fsync is ${fsync}, which this log does not offer: it always syncs before it acknowledges.`,
-  );
 }
 
 function reasonOf(error: unknown): string {
