@@ -9,15 +9,34 @@ import { createInterface } from "node:readline";
 /**
  * Starts `hstream server start` on a free port.
  * @param {string} bin The hstream.mjs to run.
- * @returns {Promise<{port: number, directory: string, stop(): Promise<number | null>}>}
+ * @param {string[]} flags More of the command's flags.
+ * @returns {Promise<{port: number, directory: string, restart(): Promise<void>, stop(): Promise<number | null>}>}
  */
-export async function serve(bin) {
+export async function serve(bin, flags = []) {
   const directory = mkdtempSync(join(tmpdir(), "hstream-"));
-  const child = spawn(
-    process.execPath,
-    [bin, "server", "start", "--data-dir", join(directory, "data"), "--port", "0"],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const data = ["--data-dir", join(directory, "data")];
+  let server = await start(bin, [...data, "--port", "0", ...flags]);
+  const { port } = server;
+  return {
+    port,
+    directory,
+    /** Ends the server and starts it again, on the same port and data. */
+    async restart() {
+      await server.stop();
+      server = await start(bin, [...data, "--port", String(port), ...flags]);
+    },
+    async stop() {
+      const code = await server.stop();
+      rmSync(directory, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
+
+async function start(bin, flags) {
+  const child = spawn(process.execPath, [bin, "server", "start", ...flags], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const exited = once(child, "exit");
   const port = await new Promise((resolve, reject) => {
     createInterface(child.stdout).on("line", (line) => {
@@ -28,11 +47,9 @@ export async function serve(bin) {
   });
   return {
     port,
-    directory,
     async stop() {
       child.kill("SIGTERM");
       const [code] = await exited;
-      rmSync(directory, { recursive: true, force: true });
       return code;
     },
   };
