@@ -12,6 +12,7 @@ import type { Trimming } from "../streams/trimming.js";
 import type { SubscriptionService } from "../subscription/subscription-service.js";
 import { appendMethod, appendRpc } from "./append-rpc.js";
 import { clusterRpcs } from "./cluster-rpcs.js";
+import { describeMethod } from "./describe-codec.js";
 import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
 import { keyReaderMethod, keyReaderRpc } from "./key-reader-rpc.js";
 import { readerMethods, readerRpcs } from "./reader-rpcs.js";
@@ -115,6 +116,7 @@ export class GrpcServer {
 const apiService = tolerant({
   ...HStreamApiService,
   append: appendMethod,
+  describeCluster: describeMethod,
   streamingFetch: fetchMethod,
   readStreamByKey: keyReaderMethod,
   ...readerMethods,
