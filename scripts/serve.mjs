@@ -7,18 +7,39 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 /**
- * Starts `hstream server start` on a free port.
+ * Starts `hstream server start` on a free port, on data that are removed when it is stopped.
  * @param {string} bin The hstream.mjs to run.
- * @param {string} [directory] Where to keep the data, which then stay; else a new one, removed at the end.
- * @returns {Promise<{port: number, directory: string, stop(): Promise<number | null>, kill(): Promise<void>}>}
+ * @param {string[]} [flags] More of the command's flags.
  */
-export async function serve(bin, directory) {
-  const own = directory ?? mkdtempSync(join(tmpdir(), "hstream-"));
-  const child = spawn(
-    process.execPath,
-    [bin, "server", "start", "--data-dir", join(own, "data"), "--port", "0", "--set", "log-level=warn"],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+export async function serve(bin, flags = []) {
+  const directory = mkdtempSync(join(tmpdir(), "hstream-"));
+  const settings = ["--data-dir", join(directory, "data"), "--set", "log-level=warn", ...flags];
+  let running = await start(bin, [...settings, "--port", "0"]);
+  const { port } = running;
+  return {
+    port,
+    directory,
+    /** Ends the server, unless it was killed, and starts it again on the same port and data. */
+    async restart() {
+      await running.end("SIGTERM");
+      running = await start(bin, [...settings, "--port", String(port)]);
+    },
+    async kill() {
+      await running.end("SIGKILL");
+    },
+    /** Ends the server and removes its data; resolves with its exit code. */
+    async stop() {
+      const code = await running.end("SIGTERM");
+      rmSync(directory, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
+
+async function start(bin, flags) {
+  const child = spawn(process.execPath, [bin, "server", "start", ...flags], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const exited = once(child, "exit");
   const port = await new Promise((resolve, reject) => {
     createInterface(child.stdout).on("line", (line) => {
@@ -29,16 +50,11 @@ export async function serve(bin, directory) {
   });
   return {
     port,
-    directory: own,
-    async stop() {
-      child.kill("SIGTERM");
+    /** Resolves with the exit code; at once when it has ended already. */
+    async end(signal) {
+      child.kill(signal);
       const [code] = await exited;
-      if (directory === undefined) rmSync(own, { recursive: true, force: true });
       return code;
-    },
-    async kill() {
-      child.kill("SIGKILL");
-      await exited;
     },
   };
 }

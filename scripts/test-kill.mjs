@@ -9,8 +9,6 @@
  *
  *   --runs N   kills (15 unless said otherwise)      --seed N   of the moments at which it kills
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HStreamClient } from "@hstream/client";
@@ -27,7 +25,6 @@ const killCount = option("runs", 15);
 const seed = option("seed", Math.floor(Math.random() * 2 ** 31));
 const random = mulberry32(seed);
 const bin = join(root, "packages/cli/bin/hstream.mjs");
-const directory = mkdtempSync(join(tmpdir(), "hstream-kill-"));
 const producers = 4;
 
 /** What the outside knows, per producer: numbers that were sent, and those that were acknowledged. */
@@ -37,9 +34,9 @@ let failures = 0;
 let passed = 0;
 console.log(`seed ${seed}`);
 
+const server = await serve(bin);
 try {
   for (let kill = 0; kill <= killCount; kill++) {
-    const server = await serve(bin, directory);
     const client = await HStreamClient.connect(`hstream://127.0.0.1:${server.port}`);
     if (kill === 0) {
       await client.streams.create("s", { shardCount: 2 });
@@ -53,7 +50,6 @@ try {
     if (kill === killCount) {
       await drain(client);
       await client.close();
-      await server.stop();
       break;
     }
     const stop = new AbortController();
@@ -66,9 +62,10 @@ try {
     stop.abort();
     await Promise.all(work);
     await client.close();
+    await server.restart();
   }
 } finally {
-  rmSync(directory, { recursive: true, force: true });
+  await server.stop();
 }
 console.log(
   `${histories.reduce((sum, { acked }) => sum + acked.size, 0)} records acknowledged over ${killCount} kills`,

@@ -13,8 +13,10 @@ import type { MetaStore } from "./meta/meta-store.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 import { RelationNames } from "./streams/relation-names.js";
+import { ShardReaders } from "./streams/shard-readers.js";
 import { StreamAppender } from "./streams/stream-appender.js";
 import { StreamCatalogue } from "./streams/stream-catalogue.js";
+import { Trimming } from "./streams/trimming.js";
 import { SubscriptionService } from "./subscription/subscription-service.js";
 
 /** What the operator is told. */
@@ -94,6 +96,8 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     defaultDispatch: config.defaultDispatch,
   });
   open.push(() => subscriptions.close());
+  const readers = await ShardReaders.open({ env, log, inflate }, meta, streams);
+  open.push(() => readers.close());
   // The queries room is loaded when all below it is there: the parser takes its time.
   const openSql = options.openSql ?? (await import("./queries/open-queries.js")).openQueries;
   const sql = await openSql({ env, log, meta, streams, appender, names });
@@ -103,7 +107,9 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   const id = await loadNodeId(env, meta);
   const rooms = (port: number) => {
     const cluster = new Cluster({ id, version, ...advertised(config, port) }, env.clock);
-    return { timers: env.timers, cluster, streams, appender, log, subscriptions, sql };
+    const trimming = new Trimming(streams, log);
+    const { timers } = env;
+    return { timers, cluster, streams, appender, log, inflate, readers, trimming, subscriptions, sql };
   };
   try {
     const rpc = await GrpcServer.start(config.host, config.port, rooms, report);
