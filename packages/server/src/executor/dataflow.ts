@@ -314,6 +314,7 @@ function compiledCall(call: AggregateCall): ConstructorParameters<typeof Aggrega
     function: call.function,
     args: call.args.map(compiled),
     distinct: call.distinct,
+    type: call.type,
     filter: call.filter === undefined ? undefined : compiled(call.filter),
   };
 }

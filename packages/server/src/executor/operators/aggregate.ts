@@ -1,4 +1,4 @@
-import { compareTotal, type SqlValue } from "@hstream/sql/runtime";
+import { compareTotal, type SqlType, type SqlValue } from "@hstream/sql/runtime";
 import { type ChangeBatch, type Column, columnOfValues, weightAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
@@ -11,6 +11,7 @@ export interface CompiledAggregateCall {
   readonly function: string;
   readonly args: readonly CompiledExpression[];
   readonly distinct: boolean;
+  readonly type: SqlType;
   readonly filter: CompiledExpression | undefined;
 }
 
@@ -75,7 +76,12 @@ export class AggregateOperator implements Operator {
     this.#accumulators = calls.map((call) =>
       createAccumulator(
         call.function,
-        { distinct: call.distinct, argCount: call.args.length, appendOnly: options.appendOnly },
+        {
+          distinct: call.distinct,
+          argCount: call.args.length,
+          appendOnly: options.appendOnly,
+          type: call.type,
+        },
         evaluation,
       ),
     );
@@ -164,10 +170,7 @@ export class AggregateOperator implements Operator {
     for (let i = 0; i < this.#accumulators.length; i++) {
       const accumulator = this.#accumulators[i] as Accumulator;
       const mask = masks[i];
-      for (let row = 0; row < batch.rowCount; row++) {
-        if (mask !== undefined && mask[row] === 0) continue;
-        accumulator.add(groups[row] as number, row, weights === undefined ? 1 : (weights[row] as number));
-      }
+      accumulator.addAll(groups, weights, mask);
     }
     const rows = this.#rows;
     for (let row = 0; row < batch.rowCount; row++) {
