@@ -247,7 +247,7 @@ export class Dataflow {
       return;
     }
     const stage: Stage = { operator: this.#operator(node, plan), parent, port, queue: [], finished: false };
-    if (node.kind !== "values") this.#build(node.input, stage, 0, plan);
+    if ("input" in node) this.#build(node.input, stage, 0, plan);
     this.#stages.push(stage);
   }
 
@@ -299,6 +299,13 @@ export class Dataflow {
         if (isAppendOnly(node.input, plan)) return new LimitOperator(name, limit, offset);
         return new SortOperator(name, [], { limit, offset, width, appendOnly: false }, evaluation);
       }
+      case "shared":
+      case "join":
+      case "union-all":
+      case "set-operation":
+      case "top-n":
+      case "window":
+        throw new HStreamError("Unimplemented", { what: `The operator ${name}` });
       default:
         return unreachable(node);
     }

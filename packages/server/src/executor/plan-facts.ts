@@ -19,6 +19,13 @@ export function isAppendOnly(node: PhysicalNode, plan: PhysicalPlan): boolean {
       return isAppendOnly(node.input, plan);
     case "aggregate":
       return plan.emit.kind === "pull";
+    case "shared":
+    case "join":
+    case "union-all":
+    case "set-operation":
+    case "top-n":
+    case "window":
+      return false;
     // They give their rows at the end of a finite input.
     case "sort":
     case "limit":
