@@ -6,8 +6,9 @@ import {
   type SqlType,
   type SqlValue,
 } from "@hstream/sql/runtime";
-import { type Column, valueAt } from "../columns.js";
+import { type Column, isNull, valueAt } from "../columns.js";
 import type { Evaluation } from "../compile/evaluation.js";
+import { grown } from "./grown.js";
 
 /**
  * The states of one aggregate for all groups. `bind` names the columns of the arguments, then rows are
@@ -333,18 +334,6 @@ class NumberExtremeAccumulator implements Accumulator {
   }
 }
 
-export function isNull(column: Column, row: number): boolean {
-  return column.kind === "any" ? column.values[row] === null : column.nulls?.[row] === 1;
-}
-
 function neverNull(column: Column): boolean {
   return column.kind !== "any" && column.nulls === undefined;
-}
-
-/** The array with room for `count` numbers. */
-export function grown(array: Float64Array<ArrayBuffer>, count: number): Float64Array<ArrayBuffer> {
-  if (count <= array.length) return array;
-  const larger = new Float64Array(Math.max(count, array.length * 2));
-  larger.set(array);
-  return larger;
 }
