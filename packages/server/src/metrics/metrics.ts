@@ -35,11 +35,17 @@ export class Metrics {
   readonly httpLatency = new Histogram();
   readonly errors = new RecentErrors();
   readonly #timers: Timers;
+  readonly #startedMs: number;
   #sweep: Timer | undefined;
 
   constructor(clock: Clock, timers: Timers) {
     this.clock = clock;
     this.#timers = timers;
+    this.#startedMs = clock.monotonic();
+  }
+
+  get uptimeMs(): number {
+    return this.now() - this.#startedMs;
   }
 
   /** The moment to measure from. */
