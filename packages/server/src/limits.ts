@@ -105,6 +105,11 @@ export const limits = {
   savedProgressBytesMax: 256 * 1_024,
   /** How long a subscription waits after a failed read of the log, ms. */
   failedReadPauseMs: 1_000,
+  /** Objects of a kind (streams, subscriptions, queries) that are counted each for itself. */
+  meteredObjectsMax: 20_000,
+  /** Errors that the system table keeps, and the length of their sentences. */
+  recentErrorsKept: 256,
+  recentErrorCharactersMax: 1_000,
   /** From SIGTERM to the end of the process, ms. */
   drainMs: 5_000,
 } as const;

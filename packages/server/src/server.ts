@@ -10,7 +10,9 @@ import { EmbeddedLog } from "./log/embedded-log.js";
 import { LogError, type LogStore } from "./log/log-store.js";
 import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
+import { Metrics } from "./metrics/metrics.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
+import { MeteredLog } from "./streams/metered-log.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 import { RelationNames } from "./streams/relation-names.js";
 import { ShardReaders } from "./streams/shard-readers.js";
@@ -81,8 +83,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 async function startRooms(options: ServerOptions, open: (() => Promise<void> | void)[]): Promise<GrpcServer> {
   const { config, env, version } = options;
-  const report = (where: string, error: unknown) => options.report?.("error", `Unexpected: ${where}`, error);
 
+  const metrics = new Metrics(env.clock, env.timers);
+  open.push(() => metrics.close());
+  const report = (where: string, error: unknown) => {
+    metrics.failed(where, "Internal", error instanceof Error ? error.message : String(error));
+    options.report?.("error", `Unexpected: ${where}`, error);
+  };
   const log = await openLog(options);
   open.push(() => log.close());
   const meta = await (options.openMeta?.(env, log) ?? EmbeddedMeta.start(log, env));
@@ -90,23 +97,39 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   const names = new RelationNames();
   const streams = await StreamCatalogue.open(env, log, meta, names);
   open.push(() => streams.close());
-  const appender = new StreamAppender(env, streams, log, { recordBytesMax: config.maxRecordSize });
+  const appender = new StreamAppender(env, streams, log, {
+    recordBytesMax: config.maxRecordSize,
+    metrics,
+  });
   const inflate = await loadInflate(limits.inflatedBytesMax);
-  const subscriptions = await SubscriptionService.open({ env, log, inflate, report }, meta, streams, {
+  const reading = new MeteredLog(log, streams, metrics);
+  const tools = { env, log: reading, inflate, report, metrics };
+  const subscriptions = await SubscriptionService.open(tools, meta, streams, {
     defaultDispatch: config.defaultDispatch,
   });
   open.push(() => subscriptions.close());
-  const readers = await ShardReaders.open({ env, log, inflate }, meta, streams);
+  const readers = await ShardReaders.open({ env, log: reading, inflate }, meta, streams);
   open.push(() => readers.close());
   // The queries room is loaded when all below it is there: the parser takes its time.
   const openSql = options.openSql ?? (await import("./queries/open-queries.js")).openQueries;
-  const sql = await openSql({ env, log, meta, streams, appender, names });
+  const id = await loadNodeId(env, meta);
+  let address = addressText(config.host, config.port);
+  const sql = await openSql({
+    ...{ env, log: reading, meta, streams, appender, names, subscriptions, metrics, config },
+    node: { id, version, address: () => address },
+  });
   open.push(() => sql.close());
   await streams.dropUnused();
 
-  const id = await loadNodeId(env, meta);
+  metrics.startSweeping({
+    stream: (streamId) => streams.byId(streamId) !== undefined,
+    subscription: (uid) => subscriptions.list().some((subscription) => subscription.uid === uid),
+  });
+
   const rooms = (port: number) => {
-    const cluster = new Cluster({ id, version, ...advertised(config, port) }, env.clock);
+    const self = advertised(config, port);
+    address = addressText(self.host, self.port);
+    const cluster = new Cluster({ id, version, ...self }, env.clock);
     const trimming = new Trimming(streams, log);
     const { timers } = env;
     return { timers, cluster, streams, appender, log, inflate, readers, trimming, subscriptions, sql };
