@@ -1,13 +1,13 @@
 import { listLines } from "../output/list-lines.js";
 import { visible } from "../output/display.js";
-import type { ShellSession } from "./session.js";
+import type { ShellTools } from "./shell-tools.js";
 
 type ClusterCommand = "nodes" | "placement" | "drain" | "undrain";
 const stateNames = ["starting", "running", "unavailable", "dead"] as const;
 
 /** The cluster from inside the shell; on a single node, what a command would do. */
 export async function clusterCommand(
-  session: ShellSession,
+  session: ShellTools,
   command: ClusterCommand,
   argument: string,
   say: (text: string) => Promise<void>,

@@ -1,5 +1,5 @@
 import { displayWidth } from "../output/display.js";
-import type { ShellSession } from "./session.js";
+import type { SessionOptions } from "./shell-tools.js";
 
 /** Longer results are printed rather than held for a pager. */
 const pagedUnitsMax = 16 * 1_048_576;
@@ -10,8 +10,7 @@ export interface PagedOutput {
 }
 
 /** Gathers a result, and shows it in the pager if it is taller or wider than the screen. */
-export function pageOutput(session: ShellSession): PagedOutput {
-  const { output, system } = session.options;
+export function pageOutput({ output, system }: SessionOptions): PagedOutput {
   let text = "";
   let through = false;
   return {

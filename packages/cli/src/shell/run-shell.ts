@@ -7,7 +7,8 @@ import { Catalogue } from "./completion/catalogue.js";
 import { complete, type FileNames } from "./completion/complete.js";
 import { historyFile } from "./history-file.js";
 import { SavedQueries } from "./saved-queries.js";
-import { type ServerLink, type SessionOutput, ShellSession } from "./session.js";
+import { type SessionOutput, ShellSession } from "./session.js";
+import type { ServerLink } from "./shell-tools.js";
 import { isComplete, loadSplitter } from "./statements.js";
 
 export interface ShellOptions {

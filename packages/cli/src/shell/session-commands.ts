@@ -8,7 +8,7 @@ import { clusterCommand } from "./cluster-commands.js";
 import { signaturesOf } from "./completion/signature.js";
 import { planTree } from "./plan-tree.js";
 import { SavedQueries } from "./saved-queries.js";
-import type { ShellSession } from "./session.js";
+import type { ShellTools } from "./shell-tools.js";
 import { count } from "./session-output.js";
 import { type ShellCommand, shellHelp } from "./shell-command.js";
 import { findStatementHelp, statementTopics } from "./statement-help.js";
@@ -20,7 +20,7 @@ type Outcome = "continue" | "quit";
 
 /** Does what a line says that is no SQL. */
 export async function runShellCommand(
-  session: ShellSession,
+  session: ShellTools,
   command: ShellCommand,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -54,7 +54,7 @@ export async function runShellCommand(
 type Say = (text: string) => Promise<void>;
 
 async function runNamed(
-  session: ShellSession,
+  session: ShellTools,
   name: string,
   argument: string,
   signal: AbortSignal,
@@ -137,7 +137,7 @@ async function runNamed(
   }
 }
 
-async function help(session: ShellSession, argument: string, say: Say): Promise<void> {
+async function help(session: ShellTools, argument: string, say: Say): Promise<void> {
   const topic = argument.replace(/;$/, "").replace(/\($/, "").trim();
   if (topic === "") return session.options.output.write(`${shellHelp()}\n`);
   const statement = findStatementHelp(topic);
@@ -164,7 +164,7 @@ function functionHelp(entry: FunctionEntry, signatures: readonly string[]): stri
   ].join("\n");
 }
 
-async function describe(session: ShellSession, argument: string, signal: AbortSignal): Promise<void> {
+async function describe(session: ShellTools, argument: string, signal: AbortSignal): Promise<void> {
   const name = argument.replace(/;$/, "").trim();
   if (name === "") {
     await session.runSql("SHOW STREAMS; SHOW VIEWS;", signal);
@@ -174,7 +174,7 @@ async function describe(session: ShellSession, argument: string, signal: AbortSi
   await session.runSql(`DESCRIBE "${bare.replaceAll('"', '""')}";`, signal);
 }
 
-async function last(session: ShellSession, argument: string, say: Say): Promise<void> {
+async function last(session: ShellTools, argument: string, say: Say): Promise<void> {
   const { kept, settings } = session;
   if (kept === undefined) return say("There is no result yet.");
   const format = argument === "" ? settings.format : argument;
@@ -184,7 +184,7 @@ async function last(session: ShellSession, argument: string, say: Say): Promise<
   await say(`${count(kept.rows, "row")}${left}`);
 }
 
-async function chart(session: ShellSession, argument: string, signal: AbortSignal, say: Say): Promise<void> {
+async function chart(session: ShellTools, argument: string, signal: AbortSignal, say: Say): Promise<void> {
   const { settings, options, kept } = session;
   const [word = "", ...rest] = argument.split(/\s+/);
   if (word === "off") {
@@ -216,7 +216,7 @@ async function chart(session: ShellSession, argument: string, signal: AbortSigna
   return say(`Results are drawn as a ${chosen} chart from now on; ":chart off" ends that.`);
 }
 
-async function plan(session: ShellSession, argument: string, signal: AbortSignal, say: Say): Promise<void> {
+async function plan(session: ShellTools, argument: string, signal: AbortSignal, say: Say): Promise<void> {
   const { link, output, split } = session.options;
   const sql = (argument === "" ? session.lastSql : argument) ?? "";
   const statement = split(sql)[0]?.text;
@@ -231,7 +231,7 @@ async function plan(session: ShellSession, argument: string, signal: AbortSignal
   await output.write(`${planTree(text).map(visible).join("\n")}\n\n`);
 }
 
-async function showHistory(session: ShellSession, argument: string): Promise<void> {
+async function showHistory(session: ShellTools, argument: string): Promise<void> {
   const { history, output } = session.options;
   const entries = await history.timed();
   const pattern = /^\/(.*)\/?$/.exec(argument)?.[1]?.replace(/\/$/, "").toLowerCase();
@@ -252,7 +252,7 @@ async function showHistory(session: ShellSession, argument: string): Promise<voi
   );
 }
 
-async function save(session: ShellSession, argument: string, say: Say): Promise<void> {
+async function save(session: ShellTools, argument: string, say: Say): Promise<void> {
   const { saved } = session.options;
   const [, name = "", given = ""] = /^(\S*)\s*([^]*)$/.exec(argument) ?? [];
   if (!SavedQueries.isName(name)) {
@@ -265,7 +265,7 @@ async function save(session: ShellSession, argument: string, say: Say): Promise<
   return say(`Saved. :run ${name} runs it.`);
 }
 
-async function redirect(session: ShellSession, argument: string, say: Say): Promise<void> {
+async function redirect(session: ShellTools, argument: string, say: Say): Promise<void> {
   const { system } = session.options;
   if (argument === "") {
     const { outputFile } = session.settings;

@@ -1,63 +1,28 @@
-import { type HStreamClient, HStreamClientError, type SqlStatement } from "@hstream/client";
+import { HStreamClientError, type SqlStatement } from "@hstream/client";
 import type { StatementText } from "@hstream/sql/tokens";
 import { exitCodes } from "../exit-codes.js";
 import { failureOf, renderFailure } from "../failure.js";
-import type { ChartKind } from "../output/chart.js";
 import type { OutputFormat } from "../output/format.js";
 import { type Page, pageOfBatch, shortened } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
-import type { System } from "../system/system.js";
-import type { Catalogue } from "./completion/catalogue.js";
 import { groupKeys } from "./group-keys.js";
-import type { HistoryFile } from "./history-file.js";
 import { KeptResult } from "./kept-result.js";
 import { pageOutput } from "./pager.js";
 import { Progress } from "./progress.js";
-import type { SavedQueries } from "./saved-queries.js";
 import { runShellCommand } from "./session-commands.js";
-import { count, type SessionOutput } from "./session-output.js";
+import { count } from "./session-output.js";
 import { parseShellCommand } from "./shell-command.js";
-import type { StatementSplitter } from "./statements.js";
+import type { SessionOptions, SessionSettings, ShellTools } from "./shell-tools.js";
 import { chartOfPages, StreamView } from "./stream-view.js";
 
 export type { RunStatus, SessionOutput } from "./session-output.js";
 export { count } from "./session-output.js";
 
-/** Which server the shell talks to; `USE CLUSTER` changes it. */
-export interface ServerLink {
-  client: HStreamClient;
-  /** For messages. */
-  server: string;
-  readonly connect: (url: string) => Promise<void>;
-}
-
-export interface SessionOptions {
-  readonly link: ServerLink;
-  readonly format: OutputFormat;
-  readonly split: StatementSplitter;
-  readonly output: SessionOutput;
-  readonly system: System;
-  readonly history: HistoryFile;
-  readonly saved: SavedQueries;
-  readonly catalogue: Catalogue | undefined;
-}
-
-/** What commands change and statements obey. */
-export interface SessionSettings {
-  format: OutputFormat;
-  live: boolean;
-  chart: ChartKind | undefined;
-  pager: boolean;
-  timing: boolean;
-  /** A file that results go to. */
-  outputFile: string | undefined;
-}
-
 /** Longer cells are cut on the screen, and said to be. */
 const cellUnitsMax = 2_000;
 
 /** Runs what the user submits, one thing at a time, and prints what comes of it. */
-export class ShellSession {
+export class ShellSession implements ShellTools {
   readonly options: SessionOptions;
   readonly settings: SessionSettings;
   /** The last statement that ran, for :watch, :plan, :save and :edit. */
@@ -248,7 +213,8 @@ export class ShellSession {
     const toFile = settings.outputFile !== undefined;
     const people = !toFile && (settings.format === "table" || settings.format === "vertical");
     let cut = 0;
-    const paged = people && settings.pager && output.lend !== undefined ? pageOutput(this) : undefined;
+    const paged =
+      people && settings.pager && output.lend !== undefined ? pageOutput(this.options) : undefined;
     const writer = resultWriter(settings.format, {
       write: paged?.write ?? ((text) => this.printResult(text)),
       warn: (text) => void output.write(`${text}\n`),

@@ -1,7 +1,7 @@
 import { HStreamClientError } from "@hstream/client";
 import { listLines } from "../output/list-lines.js";
 import { sparkline } from "../output/chart.js";
-import type { ShellSession } from "./session.js";
+import type { ShellTools } from "./shell-tools.js";
 import { StreamMeters } from "./stream-meters.js";
 
 const everyMs = 1_000;
@@ -10,7 +10,7 @@ const historyMax = 60;
 const streamsMax = 20;
 
 /** Streams, queries, subscriptions and nodes, in place, until Ctrl-C; the last view stays. */
-export async function runTop(session: ShellSession, signal: AbortSignal): Promise<void> {
+export async function runTop(session: ShellTools, signal: AbortSignal): Promise<void> {
   const { output, system, link } = session.options;
   const started = system.uptime();
   const top = new Top(session, new StreamMeters(link.client));
@@ -38,14 +38,14 @@ export async function runTop(session: ShellSession, signal: AbortSignal): Promis
 }
 
 class Top {
-  readonly #session: ShellSession;
+  readonly #session: ShellTools;
   readonly #meters: StreamMeters;
   /** Records a second, of each stream. */
   readonly #rates = new Map<string, number[]>();
   readonly #known = new Map<string, number>();
   #at: number | undefined;
 
-  constructor(session: ShellSession, meters: StreamMeters) {
+  constructor(session: ShellTools, meters: StreamMeters) {
     this.#session = session;
     this.#meters = meters;
   }
@@ -110,7 +110,7 @@ class Top {
 }
 
 async function rowsOf(
-  session: ShellSession,
+  session: ShellTools,
   sql: string,
   signal: AbortSignal,
 ): Promise<readonly (readonly string[])[]> {

@@ -2,7 +2,7 @@ import { HStreamClientError } from "@hstream/client";
 import { type Page, pageOfBatch } from "../output/page.js";
 import { alignRows } from "../output/keyed-table.js";
 import { chartOfPages } from "./stream-view.js";
-import type { ShellSession } from "./session.js";
+import type { ShellTools } from "./shell-tools.js";
 
 /** The pause and the number of runs of `:watch 2s 5 SELECT …`; undefined when it makes no sense. */
 export function parseWatch(
@@ -19,7 +19,7 @@ export function parseWatch(
 
 /** Runs a statement again and again, the answer in place; the last one stays in the scrollback. */
 export async function watch(
-  session: ShellSession,
+  session: ShellTools,
   argument: string,
   signal: AbortSignal,
   say: (text: string) => Promise<void>,
@@ -66,7 +66,7 @@ export async function watch(
   if (output.live && lines.length > 0) await output.write(`${lines.join("\n")}\n\n`);
 }
 
-function draw(session: ShellSession, columns: readonly string[], pages: readonly Page[]): readonly string[] {
+function draw(session: ShellTools, columns: readonly string[], pages: readonly Page[]): readonly string[] {
   const { output } = session.options;
   const width = output.columns() - 1;
   const room = Math.max(3, output.rows() - 4);
