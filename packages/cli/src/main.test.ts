@@ -196,7 +196,7 @@ describe("the command line", function () {
       [["stream", "lst"], /Did you mean list\?/],
       [["stream", "create"], /missing required argument 'name'/],
       [["stream", "create", "x", "-s", "none"], /whole number, 1 or more/],
-      [["stream", "list", "-o", "xml"], /Allowed choices are table, json, ndjson, csv/],
+      [["stream", "list", "-o", "xml"], /Allowed choices are table, vertical, json, ndjson, csv/],
       [["sub", "create", "x"], /--stream/],
     ];
     await Promise.all(

@@ -14,6 +14,8 @@ export class LiveTable {
   #widths: number[] = [];
   #numeric: boolean[] = [];
   #linesSinceHeader = 0;
+  /** Cells that were shortened to fit. */
+  cutCells = 0;
 
   constructor(widthMax: () => number | undefined, repeatEvery: () => number | undefined) {
     this.#widthMax = widthMax;
@@ -68,13 +70,17 @@ export class LiveTable {
   #header(): string {
     this.#linesSinceHeader = 1;
     const rule = this.#widths.map((width) => "─".repeat(width)).join("─┼─");
-    return `${this.#line(this.#columns.map(visible), "  ")}  ${rule}\n`;
+    const cut = this.cutCells;
+    const names = this.#line(this.#columns.map(visible), "  ");
+    this.cutCells = cut;
+    return `${names}  ${rule}\n`;
   }
 
   #line(cells: readonly string[], mark: string): string {
     const limited = this.#widthMax() !== undefined;
     const padded = cells.map((cell, column) => {
       const width = this.#widths[column] ?? 4;
+      if (limited && displayWidth(cell) > width) this.cutCells += 1;
       return pad(limited ? truncate(cell, width) : cell, width, this.#numeric[column] === true);
     });
     return `${mark}${padded.join(" │ ").trimEnd()}\n`;
