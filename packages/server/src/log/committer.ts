@@ -19,6 +19,9 @@ import type { Shard, Shards } from "./shard.js";
 /** Free group buffers that are kept. */
 const buffersKeptMax = 8;
 
+/** While groups are committed: after how many of them work in the background moves one chunk. */
+const groupsPerTurn = 4;
+
 /** What the committer tells the log. Called after the fact, synchronously. */
 export interface CommitListener {
   /** The group survives a crash from now on. */
@@ -55,6 +58,7 @@ export class Committer {
   #nextSegment: number;
   #nextPosition = Number.POSITIVE_INFINITY;
   #whenIdle: (() => void)[] = [];
+  #whenLull: { readonly afterGroups: number; readonly resolve: () => void }[] = [];
   /** With a sync to come. */
   #unsynced: SegmentWriter | undefined;
   #syncing: Promise<void> = Promise.resolve();
@@ -140,6 +144,15 @@ export class Committer {
     return this.#running ? new Promise((resolve) => this.#whenIdle.push(resolve)) : Promise.resolve();
   }
 
+  /** Resolves when work in the background may take its turn: between groups, not after each. False: no more. */
+  async lull(): Promise<boolean> {
+    if (this.#running) {
+      const afterGroups = this.statistics.groups + groupsPerTurn;
+      await new Promise<void>((resolve) => this.#whenLull.push({ afterGroups, resolve }));
+    }
+    return this.#failure === undefined;
+  }
+
   /** Seals the segment, so that the next start need not scan it. */
   async close(): Promise<void> {
     assert(!this.#running, "a log is closed when nothing waits");
@@ -191,6 +204,7 @@ export class Committer {
     }
     this.#running = false;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
+    for (const { resolve } of this.#whenLull.splice(0)) resolve();
   }
 
   #syncLater(writer: SegmentWriter): void {
@@ -214,6 +228,8 @@ export class Committer {
     this.statistics.bytesCommitted += group.bytes;
     this.#listener.committed(group, segment);
     group.recycle(this.#pool);
+    const lull = this.#whenLull[0];
+    if (lull !== undefined && lull.afterGroups <= this.statistics.groups) this.#whenLull.shift()?.resolve();
   }
 
   async #rotate(group: CommitGroup): Promise<void> {

@@ -60,7 +60,6 @@ export class EmbeddedLog implements LogStore {
     this.#shards = shards;
     this.#segments = new SegmentList(files, sealed);
     this.notices = notices;
-    this.#tidier = new Tidier(env.disk, shards, this.#segments, files);
     const cache = new TailCache(options.tailCacheBytesMax);
     this.#reader = new Reader(files, this.#segments, cache);
     const listener: CommitListener = {
@@ -76,6 +75,9 @@ export class EmbeddedLog implements LogStore {
       },
     };
     this.#committer = new Committer(env, directory, options, shards, files, listener, epoch, firstSegment);
+    const { disk, clock } = env;
+    const room = { disk, directory, shards, files, now: () => clock.now() };
+    this.#tidier = new Tidier(room, () => this.#committer.lull(), this.#segments, options.segmentBytes);
     this.#appender = new Appender(env.clock, options, shards, cache, this.#committer);
   }
 

@@ -4,7 +4,7 @@ import { decodeFrame, frameHeaderBytes } from "./frame.js";
 import type { BatchId, ReadLimits, ReadResult, StoredBatch } from "./log-store.js";
 import type { Segment } from "./segment.js";
 import type { SegmentFiles } from "./segment-files.js";
-import type { Found, SegmentList } from "./segment-list.js";
+import { type Found, SegmentGone, type SegmentList } from "./segment-list.js";
 import type { Shard } from "./shard.js";
 import type { IndexEntry } from "./shard-index.js";
 import type { TailCache } from "./tail-cache.js";
@@ -39,7 +39,11 @@ export class Reader {
     this.#cache = cache;
   }
 
-  async read(shard: Shard, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
+  read(shard: Shard, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
+    return again(() => this.#read(shard, from, limits));
+  }
+
+  async #read(shard: Shard, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
     if (from > shard.tail) return { batches: [], next: from };
     const first = Math.max(from, shard.trimmedUpTo + 1);
     const trimmed: Gap | undefined =
@@ -47,12 +51,12 @@ export class Reader {
         ? { kind: "trimmed", upTo: shard.trimmedUpTo, detail: `shard ${shard.id} is trimmed up to there` }
         : undefined;
     const begin = await this.#segments.find(shard, first);
-    if (shard.trimmedUpTo >= first) return this.read(shard, from, limits);
+    if (shard.trimmedUpTo >= first) return this.#read(shard, from, limits);
     const missing = missingBefore(shard, first, begin);
     if (missing !== undefined) {
       // One gap at a time: the next read tells of the second.
       if (trimmed !== undefined) return { batches: [], next: trimmed.upTo + 1, gap: trimmed };
-      const following = await this.read(shard, missing.upTo + 1, limits);
+      const following = await this.#read(shard, missing.upTo + 1, limits);
       if (following.gap?.kind === "trimmed") return { batches: [], next: missing.upTo + 1, gap: missing };
       return { ...following, gap: following.gap ?? missing };
     }
@@ -60,13 +64,17 @@ export class Reader {
     const found = await this.#fetch(shard, wanted);
     // A trim or a rewrite has overtaken this read.
     if (shard.trimmedUpTo >= first || wanted.some(({ segment }) => segment.gone)) {
-      return this.read(shard, from, limits);
+      return this.#read(shard, from, limits);
     }
     return assemble(from, found, trimmed);
   }
 
   /** The first batch with append time ≥ `timeMs` that is not trimmed. */
-  async findTime(shard: Shard, timeMs: number): Promise<BatchId | undefined> {
+  findTime(shard: Shard, timeMs: number): Promise<BatchId | undefined> {
+    return again(() => this.#findTime(shard, timeMs));
+  }
+
+  async #findTime(shard: Shard, timeMs: number): Promise<BatchId | undefined> {
     for (let from = shard.trimmedUpTo + 1; from <= shard.tail; ) {
       const found = await this.#segments.find(shard, from);
       if (found === undefined) return undefined;
@@ -83,7 +91,11 @@ export class Reader {
   }
 
   /** The newest kept batch with an id ≤ `upTo`, or `upTo` itself where that is lost; 0 when there is none. */
-  async floor(shard: Shard, upTo: BatchId): Promise<BatchId> {
+  floor(shard: Shard, upTo: BatchId): Promise<BatchId> {
+    return again(() => this.#floor(shard, upTo));
+  }
+
+  async #floor(shard: Shard, upTo: BatchId): Promise<BatchId> {
     if (upTo >= shard.tail) return shard.tail;
     const found = await this.#segments.find(shard, upTo);
     if (found === undefined) return upTo;
@@ -192,6 +204,17 @@ export class Reader {
         payload: copy ? Uint8Array.from(frame.payload) : frame.payload,
       };
     });
+  }
+}
+
+/** Does the work once more whenever a segment has gone under it. */
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof SegmentGone)) throw error;
+    }
   }
 }
 
