@@ -409,7 +409,12 @@ const cases = [
     target: "ratio ≥ 0.9",
   }),
   manyShards(),
-  coldReads({ name: "scan of one shard, cold, against cat", shards: 1, bytes: 256 << 20, target: "ratio ≥ 0.5" }),
+  coldReads({
+    name: "scan of one shard, cold, against cat",
+    shards: 1,
+    bytes: 256 << 20,
+    target: "ratio ≥ 0.5",
+  }),
   coldReads({
     name: "catch-up of 1 of 1,000 shards, cold, against cat",
     shards: 1_000,

@@ -1,6 +1,7 @@
 import { assert } from "@hstream/proto";
 import type { Clock, Disk, Env, Timers } from "../env/env.js";
 import { BatchIds } from "./batch-id.js";
+import type { BulkLane } from "./bulk-lane.js";
 import {
   BufferPool,
   CommitGroup,
@@ -18,9 +19,6 @@ import type { Shard, Shards } from "./shard.js";
 
 /** Free group buffers that are kept. */
 const buffersKeptMax = 8;
-
-/** While groups are committed: after how many of them work in the background moves one chunk. */
-const groupsPerTurn = 4;
 
 /** What the committer tells the log. Called after the fact, synchronously. */
 export interface CommitListener {
@@ -47,6 +45,7 @@ export class Committer {
   readonly #shards: Shards;
   readonly #files: SegmentFiles;
   readonly #listener: CommitListener;
+  readonly #lane: BulkLane;
   readonly #pool: BufferPool;
   #writer: SegmentWriter | undefined;
   #ids: BatchIds;
@@ -58,7 +57,6 @@ export class Committer {
   #nextSegment: number;
   #nextPosition = Number.POSITIVE_INFINITY;
   #whenIdle: (() => void)[] = [];
-  #whenLull: { readonly afterGroups: number; readonly resolve: () => void }[] = [];
   /** With a sync to come. */
   #unsynced: SegmentWriter | undefined;
   #syncing: Promise<void> = Promise.resolve();
@@ -70,6 +68,7 @@ export class Committer {
     shards: Shards,
     files: SegmentFiles,
     listener: CommitListener,
+    lane: BulkLane,
     epoch: number,
     firstSegment: number,
   ) {
@@ -81,6 +80,7 @@ export class Committer {
     this.#shards = shards;
     this.#files = files;
     this.#listener = listener;
+    this.#lane = lane;
     this.#pool = new BufferPool(options.groupCommitBytesMax, buffersKeptMax);
     this.#ids = new BatchIds(epoch);
     this.#nextSegment = firstSegment;
@@ -114,6 +114,7 @@ export class Committer {
     }
     if (!this.#running) {
       this.#running = true;
+      this.#lane.commitsBegin();
       // The appends of this tick share a group.
       queueMicrotask(() => void this.#run());
     }
@@ -142,15 +143,6 @@ export class Committer {
   /** Resolves when nothing waits for the disk. */
   idle(): Promise<void> {
     return this.#running ? new Promise((resolve) => this.#whenIdle.push(resolve)) : Promise.resolve();
-  }
-
-  /** Resolves when work in the background may take its turn: between groups, not after each. False: no more. */
-  async lull(): Promise<boolean> {
-    if (this.#running) {
-      const afterGroups = this.statistics.groups + groupsPerTurn;
-      await new Promise<void>((resolve) => this.#whenLull.push({ afterGroups, resolve }));
-    }
-    return this.#failure === undefined;
   }
 
   /** Seals the segment, so that the next start need not scan it. */
@@ -204,7 +196,7 @@ export class Committer {
     }
     this.#running = false;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
-    for (const { resolve } of this.#whenLull.splice(0)) resolve();
+    this.#lane.commitsEnd();
   }
 
   #syncLater(writer: SegmentWriter): void {
@@ -228,8 +220,7 @@ export class Committer {
     this.statistics.bytesCommitted += group.bytes;
     this.#listener.committed(group, segment);
     group.recycle(this.#pool);
-    const lull = this.#whenLull[0];
-    if (lull !== undefined && lull.afterGroups <= this.statistics.groups) this.#whenLull.shift()?.resolve();
+    this.#lane.groupCommitted();
   }
 
   async #rotate(group: CommitGroup): Promise<void> {

@@ -1,5 +1,6 @@
 import { must } from "@hstream/proto";
 import { DiskError } from "../env/env.js";
+import type { BulkLane } from "./bulk-lane.js";
 import { decodeFrame, frameHeaderBytes } from "./frame.js";
 import type { BatchId, ReadLimits, ReadResult, StoredBatch } from "./log-store.js";
 import type { Segment } from "./segment.js";
@@ -11,8 +12,10 @@ import type { TailCache } from "./tail-cache.js";
 
 /** Frames this close to each other are fetched by one read, with what is between them. */
 const bridgedBytesMax = 16 * 1024;
-/** One read of the disk. */
-const readBytesMax = 1_048_576;
+/** Reads of less need no turn. */
+const turnBytesMin = 32 * 1024;
+/** One read of the disk, and what a reader's turn between commits costs those who append. */
+const readBytesMax = 256 * 1024;
 
 interface Wanted {
   readonly segment: Segment;
@@ -30,11 +33,13 @@ type Gap = NonNullable<ReadResult["gap"]>;
 /** Finds and fetches durable batches. */
 export class Reader {
   readonly #files: SegmentFiles;
+  readonly #lane: BulkLane;
   readonly #segments: SegmentList;
   readonly #cache: TailCache;
 
-  constructor(files: SegmentFiles, segments: SegmentList, cache: TailCache) {
+  constructor(files: SegmentFiles, segments: SegmentList, cache: TailCache, lane: BulkLane) {
     this.#files = files;
+    this.#lane = lane;
     this.#segments = segments;
     this.#cache = cache;
   }
@@ -137,10 +142,17 @@ export class Reader {
 
   async #fetch(shard: Shard, wanted: readonly Wanted[]): Promise<(StoredBatch | Unreadable)[]> {
     const found: (StoredBatch | Unreadable)[] = [];
+    // The disk reads the next run while this one is decoded.
+    let ahead: Promise<(StoredBatch | Unreadable)[]> | undefined;
+    const settle = async () => {
+      for (const item of (await ahead) ?? []) found.push(item);
+      ahead = undefined;
+    };
     for (let i = 0; i < wanted.length; ) {
       const { segment, entry } = must(wanted[i], "within the list");
       const cached = this.#cache.get(entry.batchId);
       if (cached !== undefined) {
+        await settle();
         found.push(cached);
         i++;
         continue;
@@ -156,8 +168,14 @@ export class Reader {
         run.push(next.entry);
         end = nextEnd;
       }
-      for (const item of await this.#fetchRun(shard, segment, run, entry.offset, end)) found.push(item);
+      const endTurn = end - entry.offset > turnBytesMin ? await this.#lane.turn() : () => undefined;
+      const next = this.#fetchRun(shard, segment, run, entry.offset, end).finally(endTurn);
+      // Should the one before fail, this one's failure is told by it.
+      next.catch(() => undefined);
+      await settle();
+      ahead = next;
     }
+    await settle();
     return found;
   }
 

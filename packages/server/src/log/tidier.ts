@@ -26,11 +26,11 @@ export class Tidier {
 
   constructor(
     room: Omit<RewriteRoom, "mayGoOn">,
-    lull: () => Promise<boolean>,
+    mayGoOn: () => Promise<boolean>,
     segments: SegmentList,
     segmentBytes: number,
   ) {
-    this.#room = { ...room, mayGoOn: async () => !this.#stopped && (await lull()) && !this.#stopped };
+    this.#room = { ...room, mayGoOn: async () => !this.#stopped && (await mayGoOn()) && !this.#stopped };
     this.#segments = segments;
     this.#segmentBytes = segmentBytes;
   }
