@@ -2,6 +2,7 @@ import { assert } from "@hstream/proto";
 import type { DirectoryLock, Env } from "../env/env.js";
 import { limits } from "../limits.js";
 import { Appender } from "./appender.js";
+import { BulkLane } from "./bulk-lane.js";
 import type { CommitGroup } from "./commit-group.js";
 import { type CommitListener, Committer } from "./committer.js";
 import {
@@ -60,9 +61,9 @@ export class EmbeddedLog implements LogStore {
     this.#shards = shards;
     this.#segments = new SegmentList(files, sealed);
     this.notices = notices;
-    this.#tidier = new Tidier(env.disk, shards, this.#segments, files);
+    const lane = new BulkLane();
     const cache = new TailCache(options.tailCacheBytesMax);
-    this.#reader = new Reader(files, this.#segments, cache);
+    this.#reader = new Reader(files, this.#segments, cache, lane);
     const listener: CommitListener = {
       committed: (group, segment) => this.#committed(group, segment),
       refused: (groups) => this.#refused(groups),
@@ -75,7 +76,24 @@ export class EmbeddedLog implements LogStore {
         this.#tidier.wake();
       },
     };
-    this.#committer = new Committer(env, directory, options, shards, files, listener, epoch, firstSegment);
+    this.#committer = new Committer(
+      env,
+      directory,
+      options,
+      shards,
+      files,
+      listener,
+      lane,
+      epoch,
+      firstSegment,
+    );
+    const { disk, clock } = env;
+    const room = { disk, directory, shards, files, now: () => clock.now() };
+    const mayGoOn = async () => {
+      (await lane.turn())();
+      return this.#committer.failure === undefined;
+    };
+    this.#tidier = new Tidier(room, mayGoOn, this.#segments, options.segmentBytes);
     this.#appender = new Appender(env.clock, options, shards, cache, this.#committer);
   }
 

@@ -174,8 +174,9 @@ describe("damage of the files", () => {
     const fence = await log.open(1);
     for (let i = 0; i < 12; i++) await appended(log.append(1, textBatch(`${i}`.padEnd(100, "x")), { fence }));
     await log.close();
-    const whole = await story((await started({}, env)).log);
-    env.disk.crash(env.random);
+    const { log: second } = await started({ segmentBytes: 300 }, env);
+    const whole = await story(second);
+    await second.close();
     env.disk.erase(segmentPath(directory, 4));
     const told = await story((await started({}, env)).log);
     const at = told.indexOf("corrupt");

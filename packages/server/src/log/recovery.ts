@@ -8,7 +8,6 @@ import { LogError } from "./log-store.js";
 import { OpenIndex } from "./open-index.js";
 import { scanFrames } from "./scan.js";
 import {
-  checksumOf,
   decodeHeader,
   decodeTrailer,
   newSegment,
@@ -139,20 +138,22 @@ async function findSegments(
   const leftovers: string[] = [];
   const names = await disk.list(directory);
   const numbers = names.map(segmentNumber).filter((number) => number !== undefined);
+  numbers.sort((a, b) => a.number - b.number || a.generation - b.generation);
+  const highestNumber = numbers.at(-1)?.number ?? 0;
   let epoch = 0;
   for (const name of names) {
     if (name.endsWith(rewriteSuffix)) leftovers.push(join(directory, name));
   }
-  for (const number of numbers) {
-    const path = segmentPath(directory, number);
-    const segment = newSegment(number, path);
+  for (const { number, generation } of numbers) {
+    const path = segmentPath(directory, number, generation);
+    const segment = newSegment(number, path, generation);
     const bytes = await sizeOf(disk, path);
     segment.space.bytes = bytes;
     const header = headerOf(path, await files.read(segment, 0, segmentHeaderBytes));
     if (typeof header === "string") {
       notices.push({ path, offset: 0, detail: header });
       // The header is durable before the first frame is written.
-      if (bytes <= segmentHeaderBytes && number === numbers.at(-1)) {
+      if (bytes <= segmentHeaderBytes && number === highestNumber) {
         files.forget(segment);
         leftovers.push(path);
         continue;
@@ -163,6 +164,7 @@ async function findSegments(
       if (header.number !== number) {
         notices.push({ path, offset: 0, detail: `the file was segment ${header.number} and was renamed` });
       } else {
+        segment.firstNumber = header.firstNumber;
         dropReplaced(segments, header.firstNumber, files, leftovers);
       }
     }
@@ -173,12 +175,15 @@ async function findSegments(
       if (typeof decoded !== "string") {
         trailer = decoded;
         segment.end = decoded.footerOffset;
+        const { stateOffset: offset, stateChecksum: checksum } = decoded;
+        const stateBytes = bytes - trailerBytes - offset;
+        if (stateBytes > 0) segment.state = { offset, bytes: stateBytes, checksum };
         epoch = Math.max(epoch, decoded.epoch);
       }
     }
     segments.push({ segment, header: typeof header === "string" ? undefined : header, trailer });
   }
-  return { segments, epoch, highestNumber: numbers.at(-1) ?? 0, leftovers };
+  return { segments, epoch, highestNumber, leftovers };
 }
 
 /** A crash came between the last step of a rewrite and the removal of what it replaced. */
@@ -219,15 +224,14 @@ async function loadState(
   files: SegmentFiles,
   notices: RecoveryNotice[],
 ): Promise<Shards | undefined> {
-  if (found?.trailer === undefined) return undefined;
-  const { segment } = found;
-  const { stateOffset, stateChecksum } = found.trailer;
-  const length = segment.space.bytes - trailerBytes - stateOffset;
-  if (length === 0) return undefined;
-  const bytes = await files.read(segment, stateOffset, length);
-  if (bytes.byteLength === length && checksumOf(bytes) === stateChecksum) return decodeState(bytes);
+  const segment = found?.segment;
+  if (segment?.state === undefined) return undefined;
+  const bytes = await files.state(segment);
+  if (bytes !== undefined) return decodeState(bytes);
+  const { offset } = segment.state;
+  segment.state = undefined;
   const detail = "the state in the footer is damaged; an older one and the frames since replace it";
-  notices.push({ path: segment.path, offset: stateOffset, detail });
+  notices.push({ path: segment.path, offset, detail });
   return undefined;
 }
 
