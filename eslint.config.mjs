@@ -44,6 +44,7 @@ const edges = [
   "packages/client/src/system.ts",
   "**/*.test.ts",
   "**/*.test.tsx",
+  "**/*.test.helper.ts",
 ];
 
 const through = "comes in through env, so that a test can own it";

@@ -412,6 +412,25 @@ var tests = []test{
 		ok(client.DeleteShardReader(shard, id))
 		refused(client.DeleteShardReader(shard, id), codes.FailedPrecondition)
 	}},
+	{"admin commands are answered in their three forms", func(client *hstream.HStreamClient) {
+		made := stream(client, hstream.WithReplicationFactor(2))
+		admin := func(command string) (answer struct {
+			Type    string
+			Content json.RawMessage
+		}) {
+			text, err := client.AdminRequestToServer(address, command)
+			ok(err)
+			ok(json.Unmarshal([]byte(text), &answer))
+			return
+		}
+		described := admin("server stream describe " + made)
+		equal([]string{described.Type, string(described.Content)},
+			[]string{"table", `{"headers":["Stream Name","Replication Factor"],"rows":[["` + made + `","2"]]}`})
+		equal(admin("server ready").Type, "plain")
+		equal(admin("server stream describe absent").Type, "error")
+		_, err := client.AdminRequest("nonsense")
+		refused(err, codes.Internal)
+	}},
 	{"a restart of the server loses nothing", func(client *hstream.HStreamClient) {
 		made, subscription := stream(client), name("sub")
 		ok(client.CreateSubscription(subscription, made, hstream.WithAckTimeout(600), hstream.WithOffset(hstream.EARLIEST)))

@@ -10,17 +10,21 @@ import type { StreamAppender } from "../streams/stream-appender.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
 import type { Trimming } from "../streams/trimming.js";
 import type { SubscriptionService } from "../subscription/subscription-service.js";
+import { adminRpc } from "./admin-rpc.js";
 import { appendMethod, appendRpc } from "./append-rpc.js";
 import { clusterRpcs } from "./cluster-rpcs.js";
+import { connectorRpcs } from "./connector-rpcs.js";
 import { describeMethod } from "./describe-codec.js";
 import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
 import { keyReaderMethod, keyReaderRpc } from "./key-reader-rpc.js";
+import { queryRpcs } from "./query-rpcs.js";
 import { readerMethods, readerRpcs } from "./reader-rpcs.js";
 import { trimRpcs } from "./trim-rpcs.js";
 import { Handlers } from "./handlers.js";
 import { sqlMethod, sqlRpc } from "./sql-rpc.js";
 import type { SqlService } from "../queries/sql-service.js";
 import type { ReportDefect } from "./status.js";
+import { statsRpcs } from "./stats-rpcs.js";
 import { streamRpcs } from "./stream-rpcs.js";
 import { subscriptionRpcs } from "./subscription-rpcs.js";
 import { tolerant } from "./tolerant.js";
@@ -86,7 +90,7 @@ export class GrpcServer {
   static #serve(server: Server, port: number, rooms: RpcRooms, report: ReportDefect): GrpcServer {
     const handlers = new Handlers(report);
     const api = {
-      ...clusterRpcs(handlers, rooms.cluster),
+      ...clusterRpcs(handlers, rooms.cluster, rooms.sql),
       ...streamRpcs(handlers, rooms.streams, rooms.log),
       ...appendRpc(handlers, rooms.appender),
       ...subscriptionRpcs(handlers, rooms.subscriptions),
@@ -94,6 +98,10 @@ export class GrpcServer {
       ...readerRpcs(handlers, rooms),
       ...keyReaderRpc(handlers, rooms),
       ...trimRpcs(handlers, rooms.trimming),
+      ...queryRpcs(handlers, rooms.sql, rooms.cluster),
+      ...connectorRpcs(handlers),
+      ...statsRpcs(handlers, rooms.streams),
+      ...adminRpc(handlers, rooms),
     };
     const ext = sqlRpc(handlers, rooms.sql);
     server.addService(apiService, withUnimplemented(handlers, apiService, api));
