@@ -23,6 +23,7 @@ const roomLayers = {
   meta: ["env", "log"],
   config: [],
   executor: ["env"],
+  "sql-tests": ["executor"],
   cluster: ["env", "meta"],
   streams: ["env", "log", "meta"],
   subscription: ["env", "log", "meta", "streams"],
