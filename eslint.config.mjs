@@ -29,6 +29,7 @@ const roomLayers = {
   meta: ["env", "log"],
   config: [],
   executor: ["env"],
+  "sql-tests": ["executor"],
   cluster: ["env", "meta"],
   streams: ["env", "metrics", "log", "meta"],
   subscription: ["env", "metrics", "log", "meta", "streams"],

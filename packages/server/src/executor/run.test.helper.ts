@@ -5,7 +5,7 @@ import { limits } from "../limits.js";
 import { batchOfRows } from "./columns.js";
 import { type Inflate, loadInflate } from "@hstream/proto";
 import { ResultEncoder } from "./encode/result-encoder.js";
-import { Execution, type SinkKind } from "./execution.js";
+import { Execution, type ExecutionLimits, type SinkKind } from "./execution.js";
 import { outputColumns } from "./plans.test.helper.js";
 import type { StepInput, StepReport } from "./step-input.js";
 
@@ -71,8 +71,13 @@ export class Run {
   readonly #execution: Execution;
   readonly reports: StepReport[] = [];
 
-  constructor(plan: PhysicalPlan, sink: SinkKind, stepRowsMax: number) {
-    this.#execution = new Execution(plan, sink, 0, inflate, { ...limits, stepRowsMax });
+  constructor(
+    plan: PhysicalPlan,
+    sink: SinkKind,
+    stepRowsMax: number,
+    others: Partial<ExecutionLimits> = {},
+  ) {
+    this.#execution = new Execution(plan, sink, 0, inflate, { ...limits, stepRowsMax, ...others });
   }
 
   feed(inputs: readonly StepInput[]): StepReport[] {
