@@ -9,13 +9,14 @@ import { createInterface } from "node:readline";
 /**
  * Starts `hstream server start` on a free port.
  * @param {string} bin The hstream.mjs to run.
+ * @param {string[]} [more] Further flags.
  * @returns {Promise<{port: number, directory: string, stop(): Promise<number | null>}>}
  */
-export async function serve(bin) {
+export async function serve(bin, more = []) {
   const directory = mkdtempSync(join(tmpdir(), "hstream-"));
   const child = spawn(
     process.execPath,
-    [bin, "server", "start", "--data-dir", join(directory, "data"), "--port", "0"],
+    [bin, "server", "start", "--data-dir", join(directory, "data"), "--port", "0", ...more],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   const exited = once(child, "exit");
