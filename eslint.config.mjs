@@ -44,6 +44,7 @@ const edges = [
   "packages/cli/src/system/**",
   "packages/client/src/system.ts",
   "**/*.test.ts",
+  "**/*.test.helper.ts",
   "**/*.test.tsx",
   "**/*.test.helper.ts",
 ];

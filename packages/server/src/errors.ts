@@ -416,6 +416,44 @@ export const errors = {
     501,
     (a: { what: string }) => `${a.what} is not available on this server.`,
   ),
+  RouteNotFound: define(
+    0,
+    "notFound",
+    404,
+    none("There is nothing at this address. /docs lists what there is."),
+  ),
+  MethodNotAllowed: define(
+    0,
+    "unimplemented",
+    405,
+    (a: { method: string; allowed: string }) => `${a.method} is not possible here; ${a.allowed} is.`,
+  ),
+  UnsupportedMediaType: define(
+    0,
+    "invalidArgument",
+    415,
+    (a: { given: string; accepted: string }) =>
+      `A body of type "${a.given}" is not read here; use ${a.accepted}.`,
+  ),
+  RequestTooLarge: define(
+    0,
+    "resourceExhausted",
+    413,
+    (a: { what: string; max: number; limit: string }) =>
+      `${a.what} is too large: ${a.limit} is ${a.max}. Send less at a time.`,
+  ),
+  RequestTimedOut: define(
+    0,
+    "deadlineExceeded",
+    408,
+    (a: { ms: number }) => `The request did not arrive within ${a.ms} ms.`,
+  ),
+  ForeignOrigin: define(
+    0,
+    "failedPrecondition",
+    403,
+    (a: { reason: string }) => `${a.reason} Call the server by its own address.`,
+  ),
   Internal: define(0, "internal", 500, none("An unexpected error; the server's log has the details.")),
 } as const;
 

@@ -105,6 +105,27 @@ export const limits = {
   savedProgressBytesMax: 256 * 1_024,
   /** How long a subscription waits after a failed read of the log, ms. */
   failedReadPauseMs: 1_000,
+  /** HTTP: connections at a time, and how long one may be idle, ms. */
+  httpConnectionsMax: 10_000,
+  httpIdleMs: 30_000,
+  /** HTTP: all headers of a request, and a body that is taken in one piece. */
+  httpHeaderBytesMax: 16_384,
+  httpBodyBytesMax: 4 * 1_048_576,
+  /** HTTP: how long headers, and a body in one piece, may take to arrive, ms. */
+  httpHeadersMs: 10_000,
+  httpBodyMs: 20_000,
+  /** HTTP: how long a connection may be silent in the middle of a request or an answer, ms. */
+  httpSilenceMs: 60_000,
+  /** HTTP: a sign of life on event streams, ms. */
+  httpHeartbeatMs: 15_000,
+  /** HTTP: records of one JSON answer, and rows of one SQL answer that is not streamed. */
+  httpRecordsMax: 10_000,
+  httpRowsMax: 100_000,
+  /** HTTP: a batch of ingested records is closed from this size on, and so many may wait for the disk. */
+  ingestBatchBytes: 256 * 1_024,
+  ingestBatchesInFlightMax: 8,
+  /** HTTP: what all open batches of one request may hold together. */
+  ingestOpenBytesMax: 4 * 1_048_576,
   /** Objects of a kind (streams, subscriptions, queries) that are counted each for itself. */
   meteredObjectsMax: 20_000,
   /** Errors that the system table keeps, and the length of their sentences. */

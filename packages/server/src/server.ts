@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { loadInflate } from "@hstream/proto";
+import { loadInflate, must } from "@hstream/proto";
 import { Cluster } from "./cluster/cluster.js";
 import { loadNodeId } from "./cluster/node-id.js";
 import { addressText, parseAddress } from "./config/address.js";
@@ -10,6 +10,7 @@ import { EmbeddedLog } from "./log/embedded-log.js";
 import { LogError, type LogStore } from "./log/log-store.js";
 import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
+import type { HttpServer } from "./http/http-server.js";
 import { Metrics } from "./metrics/metrics.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
 import { MeteredLog } from "./streams/metered-log.js";
@@ -45,6 +46,8 @@ export interface RunningServer {
   /** host:port as clients are told. */
   readonly address: string;
   readonly port: number;
+  /** Of REST and metrics; undefined when there is none. */
+  readonly httpPort: number | undefined;
   /** Drains and stops: what was under way is answered, streams end with UNAVAILABLE. */
   close(): Promise<void>;
 }
@@ -62,14 +65,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     for (const close of open.splice(0).reverse()) await close();
   };
   try {
-    const rpc = await startRooms(options, open);
+    const { rpc, http } = await startRooms(options, open);
     const { config } = options;
     const { host, port } = advertised(config, rpc.port);
     options.report?.("info", `Listening on ${addressText(config.host, rpc.port)}.`);
+    if (http !== undefined) {
+      const url = `http://${addressText(config.host, http.port)}`;
+      options.report?.("info", `REST on ${url}, a page to try it: ${url}/docs.`);
+    }
     let closing: Promise<void> | undefined;
     return {
       address: addressText(host, port),
       port: rpc.port,
+      httpPort: http?.port,
       close: () => {
         closing ??= closeAll();
         return closing;
@@ -81,7 +89,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-async function startRooms(options: ServerOptions, open: (() => Promise<void> | void)[]): Promise<GrpcServer> {
+interface Services {
+  readonly rpc: GrpcServer;
+  readonly http: HttpServer | undefined;
+}
+
+async function startRooms(options: ServerOptions, open: (() => Promise<void> | void)[]): Promise<Services> {
   const { config, env, version } = options;
 
   const metrics = new Metrics(env.clock, env.timers);
@@ -126,26 +139,65 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     subscription: (uid) => subscriptions.list().some((subscription) => subscription.uid === uid),
   });
 
+  let cluster: Cluster | undefined;
   const rooms = (port: number) => {
     const self = advertised(config, port);
     address = addressText(self.host, self.port);
-    const cluster = new Cluster({ id, version, ...self }, env.clock);
+    cluster = new Cluster({ id, version, ...self }, env.clock);
     const trimming = new Trimming(streams, log);
     const { timers } = env;
     return { timers, cluster, streams, appender, log, inflate, readers, trimming, subscriptions, sql };
   };
+  const rpc = await listening(config.host, config.port, "port", () =>
+    GrpcServer.start(config.host, config.port, rooms, report),
+  );
+  const httpPort = httpPortOf(config);
+  // The rooms below need the rest of the time to be saved.
+  const drainMs = limits.drainMs / 2;
+  open.push(() => rpc.close(drainMs));
+  if (httpPort === undefined) return { rpc, http: undefined };
+  const { HttpServer } = await import("./http/http-server.js");
+  const httpRooms = {
+    ...{ env, streams, appender, log: reading, subscriptions, sql, metrics, inflate },
+    cluster: must(cluster, "the cluster is known once the server listens"),
+    recordBytesMax: config.maxRecordSize,
+  };
+  const http = await listening(config.host, httpPort, "http-port", () =>
+    HttpServer.start(httpRooms, {
+      host: config.host,
+      port: httpPort,
+      version,
+      knownAs: [config.host, advertised(config, rpc.port).host].map((name) => name.toLowerCase()),
+      report: (level, message, cause) => options.report?.(level, message, cause),
+    }),
+  );
+  open.push(() => http.close(drainMs, (ms) => env.timers.sleep(ms)));
+  return { rpc, http };
+}
+
+/** Rejects with a sentence about the address that cannot be listened on. */
+async function listening<T>(
+  host: string,
+  port: number,
+  setting: string,
+  start: () => Promise<T>,
+): Promise<T> {
   try {
-    const rpc = await GrpcServer.start(config.host, config.port, rooms, report);
-    // The rooms below need the rest of the time to be saved.
-    open.push(() => rpc.close(limits.drainMs / 2));
-    return rpc;
+    return await start();
   } catch (error) {
-    const address = addressText(config.host, config.port);
+    const address = addressText(host, port);
     throw new ServerStartError(
-      `Cannot listen on ${address}: ${reasonOf(error)} Another server may be running there; choose another port.`,
+      `Cannot listen on ${address}: ${reasonOf(error)} Another server may be running there; choose another ${setting}.`,
       { cause: error },
     );
   }
+}
+
+/** Undefined: there shall be none. */
+function httpPortOf({ port, httpPort }: Config): number | undefined {
+  if (httpPort !== "auto") return httpPort === 0 ? undefined : httpPort;
+  const above = port + 10;
+  return port === 0 || above > 65_535 ? undefined : above;
 }
 
 async function openLog({ openLog, env, config, version, report }: ServerOptions): Promise<LogStore> {

@@ -39,6 +39,14 @@ function wholeNumber(
   return { key, schema, default: fallback, expected, help, fromText };
 }
 
+/** "auto" depends on another setting. */
+function portOrAuto(key: string, help: string): Setting<number | "auto"> {
+  const schema = z.union([z.literal("auto"), z.number().int().min(0).max(65_535)]);
+  const expected = "a whole number from 0 to 65535, or auto";
+  const fromText = (value: string) => (/^\d{1,5}$/.test(value.trim()) ? Number(value) : value);
+  return { key, schema, default: "auto", expected, help, fromText };
+}
+
 function choice<const T extends string>(
   key: string,
   of: readonly T[],
@@ -58,6 +66,10 @@ export const settings = {
     "Address to listen on; other machines reach the server only on another one.",
   ),
   port: wholeNumber("port", [0, 65_535], 6_570, "Port of the gRPC services; 0 takes any free one."),
+  httpPort: portOrAuto(
+    "http-port",
+    "Port of REST, metrics and health checks; 0 for none, auto for the one ten above the port of gRPC.",
+  ),
   advertisedAddress: address(
     "advertised-address",
     "What clients are told to connect to; by default what the server listens on.",
