@@ -69,6 +69,10 @@ export function complete(text: string, cursor: number, sources: CompletionSource
 function candidatesOf(context: CursorContext, sources: CompletionSources): readonly Candidate[] {
   const out: Candidate[] = [];
   const { relations: wanted, word } = context;
+  // Asked for as soon as FROM names them, they are there when the cursor comes to a column.
+  for (const { name } of context.uses) sources.columns(name);
+  for (const alias of context.aliases)
+    out.push({ text: quoted(alias), kind: "column", detail: "of the result" });
   for (const { name, alias } of context.columnsOf) {
     for (const column of sources.columns(name)) {
       const detail = `${column.type ?? "field"} of ${alias}`;
