@@ -14,20 +14,27 @@ const packageLayers = {
 };
 const packages = ["@hstream/proto", "@hstream/sql", "@hstream/server", "@hstream/client"];
 /** The subpaths that packages export on purpose; every other one is a deep import. */
-const exported = ["@hstream/sql/runtime", "@hstream/sql/tokens", "@hstream/client/test-kit"];
+const exported = [
+  "@hstream/proto/testing",
+  "@hstream/sql/runtime",
+  "@hstream/sql/tokens",
+  "@hstream/client/test-kit",
+];
 
 /** What each room of the server may import of the other rooms. */
 const roomLayers = {
   env: [],
+  metrics: ["env"],
   log: ["env"],
   meta: ["env", "log"],
   config: [],
   executor: ["env"],
   cluster: ["env", "meta"],
-  streams: ["env", "log", "meta"],
-  subscription: ["env", "log", "meta", "streams"],
-  queries: ["env", "log", "meta", "streams", "executor"],
-  rpc: ["env", "log", "meta", "config", "cluster", "streams", "subscription", "queries"],
+  streams: ["env", "metrics", "log", "meta"],
+  subscription: ["env", "metrics", "log", "meta", "streams"],
+  queries: ["env", "metrics", "log", "meta", "config", "cluster", "streams", "subscription", "executor"],
+  rpc: ["env", "metrics", "log", "meta", "config", "cluster", "streams", "subscription", "queries"],
+  http: ["env", "metrics", "log", "meta", "config", "cluster", "streams", "subscription", "queries"],
 };
 
 /** The only places that may touch a clock, a timer, randomness, files or sockets. */

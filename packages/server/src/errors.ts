@@ -10,12 +10,15 @@ export const grpcStatus = {
   deadlineExceeded: 4,
   notFound: 5,
   alreadyExists: 6,
+  permissionDenied: 7,
   resourceExhausted: 8,
   failedPrecondition: 9,
   aborted: 10,
   unimplemented: 12,
   internal: 13,
   unavailable: 14,
+  dataLoss: 15,
+  unauthenticated: 16,
 } as const;
 
 export type JsonValue =
@@ -196,6 +199,47 @@ export const errors = {
     "notFound",
     404,
     (a: { shardId: string }) => `Shard ${a.shardId} does not exist. List the stream's shards again.`,
+  ),
+  InvalidReaderName: define(900, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  ReaderExists: define(
+    0,
+    "alreadyExists",
+    409,
+    (a: { reader: string }) => `Shard reader "${a.reader}" exists already. Choose another id or delete it.`,
+  ),
+  ReaderNotFound: define(
+    0,
+    "failedPrecondition",
+    404,
+    (a: { reader: string }) => `Shard reader "${a.reader}" does not exist. Create it first.`,
+  ),
+  TooManyReaders: define(
+    0,
+    "resourceExhausted",
+    429,
+    (a: { max: number }) => `There are ${a.max} shard readers already (shardReadersMax). Delete some.`,
+  ),
+  ConflictingOffsets: define(901, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  TooManyShards: define(
+    902,
+    "invalidArgument",
+    400,
+    (a: { stream: string; count: number }) =>
+      `Stream "${a.stream}" has ${a.count} shards; this call reads streams of one. Use ReadStream.`,
+  ),
+  DataLoss: define(
+    903,
+    "dataLoss",
+    500,
+    (a: { shardId: string; upTo: number; detail: string }) =>
+      `Batches of shard ${a.shardId} up to ${a.upTo} cannot be read: ${a.detail}. Reading goes on behind them.`,
+  ),
+  TrimHeld: define(
+    0,
+    "failedPrecondition",
+    409,
+    (a: { shardId: string; by: string }) =>
+      `Shard ${a.shardId} was not trimmed: "${a.by}" still needs its records. Drop that first.`,
   ),
   QueryNotFound: define(
     400,

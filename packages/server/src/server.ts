@@ -10,11 +10,15 @@ import { EmbeddedLog } from "./log/embedded-log.js";
 import { LogError, type LogStore } from "./log/log-store.js";
 import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
+import { Metrics } from "./metrics/metrics.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
+import { MeteredLog } from "./streams/metered-log.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 import { RelationNames } from "./streams/relation-names.js";
+import { ShardReaders } from "./streams/shard-readers.js";
 import { StreamAppender } from "./streams/stream-appender.js";
 import { StreamCatalogue } from "./streams/stream-catalogue.js";
+import { Trimming } from "./streams/trimming.js";
 import { SubscriptionService } from "./subscription/subscription-service.js";
 
 /** What the operator is told. */
@@ -79,9 +83,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 async function startRooms(options: ServerOptions, open: (() => Promise<void> | void)[]): Promise<GrpcServer> {
   const { config, env, version } = options;
-  const report = (where: string, error: unknown) => options.report?.("error", `Unexpected: ${where}`, error);
 
-  refuseWhatTheLogLacks(config);
+  const metrics = new Metrics(env.clock, env.timers);
+  open.push(() => metrics.close());
+  const report = (where: string, error: unknown) => {
+    metrics.failed(where, "Internal", error instanceof Error ? error.message : String(error));
+    options.report?.("error", `Unexpected: ${where}`, error);
+  };
   const log = await openLog(options);
   open.push(() => log.close());
   const meta = await (options.openMeta?.(env, log) ?? EmbeddedMeta.start(log, env));
@@ -89,22 +97,42 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   const names = new RelationNames();
   const streams = await StreamCatalogue.open(env, log, meta, names);
   open.push(() => streams.close());
-  const appender = new StreamAppender(env, streams, log, { recordBytesMax: config.maxRecordSize });
+  const appender = new StreamAppender(env, streams, log, {
+    recordBytesMax: config.maxRecordSize,
+    metrics,
+  });
   const inflate = await loadInflate(limits.inflatedBytesMax);
-  const subscriptions = await SubscriptionService.open({ env, log, inflate, report }, meta, streams, {
+  const reading = new MeteredLog(log, streams, metrics);
+  const tools = { env, log: reading, inflate, report, metrics };
+  const subscriptions = await SubscriptionService.open(tools, meta, streams, {
     defaultDispatch: config.defaultDispatch,
   });
   open.push(() => subscriptions.close());
+  const readers = await ShardReaders.open({ env, log: reading, inflate }, meta, streams);
+  open.push(() => readers.close());
   // The queries room is loaded when all below it is there: the parser takes its time.
   const openSql = options.openSql ?? (await import("./queries/open-queries.js")).openQueries;
-  const sql = await openSql({ env, log, meta, streams, appender, names });
+  const id = await loadNodeId(env, meta);
+  let address = addressText(config.host, config.port);
+  const sql = await openSql({
+    ...{ env, log: reading, meta, streams, appender, names, subscriptions, metrics, config },
+    node: { id, version, address: () => address },
+  });
   open.push(() => sql.close());
   await streams.dropUnused();
 
-  const id = await loadNodeId(env, meta);
+  metrics.startSweeping({
+    stream: (streamId) => streams.byId(streamId) !== undefined,
+    subscription: (uid) => subscriptions.list().some((subscription) => subscription.uid === uid),
+  });
+
   const rooms = (port: number) => {
-    const cluster = new Cluster({ id, version, ...advertised(config, port) }, env.clock);
-    return { timers: env.timers, cluster, streams, appender, log, subscriptions, sql };
+    const self = advertised(config, port);
+    address = addressText(self.host, self.port);
+    const cluster = new Cluster({ id, version, ...self }, env.clock);
+    const trimming = new Trimming(streams, log);
+    const { timers } = env;
+    return { timers, cluster, streams, appender, log, inflate, readers, trimming, subscriptions, sql };
   };
   try {
     const rpc = await GrpcServer.start(config.host, config.port, rooms, report);
@@ -120,12 +148,16 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   }
 }
 
-async function openLog({ openLog, env, config, version }: ServerOptions): Promise<LogStore> {
+async function openLog({ openLog, env, config, version, report }: ServerOptions): Promise<LogStore> {
   // The log locks its directory, and with it all of the data.
   const directory = join(config.dataDir, "log");
   const holder = `an HStream server ${version} on port ${config.port}`;
   try {
-    return await (openLog?.(env, directory, config) ?? EmbeddedLog.start(env, directory, { holder }));
+    if (openLog !== undefined) return await openLog(env, directory, config);
+    const log = await EmbeddedLog.start(env, directory, { holder, fsync: config.fsync });
+    for (const { path, offset, detail } of log.notices)
+      report?.("warn", `${path}, byte ${offset}: ${detail}`);
+    return log;
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     throw new ServerStartError(`Cannot open the data in ${config.dataDir}: ${error.message}`, {
@@ -140,14 +172,6 @@ function advertised(config: Config, port: number): { readonly host: string; read
   if (given !== undefined) return { host: given.host, port: given.port ?? port };
   const isWildcard = config.host === "0.0.0.0" || config.host === "::";
   return { host: isWildcard ? "127.0.0.1" : config.host, port };
-}
-
-/** Nobody shall believe in a setting that does nothing. */
-function refuseWhatTheLogLacks({ fsync }: Config): void {
-  if (fsync === "always") return;
-  throw new ServerStartError(
-    `fsync is ${fsync}, which this log does not offer: it always syncs before it acknowledges.`,
-  );
 }
 
 function reasonOf(error: unknown): string {

@@ -1,5 +1,12 @@
 import { assert, must, unreachable } from "@hstream/proto";
-import type { AggregateCall, Expression, PhysicalNode, PhysicalPlan } from "@hstream/sql/runtime";
+import {
+  type AggregateCall,
+  BOOLEAN,
+  type Expression,
+  type PhysicalNode,
+  type PhysicalPlan,
+  type SortKey,
+} from "@hstream/sql/runtime";
 import { HStreamError } from "../errors.js";
 import type { ChangeBatch } from "./columns.js";
 import { CompiledExpression } from "./compile/compiled-expression.js";
@@ -9,13 +16,19 @@ import type { Inflate } from "@hstream/proto";
 import { ErrorLog, type ErrorSummary } from "./error-log.js";
 import { AggregateOperator } from "./operators/aggregate.js";
 import { FilterOperator } from "./operators/filter.js";
+import { JoinOperator } from "./operators/join.js";
 import { LimitOperator } from "./operators/limit.js";
 import type { Operator } from "./operators/operator.js";
 import { ProjectOperator } from "./operators/project.js";
-import { SortOperator } from "./operators/sort.js";
+import { SetOperationOperator } from "./operators/set-operation.js";
+import { type CompiledSortKey, SortOperator } from "./operators/sort.js";
 import { Source } from "./operators/source.js";
+import { TopNOperator } from "./operators/top-n.js";
+import { UnionAllOperator } from "./operators/union-all.js";
 import { ValuesOperator } from "./operators/values.js";
-import { groupKeysInOutput, isAppendOnly, updatesByKey } from "./plan-facts.js";
+import { WindowOperator } from "./operators/window.js";
+import { PlanBuilder, type Reader, type Stage, type WorkingNode } from "./plan-builder.js";
+import { groupKeysInOutput, isAppendOnly, shiftColumns, updatesByKey } from "./plan-facts.js";
 import type { StepInput } from "./step-input.js";
 
 export interface DataflowOptions {
@@ -40,37 +53,35 @@ export interface StepResult {
   readonly stateBytes: number;
 }
 
-/** A node of the plan at work: batches that wait for it, and where its output goes. */
-interface Stage {
-  readonly operator: Operator;
-  readonly parent: Stage | undefined;
-  readonly port: number;
-  readonly queue: { readonly batch: ChangeBatch; readonly port: number }[];
-  finished: boolean;
-}
-
 /**
  * A plan at work: synchronous, deterministic, in steps. The caller feeds input, calls `step` while there
  * is `pending` input, and for a finite input at last `finish` until it is done. A step takes at most
  * stepRowsMax rows in; what an operator cannot give at once it gives when it is asked again.
  *
- * Invariant: between steps no batch waits, except while `finish` is under way; rows fed = rows that
- * went through + rows diverted.
+ * Invariant: no batch waits, except within a step (or `finish`) that takes several turns; rows fed = rows
+ * that went through + rows diverted.
  */
 export class Dataflow {
   readonly #options: DataflowOptions;
   readonly #errors: ErrorLog;
   readonly #evaluation: Evaluation;
   readonly #sources: readonly Source[];
-  /** The stages that read each source. */
-  readonly #readers: readonly { readonly stage: Stage | undefined; readonly port: number }[][];
+  /** Who reads each source. */
+  readonly #readers: readonly (readonly Reader[])[];
   /** Children before parents; the last is the root. */
-  readonly #stages: Stage[] = [];
-  #fold: Stage | undefined;
+  readonly #stages: readonly Stage[];
   #diverted = new DivertedCounter();
   #output: ChangeBatch[] = [];
   /** Sources with input, in the order in which it was fed. */
   readonly #inputs: Source[] = [];
+  /** Rows read at once: one where an input that is read twice must give the same answer in any batching. */
+  readonly #readMax: number;
+  /** A step is under way that takes several turns. */
+  #isUnderWay = false;
+  /** The stages before this one have ended the step. */
+  #ending = 0;
+  /** An operator has more to give than this turn takes. */
+  #isSpent = false;
 
   constructor(plan: PhysicalPlan, options: DataflowOptions) {
     this.#options = options;
@@ -78,16 +89,19 @@ export class Dataflow {
     this.#evaluation = new Evaluation(this.#errors, options.stepRowsMax);
     const divert: Diversions = { add: (reason, count) => this.#diverted.add(reason, count) };
     this.#sources = plan.sources.map((source) => new Source(source, options.inflate, divert, this.#errors));
-    this.#readers = plan.sources.map(() => []);
-    this.#build(plan.root, this.#foldAtEnd(plan), 0, plan);
-    if (this.#fold !== undefined) this.#stages.push(this.#fold);
+    const sinkStage = this.#foldAtEnd(plan);
+    const builder = new PlanBuilder(plan, (node) => this.#operator(node, plan));
+    this.#readers = builder.build([{ stage: sinkStage, port: 0 }]);
+    this.#stages = sinkStage === undefined ? builder.stages : [...builder.stages, sinkStage];
+    const perRecord = plan.emit.kind === "changes" || plan.emit.kind === "retractions";
+    this.#readMax = perRecord && builder.sharesOutput ? 1 : options.stepRowsMax;
   }
 
   /** What stands before any input, such as the one row of an aggregate without GROUP BY. */
   start(nowMs: number): StepResult {
     this.#evaluation.nowMs = nowMs;
     return this.#inStep(() => {
-      this.#endStep();
+      this.#goOn();
       return 0;
     });
   }
@@ -102,8 +116,9 @@ export class Dataflow {
     }
   }
 
+  /** Whether `step` has something to do. */
   get pending(): boolean {
-    return this.#inputs.length > 0;
+    return this.#isUnderWay || this.#inputs.length > 0;
   }
 
   /** The answer was given in full: no further input, nor the end of it, can change it. */
@@ -118,10 +133,10 @@ export class Dataflow {
 
   /** Takes the next rows of the input through the operators. `nowMs`: the step's clock. */
   step(nowMs: number): StepResult {
-    this.#evaluation.nowMs = nowMs;
+    if (!this.#isUnderWay) this.#evaluation.nowMs = nowMs;
     return this.#inStep(() => {
-      const rows = this.#readInput();
-      this.#endStep();
+      const rows = this.#isUnderWay ? 0 : this.#readInput();
+      this.#goOn();
       return rows;
     });
   }
@@ -140,6 +155,7 @@ export class Dataflow {
   #inStep(run: () => number): StepResult {
     this.#diverted = new DivertedCounter();
     this.#output = [];
+    this.#isSpent = false;
     const processed = run();
     const stateBytes = this.#checkState();
     return {
@@ -158,30 +174,30 @@ export class Dataflow {
     let budget = this.#options.stepRowsMax;
     for (let source = this.#inputs[0]; source !== undefined && budget > 0; source = this.#inputs[0]) {
       const before = this.#diverted.total;
-      const batch = source.next(budget);
+      const batch = source.next(Math.min(budget, this.#readMax));
       if (batch === undefined || !source.pending) this.#inputs.shift();
       if (batch === undefined) continue;
       processed += batch.rowCount;
       budget -= Math.max(1, batch.rowCount + this.#diverted.total - before);
       if (batch.rowCount === 0) continue;
-      for (const { stage, port } of must(
-        this.#readers[this.#sources.indexOf(source)],
-        "a source has readers",
-      )) {
-        this.#give(stage, port, batch);
-      }
-      this.#drain();
+      this.#give(must(this.#readers[this.#sources.indexOf(source)], "a source has readers"), batch);
+      if (!this.#drain()) break;
     }
     return processed;
   }
 
-  #give(stage: Stage | undefined, port: number, batch: ChangeBatch): void {
-    if (stage === undefined) this.#output.push(batch);
-    else stage.queue.push({ batch, port });
+  #give(readers: readonly Reader[], batch: ChangeBatch): void {
+    for (const { stage, port } of readers) {
+      if (stage === undefined) this.#output.push(batch);
+      else stage.queue.push({ batch, port });
+    }
   }
 
-  /** Lets the stages work, those next to the root first, so that little waits in between. */
-  #drain(): void {
+  /**
+   * Lets the stages work, those next to the root first, so that little waits in between; false when the
+   * turn ends before all is done.
+   */
+  #drain(): boolean {
     for (let at = this.#stages.length - 1; at >= 0; ) {
       const stage = this.#stages[at] as Stage;
       const next = stage.queue[0];
@@ -189,29 +205,46 @@ export class Dataflow {
         at -= 1;
         continue;
       }
-      if (stage.operator.process(next.batch, next.port, this.#outOf(stage)) === "done") stage.queue.shift();
+      if (this.#isSpent && stage.resumes) return false;
+      stage.resumes = stage.operator.process(next.batch, next.port, this.#outOf(stage)) === "more";
+      if (stage.resumes) this.#isSpent = true;
+      else stage.queue.shift();
       at = this.#stages.length - 1;
     }
+    return true;
   }
 
   #outOf(stage: Stage): (batch: ChangeBatch) => void {
-    return (batch) => this.#give(stage.parent, stage.port, batch);
+    return (batch) => this.#give(stage.readers, batch);
   }
 
-  #endStep(): void {
-    for (const stage of this.#stages) {
-      stage.operator.endStep(this.#outOf(stage));
-      this.#drain();
+  /** What waits, then the end of the step, as far as the turn goes. */
+  #goOn(): void {
+    this.#isUnderWay = true;
+    while (this.#drain()) {
+      const stage = this.#stages[this.#ending];
+      if (stage === undefined) {
+        this.#isUnderWay = false;
+        this.#ending = 0;
+        return;
+      }
+      if (this.#isSpent && stage.resumes) return;
+      stage.resumes = stage.operator.endStep(this.#outOf(stage)) === "more";
+      if (stage.resumes) this.#isSpent = true;
+      else this.#ending += 1;
     }
   }
 
   /** One piece of one stage's rest; whether all are done. */
   #finishSome(): boolean {
+    if (!this.#drain()) return false;
     for (const stage of this.#stages) {
       if (stage.finished) continue;
       stage.finished = stage.operator.finish(this.#outOf(stage)) === "done";
-      this.#drain();
-      if (!stage.finished || this.#output.length > 0) return this.#stages.every(({ finished }) => finished);
+      const drained = this.#drain();
+      if (!stage.finished || !drained || this.#output.length > 0) {
+        return drained && this.#stages.every(({ finished }) => finished);
+      }
     }
     return true;
   }
@@ -234,27 +267,15 @@ export class Dataflow {
     if (plan.emit.kind !== "pull" || isAppendOnly(plan.root, plan)) return undefined;
     const options = { limit: undefined, offset: 0, width: plan.root.types.length, appendOnly: false };
     const operator = new SortOperator("answer", [], options, this.#evaluation);
-    this.#fold = { operator, parent: undefined, port: 0, queue: [], finished: false };
-    return this.#fold;
+    return { operator, readers: [{ stage: undefined, port: 0 }], queue: [], resumes: false, finished: false };
   }
 
-  #build(node: PhysicalNode, parent: Stage | undefined, port: number, plan: PhysicalPlan): void {
-    if (node.kind === "source") {
-      must(this.#readers[node.source], () => `the plan has a source ${node.source}`).push({
-        stage: parent,
-        port,
-      });
-      return;
-    }
-    const stage: Stage = { operator: this.#operator(node, plan), parent, port, queue: [], finished: false };
-    if (node.kind !== "values") this.#build(node.input, stage, 0, plan);
-    this.#stages.push(stage);
-  }
-
-  #operator(node: Exclude<PhysicalNode, { kind: "source" }>, plan: PhysicalPlan): Operator {
+  #operator(node: WorkingNode, plan: PhysicalPlan): Operator {
     const name = `${node.kind} (operator ${node.id})`;
     const width = node.types.length;
     const evaluation = this.#evaluation;
+    const emission = emissionOf(plan);
+    const atEnd = emission === "at-end";
     switch (node.kind) {
       case "values":
         return new ValuesOperator(
@@ -273,9 +294,9 @@ export class Dataflow {
         const byKey = this.#options.materialize
           ? groupKeysInOutput(plan) !== undefined
           : plan.emit.kind !== "retractions";
-        const retract = !(appendOnly && updatesByKey(plan, node) && byKey);
-        const emission = pull ? "at-end" : node.emission;
-        const options = { appendOnly, emission, retract } as const;
+        const isDistinct = node.calls.length === 0;
+        const retract = isDistinct || !(appendOnly && updatesByKey(plan, node) && byKey);
+        const options = { appendOnly, emission: pull ? "at-end" : node.emission, retract } as const;
         return new AggregateOperator(
           name,
           node.keys.map(compiled),
@@ -285,7 +306,7 @@ export class Dataflow {
         );
       }
       case "sort": {
-        const keys = node.keys.map((key) => ({ ...key, expression: compiled(key.expression) }));
+        const keys = node.keys.map(compiledKey);
         const appendOnly = isAppendOnly(node.input, plan);
         return new SortOperator(
           name,
@@ -299,10 +320,90 @@ export class Dataflow {
         if (isAppendOnly(node.input, plan)) return new LimitOperator(name, limit, offset);
         return new SortOperator(name, [], { limit, offset, width, appendOnly: false }, evaluation);
       }
+      case "join":
+        return this.#join(name, node, plan);
+      case "union-all":
+        return new UnionAllOperator(name);
+      case "set-operation": {
+        const { operator, all } = node;
+        return new SetOperationOperator(name, { operator, all, width, atEnd }, evaluation);
+      }
+      case "top-n": {
+        const { limit, offset, numbered } = node;
+        const appendOnly = node.appendOnly || isAppendOnly(node.input, plan);
+        const options = { limit, offset, numbered, appendOnly, width: node.input.types.length, emission };
+        return new TopNOperator(
+          name,
+          node.partition.map(compiled),
+          node.keys.map(compiledKey),
+          options,
+          evaluation,
+        );
+      }
+      case "window": {
+        const calls = node.calls.map((call) => ({
+          call,
+          args: call.args.map(compiled),
+          filter: call.filter === undefined ? undefined : compiled(call.filter),
+        }));
+        const options = { width: node.input.types.length, emission };
+        const keys = node.keys.map(compiledKey);
+        return new WindowOperator(name, node.partition.map(compiled), keys, calls, options, evaluation);
+      }
       default:
         return unreachable(node);
     }
   }
+
+  #join(name: string, node: Extract<PhysicalNode, { kind: "join" }>, plan: PhysicalPlan): Operator {
+    const { type, left, right, lookup } = node;
+    const keys = node.keys.map((key) => ({
+      left: compiled(key.left),
+      right: compiled(key.right),
+      nullsEqual: key.nullsEqual,
+    }));
+    const residual = residualOf(node);
+    const options = {
+      type,
+      leftWidth: left.types.length,
+      rightWidth: right.types.length,
+      leftAppendOnly: node.leftAppendOnly || isAppendOnly(left, plan),
+      rightAppendOnly: node.rightAppendOnly || isAppendOnly(right, plan),
+      lookup,
+      atEnd: plan.emit.kind === "pull",
+    };
+    const condition = residual === undefined ? undefined : compiled(residual);
+    return new JoinOperator(name, keys, condition, options, this.#evaluation);
+  }
+}
+
+/** How an operator that compares its answer with the last one gives it. */
+function emissionOf(plan: PhysicalPlan): "per-record" | "per-step" | "at-end" {
+  switch (plan.emit.kind) {
+    case "pull":
+      return "at-end";
+    case "coalesced":
+      return "per-step";
+    case "changes":
+    case "retractions":
+      return "per-record";
+    default:
+      return unreachable(plan.emit);
+  }
+}
+
+/** With NOT IN as one of its conditions: a row is a partner unless it is certain that it differs. */
+function residualOf(node: Extract<PhysicalNode, { kind: "join" }>): Expression | undefined {
+  const { residual, notIn } = node;
+  if (notIn === undefined) return residual;
+  const right = shiftColumns(notIn.right, node.left.types.length);
+  const equal: Expression = { kind: "call", function: "=", args: [notIn.left, right], type: BOOLEAN };
+  const maybe: Expression = { kind: "call", function: "IS NOT FALSE", args: [equal], type: BOOLEAN };
+  return residual === undefined ? maybe : { kind: "and", args: [residual, maybe], type: BOOLEAN };
+}
+
+function compiledKey(key: SortKey): CompiledSortKey {
+  return { ...key, expression: compiled(key.expression) };
 }
 
 function compiled(expression: Expression): CompiledExpression {
@@ -314,6 +415,7 @@ function compiledCall(call: AggregateCall): ConstructorParameters<typeof Aggrega
     function: call.function,
     args: call.args.map(compiled),
     distinct: call.distinct,
+    type: call.type,
     filter: call.filter === undefined ? undefined : compiled(call.filter),
   };
 }

@@ -181,7 +181,17 @@ export function planOf(query: Query, emit: EmitMode, appendOnly: boolean): Physi
   const source: PhysicalNode = { id: 0, kind: "source", source: 0, types: dynamicTypes(2) };
   const names = Array.from({ length: query.width }, (_, i) => `c${i}`);
   return {
-    sources: [{ kind: "rows", name: "r", id: "1", columns: [0, 1], types: dynamicTypes(2), appendOnly }],
+    sources: [
+      {
+        kind: "rows",
+        relation: "view",
+        name: "r",
+        id: "1",
+        columns: [0, 1],
+        types: dynamicTypes(2),
+        appendOnly,
+      },
+    ],
     root: query.over(source),
     output: outputColumns(...names),
     emit,

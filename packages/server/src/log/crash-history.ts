@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DiskError } from "../env/env.js";
-import { SeededRandom, SimulatedEnv } from "../env/simulated-env.js";
+import { SeededRandom } from "../env/seeded-random.js";
+import { SimulatedEnv } from "../env/simulated-env.js";
 import { EmbeddedLog } from "./embedded-log.js";
 import {
   type AppendResult,

@@ -190,9 +190,9 @@ describe("damage of the files", () => {
     const { env, path } = await written(["one", "two", "three"], "close");
     const { log } = await started({}, env);
     let reads = 0;
-    // Those of all three (after the index) and of the second alone fail, and again when reading goes on.
+    // Those of all three (after directory and index) and of the second alone fail, and again when reading goes on.
     env.disk.faults = ({ name, path: where }) =>
-      name === "read" && where === path && [1, 3, 6, 7].includes(reads++) ? "io" : undefined;
+      name === "read" && where === path && [2, 4, 8, 9].includes(reads++) ? "io" : undefined;
     assert.deepEqual(await story(log), ["one", "corrupt", "three"]);
   });
 

@@ -1,6 +1,7 @@
 import type { Env } from "../env/env.js";
 import type { ExecutorHost } from "../executor/executor-host.js";
 import type { LogStore } from "../log/log-store.js";
+import type { Metrics } from "../metrics/metrics.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
 
 /** What every running query works with. */
@@ -9,4 +10,5 @@ export interface QueryTools {
   readonly log: LogStore;
   readonly streams: StreamCatalogue;
   readonly executor: ExecutorHost;
+  readonly metrics?: Metrics;
 }

@@ -1,9 +1,13 @@
 import type { Catalog, CatalogColumn, Relation } from "@hstream/sql";
 import type { StreamDocument } from "../streams/stream.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
+import { findSystemTable, systemTables } from "./system-tables/table-list.js";
 import type { ViewRegistry } from "./view-registry.js";
 
-/** What statements may speak of: the streams and the views, as they are at the moment of asking. */
+/**
+ * What statements may speak of: the streams, the views and the system tables, as they are at the moment of
+ * asking. A stream or view goes before a system table of its name.
+ */
 export class Relations implements Catalog {
   readonly #streams: StreamCatalogue;
   readonly #views: ViewRegistry;
@@ -16,12 +20,13 @@ export class Relations implements Catalog {
   relation(name: string): Relation | undefined {
     const stream = this.#streams.find(name);
     if (stream !== undefined && stream.kind !== "internal") return relationOf(stream);
-    return this.#views.find(name)?.relation;
+    return this.#views.find(name)?.relation ?? findSystemTable(name)?.relation;
   }
 
   relationNames(): readonly string[] {
     const streams = this.#streams.list().map((stream) => stream.name);
-    return [...streams, ...this.#views.list().map(({ document }) => document.name)];
+    const views = this.#views.list().map(({ document }) => document.name);
+    return [...streams, ...views, ...systemTables.map(({ name }) => name)];
   }
 }
 

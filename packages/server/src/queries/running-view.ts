@@ -5,6 +5,7 @@ import { limits } from "../limits.js";
 import type { BatchId, ShardId } from "../log/log-store.js";
 import type { StreamDocument } from "../streams/stream.js";
 import { PushQuery } from "./push-query.js";
+import { QueryProgress } from "./query-progress.js";
 import { sourceStreams, tailsOf, type SourceStream } from "./query-input.js";
 import type { QueryTools } from "./query-tools.js";
 import type { ViewDocument } from "./view-catalogue.js";
@@ -26,6 +27,7 @@ interface Waiter {
 export class RunningView {
   readonly document: ViewDocument;
   readonly relation: Relation;
+  readonly progress: QueryProgress;
   readonly #tools: QueryTools;
   readonly #inputs: readonly SourceStream[];
   readonly #query: PushQuery;
@@ -42,6 +44,8 @@ export class RunningView {
     this.#inputs = sourceStreams(plan, tools.streams);
     this.#query = new PushQuery(tools, plan, { kind: "materialize" }, "earliest");
     this.#processed = this.#query.positions();
+    const positions = () => this.#processed;
+    this.progress = new QueryProgress(document.id, plan, positions, tools.metrics);
     this.#ended = this.#run();
   }
 
@@ -79,12 +83,15 @@ export class RunningView {
 
   async #run(): Promise<void> {
     try {
-      for await (const _ of this.#query.run(this.#stop.signal, () => this.#advance())) {
+      for await (const report of this.#query.run(this.#stop.signal, () => this.#advance())) {
         // A view has no output: its rows are kept where they are made.
+        this.progress.observe(report);
       }
     } catch (error) {
       if (!this.#stop.signal.aborted) {
-        this.#status = { kind: "aborted", reason: error instanceof Error ? error.message : String(error) };
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#status = { kind: "aborted", reason };
+        this.#tools.metrics?.failed(`view ${this.name}`, "QueryFailed", reason);
       }
       for (const waiter of this.#waiters) waiter.reject(error);
     } finally {

@@ -20,6 +20,7 @@ import { insert } from "./statements/insert.js";
 import { selectPull, selectPush } from "./statements/select.js";
 import { describe, show } from "./statements/show.js";
 import { rowEvents, textColumn } from "./static-rows.js";
+import type { SystemRooms } from "./system-tables/system-table.js";
 import type { ViewRegistry } from "./view-registry.js";
 
 /** What statements are carried out with. */
@@ -29,6 +30,7 @@ export interface SqlEngineRooms {
   readonly relations: Relations;
   readonly views: ViewRegistry;
   readonly queries: QueryRegistry;
+  readonly system: SystemRooms;
 }
 
 /** A statement of a script, with its own text and its place. */
@@ -78,7 +80,7 @@ export class SqlEngine implements SqlService {
     notices: readonly string[],
     signal: AbortSignal,
   ): AsyncGenerator<SqlEvent, undefined> {
-    const { tools, appender, views, queries } = this.#rooms;
+    const { tools, appender, views, queries, system } = this.#rooms;
     const { streams } = tools;
     const sql = script.slice(node.span.start, node.span.end);
     switch (bound.kind) {
@@ -106,7 +108,10 @@ export class SqlEngine implements SqlService {
         yield* commandEvents(index, `Query ${bound.query} ended.`, 0, notices);
         return;
       case "show":
-        yield* rowEvents(index, show({ streams, views, queries }, bound));
+        yield* rowEvents(
+          index,
+          show({ streams, views, queries, subscriptions: system.subscriptions }, bound),
+        );
         return;
       case "describe":
         yield* rowEvents(index, describe(bound.relation));

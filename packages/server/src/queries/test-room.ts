@@ -1,13 +1,17 @@
-import { decodeRowBatch, isMalformed, RowBatch, toRows } from "@hstream/proto";
+import { decodeRowBatch, isMalformed, loadInflate, RowBatch, toRows } from "@hstream/proto";
+import { resolveConfig } from "../config/resolve-config.js";
 import type { Env } from "../env/env.js";
 import { createNodeEnv } from "../env/node-env.js";
 import type { LogStore } from "../log/log-store.js";
 import { MemoryLog } from "../log/memory-log.js";
 import type { MetaStore } from "../meta/meta-store.js";
 import { MemoryMeta } from "../meta/memory-meta.js";
+import { Metrics } from "../metrics/metrics.js";
+import { MeteredLog } from "../streams/metered-log.js";
 import { RelationNames } from "../streams/relation-names.js";
 import { StreamAppender } from "../streams/stream-appender.js";
 import { StreamCatalogue } from "../streams/stream-catalogue.js";
+import { SubscriptionService } from "../subscription/subscription-service.js";
 import { openQueries, type SqlRoom } from "./open-queries.js";
 import type { SqlEvent } from "./sql-service.js";
 
@@ -26,20 +30,26 @@ export class TestRoom {
   readonly meta: MetaStore;
   readonly streams: StreamCatalogue;
   readonly appender: StreamAppender;
-  readonly #sql: SqlRoom;
+  readonly subscriptions: SubscriptionService;
+  readonly metrics: Metrics;
+  readonly sql: SqlRoom;
 
   private constructor(
     log: LogStore,
     meta: MetaStore,
     streams: StreamCatalogue,
     appender: StreamAppender,
+    subscriptions: SubscriptionService,
+    metrics: Metrics,
     sql: SqlRoom,
   ) {
     this.log = log;
     this.meta = meta;
     this.streams = streams;
     this.appender = appender;
-    this.#sql = sql;
+    this.subscriptions = subscriptions;
+    this.metrics = metrics;
+    this.sql = sql;
   }
 
   /** `stores`: of a room that was closed, to start again with what it had. */
@@ -48,14 +58,32 @@ export class TestRoom {
     const log = stores?.log ?? new MemoryLog(env.clock);
     const meta = stores?.meta ?? new MemoryMeta(env.clock);
     const names = new RelationNames();
+    const metrics = new Metrics(env.clock, env.timers);
     const streams = await StreamCatalogue.open(env, log, meta, names);
-    const appender = new StreamAppender(env, streams, log, { recordBytesMax: 1_048_576 });
-    const sql = await openQueries({ env, log, meta, streams, appender, names });
-    return new TestRoom(log, meta, streams, appender, sql);
+    const appender = new StreamAppender(env, streams, log, { recordBytesMax: 1_048_576, metrics });
+    const reading = new MeteredLog(log, streams, metrics);
+    const tools = { env, log: reading, inflate: await loadInflate(1_048_576), report: () => {}, metrics };
+    const options = { defaultDispatch: "key-ordered" } as const;
+    const subscriptions = await SubscriptionService.open(tools, meta, streams, options);
+    const resolved = resolveConfig({});
+    if (resolved.kind === "errors") throw new Error(JSON.stringify(resolved.errors));
+    const sql = await openQueries({
+      env,
+      log: reading,
+      meta,
+      streams,
+      appender,
+      names,
+      subscriptions,
+      metrics,
+      config: resolved.config,
+      node: { id: 7, version: "0.0.0-test", address: () => "127.0.0.1:6570" },
+    });
+    return new TestRoom(log, meta, streams, appender, subscriptions, metrics, sql);
   }
 
   events(script: string, signal: AbortSignal = new AbortController().signal): AsyncIterable<SqlEvent> {
-    return this.#sql.execute(script, signal);
+    return this.sql.execute(script, signal);
   }
 
   /** Runs a script and gives each statement's answer. */
@@ -76,7 +104,8 @@ export class TestRoom {
 
   /** Closes the queries room only: log and metadata stay for another one. */
   async close(): Promise<void> {
-    await this.#sql.close();
+    await this.sql.close();
+    await this.subscriptions.close();
     this.streams.close();
   }
 }

@@ -11,6 +11,7 @@ import type { MetaStore } from "../meta/meta-store.js";
 import { HStreamError } from "../errors.js";
 import type { RelationNames } from "../streams/relation-names.js";
 import type { StreamDocument } from "../streams/stream.js";
+import type { QueryProgress } from "./query-progress.js";
 import type { QueryTools } from "./query-tools.js";
 import { RunningView, type ViewStatus } from "./running-view.js";
 import { ViewCatalogue, type ViewDocument } from "./view-catalogue.js";
@@ -21,6 +22,8 @@ type CreateView = Extract<BoundStatement, { kind: "create-view" }>;
 export interface ViewInfo {
   readonly document: ViewDocument;
   readonly status: ViewStatus;
+  /** Of a view that was started. */
+  readonly progress: QueryProgress | undefined;
 }
 
 /**
@@ -63,7 +66,11 @@ export class ViewRegistry {
   }
 
   list(): ViewInfo[] {
-    return this.#catalogue.list().map((document) => ({ document, status: this.#statusOf(document.name) }));
+    return this.#catalogue.list().map((document) => ({
+      document,
+      status: this.#statusOf(document.name),
+      progress: this.#running.get(document.name)?.progress,
+    }));
   }
 
   /** The views that read a stream, by name. */
@@ -93,6 +100,7 @@ export class ViewRegistry {
     this.#running.delete(name);
     this.#broken.delete(name);
     await view?.close();
+    this.#tools.metrics?.queries.forget(document.id);
     await this.#release(document, view?.streams ?? []);
   }
 

@@ -1,7 +1,10 @@
-import { type DescribeClusterResponse, type HStreamApiServer, NodeState, ResourceType } from "@hstream/proto";
+import type { handleUnaryCall, ServerUnaryCall } from "@grpc/grpc-js";
+import { type Empty, type HStreamApiServer, NodeState, ResourceType } from "@hstream/proto";
 import type { Cluster, Member } from "../cluster/cluster.js";
 import { HStreamError } from "../errors.js";
 import { resourceIdProblem } from "../streams/names.js";
+import { userAgentOf } from "./call-metadata.js";
+import { encodeDescription, knowsOldDescription } from "./describe-codec.js";
 import type { Handlers } from "./handlers.js";
 
 /** The version of the API, not of the server. */
@@ -9,30 +12,30 @@ const protocolVersion = "0.1.0";
 
 type ClusterRpcs = Pick<
   HStreamApiServer,
-  | "echo"
-  | "describeCluster"
-  | "lookupShard"
-  | "lookupSubscription"
-  | "lookupShardReader"
-  | "lookupResource"
-  | "lookupKey"
+  "echo" | "lookupShard" | "lookupSubscription" | "lookupShardReader" | "lookupResource" | "lookupKey"
 >;
 
 /** Who is there and who serves what. Look-ups answer for what does not exist too, and echo its id. */
-export function clusterRpcs(handlers: Handlers, cluster: Cluster): ClusterRpcs {
+export function clusterRpcs(
+  handlers: Handlers,
+  cluster: Cluster,
+): ClusterRpcs & {
+  readonly describeCluster: handleUnaryCall<Empty, Buffer>;
+} {
   const nodeFor = (resource: string) => toWire(cluster.memberFor(resource));
   return {
     echo: handlers.unary((request) => request),
 
-    describeCluster: handlers.unary((): DescribeClusterResponse => {
+    describeCluster: handlers.unary((_: Empty, call: ServerUnaryCall<Empty, Buffer>) => {
       const { members, upTimeSeconds } = cluster.view();
       const serverNodes = members.map(toWire);
-      return {
+      const description = {
         protocolVersion,
         serverNodes,
         serverNodesStatus: serverNodes.map((node) => ({ node, state: NodeState.Running })),
         clusterUpTime: BigInt(upTimeSeconds),
       };
+      return encodeDescription(description, knowsOldDescription(userAgentOf(call)));
     }),
 
     lookupShard: handlers.unary(({ shardId }) => ({ shardId, serverNode: nodeFor(`shard/${shardId}`) })),

@@ -1,5 +1,6 @@
 import { must, unreachable } from "@hstream/proto";
 import type { Env } from "../env/env.js";
+import type { Metrics } from "../metrics/metrics.js";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import {
@@ -39,6 +40,7 @@ export class StreamAppender {
   readonly #log: LogStore;
   readonly #budget: ByteBudget;
   readonly #recordBytesMax: number;
+  readonly #metrics: Metrics | undefined;
   readonly #fences = new Map<ShardId, Fence>();
   readonly #opening = new Map<ShardId, Promise<Fence>>();
 
@@ -46,12 +48,13 @@ export class StreamAppender {
     env: Env,
     catalogue: StreamCatalogue,
     log: LogStore,
-    options: { readonly recordBytesMax: number },
+    options: { readonly recordBytesMax: number; readonly metrics?: Metrics },
   ) {
     this.#catalogue = catalogue;
     this.#log = log;
     this.#budget = new ByteBudget(limits.appendBytesInFlightMax, env.timers);
     this.#recordBytesMax = options.recordBytesMax;
+    this.#metrics = options.metrics;
   }
 
   /**
@@ -70,7 +73,7 @@ export class StreamAppender {
     if (this.#catalogue.ofShard(shardId)?.id !== stream.id) {
       throw new HStreamError("ShardNotInStream", { shardId: String(shardId), stream: streamName });
     }
-    return this.#append(shardId, batch, how);
+    return this.#append(stream, shardId, batch, how);
   }
 
   /** Appends to the shard that the partition key belongs to. Rejects as `append` does. */
@@ -81,21 +84,32 @@ export class StreamAppender {
     how: AppendHow = {},
   ): Promise<AppendedBatch> {
     checkBatch(batch, this.#recordBytesMax);
-    return this.#append(shardOfKey(this.#catalogue.get(streamName), key), batch, how);
+    const stream = this.#catalogue.get(streamName);
+    return this.#append(stream, shardOfKey(stream, key), batch, how);
   }
 
-  async #append(shardId: ShardId, batch: Batch, how: AppendHow): Promise<AppendedBatch> {
+  async #append(
+    { id: streamId }: StreamDocument,
+    shardId: ShardId,
+    batch: Batch,
+    how: AppendHow,
+  ): Promise<AppendedBatch> {
+    const startedMs = this.#metrics?.now() ?? 0;
     const bytes = batch.payload.length;
     if (!this.#budget.tryTake(bytes) && !(await this.#budget.take(bytes, how.patienceMs))) {
       const max = limits.appendBytesInFlightMax;
+      this.#metrics?.appendFailed(streamId);
       throw new HStreamError("AppendFull", { reason: "too many bytes wait for the disk", max });
     }
     try {
       const fence = this.#fences.get(shardId) ?? (await this.#open(shardId));
       const options: AppendOptions =
         how.producer === undefined ? { fence } : { fence, producer: how.producer };
-      return this.#settle(shardId, await this.#log.append(shardId, batch, options));
+      const appended = this.#settle(shardId, await this.#log.append(shardId, batch, options));
+      this.#metrics?.appended(streamId, bytes, batch.recordCount, startedMs);
+      return appended;
     } catch (error) {
+      this.#metrics?.appendFailed(streamId);
       throw error instanceof LogError ? refusalOfLog(error, shardId) : error;
     } finally {
       this.#budget.give(bytes);

@@ -1,9 +1,10 @@
 import { type Inflate, must, unreachable } from "@hstream/proto";
 import type { Env, Timer } from "../env/env.js";
+import type { Metrics } from "../metrics/metrics.js";
 import type { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { BatchId, LogStore, ShardId, StoredBatch } from "../log/log-store.js";
-import { type Delivery, deliveriesOf } from "./delivery.js";
+import { type Delivery, deliveriesOf } from "../streams/delivery.js";
 import type { ProgressStore } from "./progress-store.js";
 import type { SavedProgress } from "./shard-progress.js";
 import {
@@ -45,6 +46,7 @@ export interface DriverTools {
   readonly log: LogStore;
   readonly progress: ProgressStore;
   readonly inflate: Inflate;
+  readonly metrics?: Metrics;
   readonly report: (where: string, error: unknown) => void;
 }
 
@@ -146,6 +148,7 @@ export class SubscriptionDriver {
 
   #ack(records: readonly RecordId[]): void {
     if (this.#closed) return;
+    this.#tools.metrics?.acked(this.#uid, records.length);
     for (const { shardId, batchId, index } of records) this.#state.ack(shardId, batchId, index);
     this.#execute(this.#state.acked());
   }
@@ -229,6 +232,7 @@ export class SubscriptionDriver {
     let takesMore = true;
     for (const delivery of deliveriesOf(batch, missing, this.#tools.inflate)) {
       takesMore = consumer.deliver(delivery);
+      this.#tools.metrics?.delivered(this.#uid, delivery.payload.length, delivery.indexes.length);
     }
     if (!takesMore) this.#state.setReady(number, false);
     return true;

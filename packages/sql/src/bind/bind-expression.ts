@@ -4,7 +4,7 @@ import type { Span } from "../diagnostic.js";
 import { nearestName } from "../diagnostics/nearest-name.js";
 import { aggregateFunction, callableNames, functionEntry, scalarFunction } from "../functions/table.js";
 import type { AggregateCall, Expression } from "../plan/expression.js";
-import type { LogicalColumn } from "../plan/logical.js";
+import { columnExpression, type LogicalColumn } from "../plan/logical.js";
 import { printName } from "../print/print-expression.js";
 import type { SqlType } from "../types/sql-type.js";
 import {
@@ -41,10 +41,6 @@ export interface ExpressionPlace {
 }
 
 const nullLiteral: Expression = { kind: "literal", value: null, type: NULL_TYPE };
-
-export function columnExpression(column: LogicalColumn): Expression {
-  return { kind: "column", index: column.id, name: column.name, type: column.type };
-}
 
 /** A syntax tree with its names resolved and its types known. Findings go to the place's collector. */
 export function bindExpression(node: ExpressionNode, place: ExpressionPlace): Expression {

@@ -3,10 +3,16 @@ import type { Catalog, Relation } from "../catalog/catalog.js";
 import type { Span } from "../diagnostic.js";
 import { nearestName } from "../diagnostics/nearest-name.js";
 import type { AggregateCall, Expression, SortKey } from "../plan/expression.js";
-import { columnsOf, type LogicalColumn, type LogicalPlan, type ProjectItem } from "../plan/logical.js";
+import {
+  columnExpression,
+  columnsOf,
+  type LogicalColumn,
+  type LogicalPlan,
+  type ProjectItem,
+} from "../plan/logical.js";
 import type { EmitMode, OutputColumn } from "../plan/physical.js";
 import { columnNameOf, printName } from "../print/print-expression.js";
-import { bindCondition, bindExpression, columnExpression, type ExpressionPlace } from "./bind-expression.js";
+import { bindCondition, bindExpression, type ExpressionPlace } from "./bind-expression.js";
 import type { BoundQuery } from "./bound-statement.js";
 import type { Findings } from "./findings.js";
 import { Grouping, isGrouped, mentions } from "./grouping.js";

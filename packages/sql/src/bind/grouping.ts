@@ -2,10 +2,9 @@ import type { ExpressionNode, SelectNode } from "../ast/ast.js";
 import type { Span } from "../diagnostic.js";
 import { aggregateFunction } from "../functions/table.js";
 import type { AggregateCall, Expression } from "../plan/expression.js";
-import type { LogicalColumn, ProjectItem } from "../plan/logical.js";
+import { columnExpression, type LogicalColumn, type ProjectItem } from "../plan/logical.js";
 import { expressionKey, mapOperands } from "../plan/rewrite.js";
 import { printAggregate } from "../print/print-bound.js";
-import { columnExpression } from "./bind-expression.js";
 import type { Findings } from "./findings.js";
 import type { ColumnIds, RelationScope } from "./scope.js";
 

@@ -38,6 +38,11 @@ function pushFilter(filter: Filter): LogicalPlan {
     case "scan":
     case "values":
     case "limit":
+    case "join":
+    case "union-all":
+    case "set-operation":
+    case "top-n":
+    case "window":
       return filter;
   }
 }

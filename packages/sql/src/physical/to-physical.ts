@@ -1,7 +1,7 @@
 import { must, unreachable } from "@hstream/proto";
 import type { BoundQuery } from "../bind/bound-statement.js";
 import type { Expression } from "../plan/expression.js";
-import { columnsOf, type LogicalPlan, mapCall, type ScanOutput } from "../plan/logical.js";
+import { columnsOf, type LogicalJoin, type LogicalPlan, mapCall, type ScanOutput } from "../plan/logical.js";
 import type { PhysicalNode, PhysicalPlan, PlanSource, ScanColumn } from "../plan/physical.js";
 import { replaceColumns } from "../plan/rewrite.js";
 
@@ -64,9 +64,66 @@ class PhysicalBuilder {
       }
       case "limit":
         return { kind: "limit", input: this.build(plan.input), offset: plan.offset, ...limitOf(plan) };
+      case "join":
+        return this.#join(plan);
+      case "union-all":
+        return { kind: "union-all", inputs: plan.inputs.map((input) => this.build(input)) };
+      case "set-operation": {
+        const { operator, all } = plan;
+        return {
+          kind: "set-operation",
+          operator,
+          all,
+          left: this.build(plan.left),
+          right: this.build(plan.right),
+        };
+      }
+      case "top-n": {
+        const resolve = resolver(plan.input);
+        const { limit, offset, appendOnly } = plan;
+        return {
+          kind: "top-n",
+          input: this.build(plan.input),
+          partition: plan.partition.map(resolve),
+          keys: plan.keys.map((key) => ({ ...key, expression: resolve(key.expression) })),
+          limit,
+          offset,
+          numbered: plan.number !== undefined,
+          appendOnly,
+        };
+      }
+      case "window": {
+        const resolve = resolver(plan.input);
+        return {
+          kind: "window",
+          input: this.build(plan.input),
+          partition: plan.partition.map(resolve),
+          keys: plan.keys.map((key) => ({ ...key, expression: resolve(key.expression) })),
+          calls: plan.calls.map(({ call }) => mapCall(call, resolve)),
+          appendOnly: plan.appendOnly,
+        };
+      }
       default:
         return unreachable(plan);
     }
+  }
+
+  #join(plan: LogicalJoin): DistributiveOmit<PhysicalNode, "id" | "types"> {
+    const [left, right, both] = [resolver(plan.left), resolver(plan.right), resolver(plan.left, plan.right)];
+    const { type, notIn, residual, leftAppendOnly, rightAppendOnly, lookup, withinMs } = plan;
+    return {
+      kind: "join",
+      type,
+      left: this.build(plan.left),
+      right: this.build(plan.right),
+      keys: plan.keys.map((key) => ({ ...key, left: left(key.left), right: right(key.right) })),
+      ...(residual === undefined ? {} : { residual: both(residual) }),
+      ...(notIn === undefined ? {} : { notIn: { left: left(notIn.left), right: right(notIn.right) } }),
+      leftAppendOnly,
+      rightAppendOnly,
+      lookup,
+      ...(withinMs === undefined ? {} : { withinMs }),
+    };
   }
 }
 
@@ -77,9 +134,11 @@ function limitOf(plan: { readonly limit: number | undefined }): { readonly limit
   return plan.limit === undefined ? {} : { limit: plan.limit };
 }
 
-/** Column ids to positions in the input's row. */
-function resolver(input: LogicalPlan): (expression: Expression) => Expression {
-  const positions = new Map(columnsOf(input).map((column, position) => [column.id, { column, position }]));
+/** Column ids to positions in the inputs' row. */
+function resolver(...inputs: readonly LogicalPlan[]): (expression: Expression) => Expression {
+  const positions = new Map(
+    inputs.flatMap(columnsOf).map((column, position) => [column.id, { column, position }]),
+  );
   return (expression) =>
     replaceColumns(expression, (id) => {
       const { column, position } = must(positions.get(id), () => `column ${id} is given by the input`);
@@ -93,6 +152,7 @@ function sourceOf(plan: Extract<LogicalPlan, { kind: "scan" }>): PlanSource {
   if (relation.kind === "stream") return { kind: "stream", name, id, columns: columns.map(scanColumn) };
   return {
     kind: "rows",
+    relation: relation.kind,
     name,
     id,
     columns: columns.map(({ from }) =>

@@ -4,9 +4,11 @@ import type { StepReport } from "../../executor/step-input.js";
 import { HStreamError } from "../../errors.js";
 import { pull } from "../pull-query.js";
 import { PushQuery } from "../push-query.js";
+import { QueryProgress } from "../query-progress.js";
 import type { QueryRegistry } from "../query-registry.js";
 import type { QueryTools } from "../query-tools.js";
 import type { SqlEvent } from "../sql-service.js";
+import type { SystemRooms } from "../system-tables/system-table.js";
 import type { ViewRegistry } from "../view-registry.js";
 
 export interface SelectStatement {
@@ -20,16 +22,17 @@ export interface SelectRooms {
   readonly tools: QueryTools;
   readonly views: ViewRegistry;
   readonly queries: QueryRegistry;
+  readonly system: SystemRooms;
 }
 
 /** A finite answer over what is stored. */
 export async function* selectPull(
-  { tools, views }: SelectRooms,
+  { tools, views, system }: SelectRooms,
   statement: SelectStatement,
 ): AsyncGenerator<SqlEvent, undefined> {
   const plan = toPhysical(optimise(statement.query));
   yield header(statement, 1, plan.output, "");
-  yield* rowsAndDone(pull(tools, views, plan));
+  yield* rowsAndDone(pull(tools, { views, system }, plan));
 }
 
 /** Changes for as long as the caller listens. */
@@ -40,18 +43,21 @@ export async function* selectPush(
 ): AsyncGenerator<SqlEvent, undefined> {
   refuseViews(statement.query);
   const plan = toPhysical(optimise(statement.query));
-  const { id, signal, remove } = queries.add(statement.sql, caller);
+  const { id, signal, watch, remove } = queries.add(statement.sql, caller);
   try {
     const query = new PushQuery(tools, plan, { kind: "emit" }, statement.query.start);
     try {
+      const progress = new QueryProgress(id, plan, () => query.positions(), tools.metrics);
+      watch(progress);
       // After the positions have been fixed: what is appended once the caller sees this, is seen.
       yield header(statement, 2, plan.output, id);
-      yield* rowsAndDone(query.run(signal));
+      yield* rowsAndDone(query.run(signal), progress);
     } finally {
       query.close();
     }
   } finally {
     remove();
+    tools.metrics?.queries.forget(id);
   }
 }
 
@@ -83,11 +89,15 @@ function columnDef({ name, type }: OutputColumn): ColumnDef {
   return { name, type: typeName(type) };
 }
 
-async function* rowsAndDone(reports: AsyncIterable<StepReport>): AsyncGenerator<SqlEvent, undefined> {
+async function* rowsAndDone(
+  reports: AsyncIterable<StepReport>,
+  progress?: QueryProgress,
+): AsyncGenerator<SqlEvent, undefined> {
   let errors = 0;
   let diverted = 0;
   let firstError = "";
   for await (const report of reports) {
+    progress?.observe(report);
     for (const encoded of report.output) yield { kind: "rows", encoded };
     errors += report.errors.count;
     diverted += report.diverted;

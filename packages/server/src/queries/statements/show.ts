@@ -2,8 +2,10 @@ import { unreachable } from "@hstream/proto";
 import { type BoundStatement, type Relation, typeName } from "@hstream/sql";
 import { HStreamError } from "../../errors.js";
 import type { StreamCatalogue } from "../../streams/stream-catalogue.js";
+import type { SubscriptionService } from "../../subscription/subscription-service.js";
 import type { QueryRegistry } from "../query-registry.js";
 import { integerColumn, type StaticRows, textColumn } from "../static-rows.js";
+import { systemTables } from "../system-tables/table-list.js";
 import type { ViewRegistry } from "../view-registry.js";
 
 type Show = Extract<BoundStatement, { kind: "show" }>;
@@ -12,10 +14,11 @@ export interface Showable {
   readonly streams: StreamCatalogue;
   readonly views: ViewRegistry;
   readonly queries: QueryRegistry;
+  readonly subscriptions: SubscriptionService;
 }
 
 /** The rows of SHOW …, by name or by age. */
-export function show({ streams, views, queries }: Showable, { target }: Show): StaticRows {
+export function show({ streams, views, queries, subscriptions }: Showable, { target }: Show): StaticRows {
   switch (target) {
     case "streams":
       return {
@@ -52,8 +55,28 @@ export function show({ streams, views, queries }: Showable, { target }: Show): S
         rows: queries.list().map(({ id, startedMs, sql }) => [id, "RUNNING", timeText(startedMs), sql]),
       };
     case "tables":
-    case "connectors":
+      return {
+        columns: ["Table Name", "Description"].map(textColumn),
+        rows: systemTables.map(({ name, help }) => [name, help]),
+      };
     case "subscriptions":
+      return {
+        columns: [
+          textColumn("Subscription ID"),
+          textColumn("Stream Name"),
+          integerColumn("Consumers"),
+          textColumn("Created Time"),
+        ],
+        rows: subscriptions
+          .list()
+          .map(({ id, streamName, creationTimeMs }) => [
+            id,
+            streamName,
+            subscriptions.consumers(id).length,
+            timeText(creationTimeMs),
+          ]),
+      };
+    case "connectors":
       throw new HStreamError("Unimplemented", { what: `SHOW ${target.toUpperCase()}` });
     default:
       return unreachable(target);

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { SimulatedEnv } from "../env/simulated-env.js";
+import { limits } from "../limits.js";
+import { Histogram } from "./histogram.js";
+import { Meter } from "./meter.js";
+import { Meters } from "./meters.js";
+import { Metrics } from "./metrics.js";
+import { RecentErrors } from "./recent-errors.js";
+
+const minute = 60_000;
+
+describe("meter", () => {
+  it("gives a steady rate exactly, over every window and at any age", () => {
+    const meter = new Meter(["bytes"], 0);
+    for (let now = 100; now <= 70 * minute; now += 100) {
+      meter.add(now, 50);
+      if (now % 137_300 !== 0) continue;
+      for (const window of [1, 5, 10, 15, 30, 60]) {
+        const rate = meter.rate("bytes", window * minute, now);
+        assert.ok(Math.abs(rate - 500) < 5, `${rate} B/s over ${window} min at ${now} ms`);
+      }
+    }
+  });
+
+  it("agrees with a recount of the window, to a slot's traffic", () => {
+    const events = fc.array(
+      fc.tuple(fc.integer({ min: 0, max: 30_000 }), fc.integer({ min: 1, max: 1_000 })),
+      {
+        minLength: 1,
+        maxLength: 200,
+      },
+    );
+    fc.assert(
+      fc.property(events, fc.integer({ min: 0, max: minute }), (steps, quiet) => {
+        const meter = new Meter(["bytes"], 0);
+        let now = 0;
+        const seen: [number, number][] = [];
+        for (const [wait, bytes] of steps) {
+          now += wait;
+          meter.add(now, bytes);
+          seen.push([now, bytes]);
+        }
+        now += quiet + 1;
+        for (const [windowMs, slotMs] of [
+          [minute, 1_000],
+          [5 * minute, 15_000],
+          [60 * minute, 15_000],
+        ] as const) {
+          const length = Math.min(windowMs, now);
+          const sumSince = (from: number) => seen.reduce((sum, [at, b]) => (at >= from ? sum + b : sum), 0);
+          const measured = (meter.rate("bytes", windowMs, now) * length) / 1_000;
+          const least = sumSince(now - length + slotMs);
+          const most = sumSince(now - length - slotMs);
+          assert.ok(measured >= least - 1e-6 && measured <= most + 1e-6, `${least} ≤ ${measured} ≤ ${most}`);
+        }
+      }),
+    );
+  });
+
+  it("divides by its age while that is below the window", () => {
+    const meter = new Meter(["bytes", "records"], 1_000);
+    meter.add(1_000, 600, 6);
+    assert.equal(meter.rate("bytes", minute, 3_000), 300);
+    assert.equal(meter.rate("records", 60 * minute, 3_000), 3);
+    assert.equal(meter.rate("bytes", minute, 1_000), 0);
+  });
+
+  it("frees its rings after an idle hour and keeps its totals", () => {
+    const meter = new Meter(["bytes"], 0);
+    meter.add(500, 100);
+    assert.equal(meter.freeIfIdle(30 * minute), "active");
+    assert.equal(meter.freeIfIdle(61 * minute), "idle");
+    assert.equal(meter.rate("bytes", minute, 61 * minute), 0);
+    assert.equal(meter.total("bytes"), 100);
+    meter.add(62 * minute, 60);
+    assert.equal(meter.rate("bytes", minute, 62 * minute), 1);
+    assert.equal(meter.total("bytes"), 160);
+  });
+});
+
+describe("meters", () => {
+  it("count what is beyond their bound together", () => {
+    const meters = new Meters(["n"]);
+    for (let i = 0; i < limits.meteredObjectsMax + 5; i++) meters.of(`id-${i}`, 0).add(0, 1);
+    assert.equal(meters.find(`id-${limits.meteredObjectsMax}`), undefined);
+    assert.equal(meters.sum("n"), limits.meteredObjectsMax + 5);
+  });
+
+  it("forget objects that are gone, once they are idle", async () => {
+    const env = new SimulatedEnv();
+    const metrics = new Metrics(env.clock, env.timers);
+    metrics.appended("gone", 10, 1, 0);
+    metrics.appended("there", 10, 1, 0);
+    metrics.startSweeping({ stream: (id) => id === "there", subscription: () => false });
+    await env.timers.advance(59 * minute);
+    assert.notEqual(metrics.appends.find("gone"), undefined);
+    await env.timers.advance(2 * minute);
+    assert.equal(metrics.appends.find("gone"), undefined);
+    assert.equal(metrics.appends.find("there")?.total("bytes"), 10);
+    metrics.close();
+  });
+});
+
+describe("histogram", () => {
+  it("gives quantiles within a sixteenth of the true ones", () => {
+    const durations = fc.array(fc.double({ min: 0.1, max: 60_000, noNaN: true }), {
+      minLength: 1,
+      maxLength: 300,
+    });
+    fc.assert(
+      fc.property(durations, fc.double({ min: 0, max: 1, noNaN: true }), (list, q) => {
+        const histogram = new Histogram();
+        for (const ms of list) histogram.record(ms);
+        const sorted = [...list].sort((a, b) => a - b);
+        const exact = sorted[Math.max(1, Math.ceil(q * sorted.length)) - 1] ?? 0;
+        assert.ok(
+          Math.abs(histogram.quantile(q) - exact) <= exact / 16 + 0.001,
+          `${histogram.quantile(q)} for ${exact}`,
+        );
+      }),
+    );
+  });
+
+  it("counts what is below each power of two, and everything once", () => {
+    const histogram = new Histogram();
+    for (const ms of [0, 0.5, 1, 1.024, 3, 5_000_000, 1e12, -1]) histogram.record(ms);
+    assert.deepEqual(histogram.below(10, 12), [
+      { ms: 1.024, count: 4 },
+      { ms: 2.048, count: 5 },
+      { ms: 4.096, count: 6 },
+    ]);
+    assert.equal(histogram.count, 8);
+    assert.equal(new Histogram().quantile(0.5), 0);
+  });
+});
+
+describe("recent errors", () => {
+  it("keeps the last ones, the oldest first, and bounds their texts", () => {
+    const errors = new RecentErrors();
+    const count = limits.recentErrorsKept + 3;
+    for (let i = 0; i < count; i++)
+      errors.add({ timeMs: i, source: "s", kind: "k", message: "m".repeat(9_999) });
+    const kept = errors.list();
+    assert.equal(kept.length, limits.recentErrorsKept);
+    assert.equal(kept[0]?.timeMs, 3);
+    assert.equal(kept.at(-1)?.timeMs, count - 1);
+    assert.ok((kept[0]?.message.length ?? 0) <= limits.recentErrorCharactersMax);
+  });
+});

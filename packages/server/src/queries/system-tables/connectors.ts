@@ -1,0 +1,23 @@
+import { systemTable, text, timestamp } from "./system-table.js";
+
+interface Row {
+  readonly name: string;
+  readonly kind: "source" | "sink";
+  readonly target: string;
+  readonly state: string;
+  readonly createdMs: number;
+}
+
+/** Empty as long as the server runs no connectors. */
+export const connectorsTable = systemTable<Row>({
+  name: "connectors",
+  help: "The connectors there are.",
+  rows: () => [],
+  columns: [
+    text("name", "The connector's name.", ({ name }) => name),
+    text("kind", "source or sink.", ({ kind }) => kind),
+    text("target", "What it connects to.", ({ target }) => target),
+    text("state", "What it is doing.", ({ state }) => state),
+    timestamp("created_at", "When it was made.", ({ createdMs }) => createdMs),
+  ],
+});

@@ -1,0 +1,22 @@
+import { float, integer, type SystemRooms, systemTable, text } from "./system-table.js";
+
+export const nodesTable = systemTable<SystemRooms>({
+  name: "nodes",
+  help: "The nodes of the cluster.",
+  rows: (rooms) => [rooms],
+  columns: [
+    text("state", "RUNNING.", () => "RUNNING"),
+    text("address", "What clients connect to.", ({ node }) => node.address()),
+    text("version", "Its version of HStream.", ({ node }) => node.version),
+    float("uptime_seconds", "Since its start.", ({ metrics }) => metrics.uptimeMs / 1_000),
+    integer("appended_bytes", "Bytes appended since its start.", ({ metrics }) =>
+      metrics.appends.sum("bytes"),
+    ),
+    integer("read_bytes", "Bytes read since its start.", ({ metrics }) => metrics.reads.sum("bytes")),
+    integer(
+      "running_queries",
+      "Queries that run on it.",
+      ({ queries, views }) => queries.list().length + views.list().length,
+    ),
+  ],
+});

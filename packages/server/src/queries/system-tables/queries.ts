@@ -1,0 +1,103 @@
+import type { QueryLane } from "../../metrics/metrics.js";
+import type { QueryProgress } from "../query-progress.js";
+import { lagMs } from "./lag.js";
+import { type Rated, rateColumns, rated } from "./rates.js";
+import { integer, type SystemRooms, systemTable, text, timestamp } from "./system-table.js";
+
+interface Row extends Rated<QueryLane> {
+  readonly id: string;
+  readonly kind: "push" | "view";
+  readonly state: "RUNNING" | "ABORTED";
+  readonly sql: string;
+  readonly startedMs: number;
+  readonly lagMs: number | null;
+  readonly progress: QueryProgress | undefined;
+  readonly failure: string | null;
+}
+
+export const queriesTable = systemTable<Row>({
+  name: "queries",
+  help: "The queries that run: those that somebody reads, and those that keep views up to date.",
+  rows: async (rooms) => {
+    const nowMs = rooms.metrics.now();
+    const rows: Row[] = [];
+    for (const { id, sql, startedMs, progress } of rooms.queries.list()) {
+      rows.push({
+        ...rated(rooms.metrics.queries, id, nowMs),
+        id,
+        kind: "push",
+        state: "RUNNING",
+        sql,
+        startedMs,
+        lagMs: await lagOf(rooms, progress),
+        progress,
+        failure: null,
+      });
+    }
+    for (const { document, status, progress } of rooms.views.list()) {
+      const running = status.kind === "running";
+      rows.push({
+        ...rated(rooms.metrics.queries, document.id, nowMs),
+        id: document.id,
+        kind: "view",
+        state: running ? "RUNNING" : "ABORTED",
+        sql: document.sql,
+        startedMs: document.creationTimeMs,
+        lagMs: running ? await lagOf(rooms, progress) : null,
+        progress,
+        failure: running ? null : status.reason,
+      });
+    }
+    return rows;
+  },
+  columns: [
+    text("id", "Its id, for TERMINATE QUERY; a view's query goes with the view.", ({ id }) => id),
+    text("kind", "push, or view.", ({ kind }) => kind),
+    text("state", "RUNNING or ABORTED.", ({ state }) => state),
+    text("sql_text", "The statement.", ({ sql }) => sql),
+    timestamp(
+      "started_at",
+      "When it was started; of a view, when it was made.",
+      ({ startedMs }) => startedMs,
+    ),
+    integer(
+      "rows_in",
+      "Records and rows read since it runs here.",
+      ({ meter }) => meter?.total("rowsIn") ?? 0,
+    ),
+    integer("rows_out", "Rows emitted, or changes of the view.", ({ meter }) => meter?.total("rowsOut") ?? 0),
+    integer(
+      "expression_errors",
+      "Expressions that failed and gave NULL.",
+      ({ meter }) => meter?.total("errors") ?? 0,
+    ),
+    integer(
+      "diverted",
+      "Records left out: no JSON objects, or late.",
+      ({ meter }) => meter?.total("diverted") ?? 0,
+    ),
+    ...rateColumns<QueryLane, Row>("rows_in", "Records and rows read", "rowsIn", [1, 5, 10]),
+    ...rateColumns<QueryLane, Row>("rows_out", "Rows emitted", "rowsOut", [1, 5, 10]),
+    integer("lag_ms", "How long the oldest unread batch has been waiting.", ({ lagMs }) => lagMs),
+    integer(
+      "state_bytes",
+      "About how much memory its state takes.",
+      ({ progress }) => progress?.stateBytes ?? null,
+    ),
+    text(
+      "last_error",
+      "Its last failure.",
+      ({ progress, failure }) => failure ?? progress?.lastError ?? null,
+    ),
+  ],
+});
+
+/** Of the shard that is farthest behind. */
+async function lagOf({ log, env }: SystemRooms, progress: QueryProgress | undefined): Promise<number | null> {
+  if (progress === undefined) return null;
+  let most = 0;
+  for (const [shardId, next] of progress.positions()) {
+    most = Math.max(most, await lagMs(log, shardId, next, env.clock.now()));
+  }
+  return most;
+}

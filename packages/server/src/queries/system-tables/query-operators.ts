@@ -1,0 +1,39 @@
+import type { PhysicalNode } from "@hstream/sql";
+import type { QueryProgress } from "../query-progress.js";
+import { integer, systemTable, text } from "./system-table.js";
+
+interface Row {
+  readonly query: string;
+  readonly node: PhysicalNode;
+  readonly parent: PhysicalNode | undefined;
+}
+
+export const queryOperatorsTable = systemTable<Row>({
+  name: "query_operators",
+  help: "The operators that running queries consist of.",
+  rows: ({ queries, views }) => [
+    ...queries.list().flatMap(({ id, progress }) => operatorsOf(id, progress)),
+    ...views.list().flatMap(({ document, progress }) => operatorsOf(document.id, progress)),
+  ],
+  columns: [
+    text("query_id", "The query.", ({ query }) => query),
+    integer("operator_id", "Its number in the plan, as EXPLAIN has it.", ({ node }) => node.id),
+    text("operator", "What it does: source, filter, project, aggregate and so on.", ({ node }) => node.kind),
+    integer(
+      "output_to",
+      "The operator that takes its output; NULL for the last.",
+      ({ parent }) => parent?.id ?? null,
+    ),
+    integer("columns", "Columns of its output.", ({ node }) => node.types.length),
+  ],
+});
+
+function operatorsOf(query: string, progress: QueryProgress | undefined): Row[] {
+  const rows: Row[] = [];
+  const visit = (node: PhysicalNode, parent: PhysicalNode | undefined) => {
+    rows.push({ query, node, parent });
+    if ("input" in node) visit(node.input, node);
+  };
+  if (progress !== undefined) visit(progress.plan.root, undefined);
+  return rows;
+}
