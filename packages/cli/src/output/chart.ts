@@ -13,7 +13,7 @@ export function sparkline(values: readonly number[], width: number): string {
   return shown
     .map((value) => {
       if (!Number.isFinite(value)) return " ";
-      const level = max === min ? 3 : Math.round(((value - min) / (max - min)) * 7);
+      const level = max === min ? (max === 0 ? 0 : 3) : Math.round(((value - min) / (max - min)) * 7);
       return eighthsUp[level] ?? " ";
     })
     .join("");

@@ -12,7 +12,7 @@ export function listLines(
   return alignRows(
     columns,
     cells,
-    columns.map((_, column) => page.isNumeric(column)),
+    columns.map((_, column) => rows.some((row) => typeof row[column] === "number")),
     width,
   );
 }

@@ -14,6 +14,7 @@ export class LiveTable {
   #widths: number[] = [];
   #numeric: boolean[] = [];
   #linesSinceHeader = 0;
+  #measuredFor: number | undefined;
   /** Cells that were shortened to fit. */
   cutCells = 0;
 
@@ -24,7 +25,14 @@ export class LiveTable {
 
   render(page: Page): string {
     let out = "";
-    if (this.#columns.length !== page.columns.length || this.#linesSinceHeader === 0) {
+    // Widths stay, until columns are added or the terminal has another width.
+    const width = this.#widthMax();
+    if (
+      this.#columns.length !== page.columns.length ||
+      this.#linesSinceHeader === 0 ||
+      width !== this.#measuredFor
+    ) {
+      this.#measuredFor = width;
       this.#measure(page);
       out += this.#header();
     }

@@ -77,3 +77,16 @@ export function shortened(page: Page, cellsMax: number, onCut: () => void): Page
     },
   };
 }
+
+/** Some rows of a page. */
+export function slicePage(page: Page, from: number, to: number): Page {
+  if (from === 0 && to === page.rowCount) return page;
+  return {
+    columns: page.columns,
+    rowCount: to - from,
+    text: (row, column) => page.text(from + row, column),
+    json: (row, column) => page.json(from + row, column),
+    isNumeric: (column) => page.isNumeric(column),
+    isDeletion: (row) => page.isDeletion(from + row),
+  };
+}

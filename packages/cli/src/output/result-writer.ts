@@ -1,6 +1,6 @@
 import type { OutputFormat } from "./format.js";
 import { LiveTable } from "./live-table.js";
-import type { Page } from "./page.js";
+import { type Page, slicePage } from "./page.js";
 import { renderTable, tableWidth } from "./table.js";
 import { csvLine, jsonRows, markdownLine, tsvLine } from "./text-rows.js";
 import { renderVertical } from "./vertical.js";
@@ -162,7 +162,7 @@ function tableWriter(options: WriterOptions): ResultWriter {
     page: async (page) => {
       for (let from = 0; from < page.rowCount; ) {
         const to = Math.min(page.rowCount, from + tableRowsMax - waitingRows);
-        waiting.push(slice(page, from, to));
+        waiting.push(slicePage(page, from, to));
         waitingRows += to - from;
         from = to;
         if (waitingRows === tableRowsMax) await flush(page.columns);
@@ -171,17 +171,5 @@ function tableWriter(options: WriterOptions): ResultWriter {
     end: async (columns) => {
       if (waitingRows > 0 || (printed === 0 && columns.length > 0)) await flush(columns);
     },
-  };
-}
-
-function slice(page: Page, from: number, to: number): Page {
-  if (from === 0 && to === page.rowCount) return page;
-  return {
-    columns: page.columns,
-    rowCount: to - from,
-    text: (row, column) => page.text(from + row, column),
-    json: (row, column) => page.json(from + row, column),
-    isNumeric: (column) => page.isNumeric(column),
-    isDeletion: (row) => page.isDeletion(from + row),
   };
 }

@@ -91,6 +91,13 @@ export function pressKey(state: PromptState, key: Key, help: PromptHelp): Prompt
   return action === undefined ? { state: calm, effect: none } : act(calm, action);
 }
 
+/** Names have come from the server: an open menu offers them too, unless one is being chosen. */
+export function refreshMenu(state: PromptState, help: PromptHelp): PromptState {
+  const { menu } = state;
+  if (menu === undefined || menu.chosen !== undefined) return state;
+  return offer({ ...state, menu: undefined }, help);
+}
+
 /**
  * What is offered in grey behind the cursor: the rest of the last statement that began like this, else the
  * rest of the only word that fits.
@@ -130,7 +137,7 @@ function tab(state: PromptState, help: PromptHelp): PromptState {
   }
   const completion = help.complete(text, cursor);
   const [only, another] = completion.candidates;
-  if (only === undefined) return { ...state, hint: "Nothing to complete here." };
+  if (only === undefined) return { ...state, hint: "Nothing to complete here, as far as is known yet." };
   if (another === undefined) return put(state, completion.start, only.text, true);
   const word = text.slice(completion.start, cursor);
   const common = commonStart(completion);

@@ -7,6 +7,8 @@ export interface RunStatus {
   readonly elapsedMs: number;
   readonly endless: boolean;
   readonly paused: boolean;
+  /** Of a view that is drawn again and again: what it is. */
+  readonly label?: string;
   /** Of a push query: how it is shown. */
   readonly form?: StreamForm | undefined;
 }

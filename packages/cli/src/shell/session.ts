@@ -3,7 +3,7 @@ import type { StatementText } from "@hstream/sql/tokens";
 import { exitCodes } from "../exit-codes.js";
 import { failureOf, renderFailure } from "../failure.js";
 import type { OutputFormat } from "../output/format.js";
-import { type Page, pageOfBatch, shortened } from "../output/page.js";
+import { type Page, pageOfBatch, shortened, slicePage } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
 import { groupKeys } from "./group-keys.js";
 import { KeptResult } from "./kept-result.js";
@@ -20,6 +20,9 @@ export { count } from "./session-output.js";
 
 /** Longer cells are cut on the screen, and said to be. */
 const cellUnitsMax = 2_000;
+
+/** Rows of a finite result that go to the screen; files and `:last` get more. */
+const screenRowsMax = 1_000;
 
 /** Runs what the user submits, one thing at a time, and prints what comes of it. */
 export class ShellSession implements ShellTools {
@@ -213,6 +216,7 @@ export class ShellSession implements ShellTools {
     const toFile = settings.outputFile !== undefined;
     const people = !toFile && (settings.format === "table" || settings.format === "vertical");
     let cut = 0;
+    let shown = 0;
     const paged =
       people && settings.pager && output.lend !== undefined ? pageOutput(this.options) : undefined;
     const writer = resultWriter(settings.format, {
@@ -229,13 +233,17 @@ export class ShellSession implements ShellTools {
       const page = pageOfBatch(batch);
       kept.add(page);
       if (settings.chart !== undefined) continue;
-      await writer.page(
-        people
-          ? shortened(page, cellUnitsMax, () => {
-              cut += 1;
-            })
-          : page,
-      );
+      if (!people) await writer.page(page);
+      else if (paged !== undefined || shown < screenRowsMax) {
+        const fitting =
+          paged === undefined ? slicePage(page, 0, Math.min(page.rowCount, screenRowsMax - shown)) : page;
+        shown += fitting.rowCount;
+        await writer.page(
+          shortened(fitting, cellUnitsMax, () => {
+            cut += 1;
+          }),
+        );
+      }
     }
     const columns = result.columns.map(({ name }) => name);
     kept.columns = columns;
@@ -245,6 +253,12 @@ export class ShellSession implements ShellTools {
       await this.printResult(`${lines.join("\n")}\n`);
     } else await writer.end(columns);
     await paged?.end();
+    const hidden = people && settings.chart === undefined ? progress.rows - shown : 0;
+    if (hidden > 0) {
+      await output.write(
+        `${count(hidden, "more row")}: LIMIT asks for less, :last shows what is kept, :output FILE takes all.\n`,
+      );
+    }
     await output.write(cutNotice(cut));
   }
 

@@ -4,6 +4,7 @@ import { count, type RunStatus } from "./session-output.js";
 export function statusLine(status: RunStatus): string {
   const rate = Math.round(status.rowsPerSecond).toLocaleString("en-US");
   const seconds = (status.elapsedMs / 1_000).toFixed(status.elapsedMs < 10_000 ? 1 : 0);
+  if (status.label !== undefined) return `▶ ${status.label} · ${seconds} s · Ctrl-C stops`;
   if (!status.endless) {
     return `▶ running · ${count(status.rows, "row")} · ${rate}/s · ${seconds} s · Ctrl-C stops`;
   }

@@ -27,7 +27,7 @@ export async function runTop(session: ShellTools, signal: AbortSignal): Promise<
       if (!output.live) break;
       output.panel(lines.slice(0, Math.max(1, output.rows() - 3)));
       const elapsedMs = system.uptime() - started;
-      output.status({ rows: 0, rowsPerSecond: 0, elapsedMs, endless: false, paused: false });
+      output.status({ rows: 0, rowsPerSecond: 0, elapsedMs, endless: true, paused: false, label: "top" });
       await system.sleep(everyMs, signal);
     }
   } finally {
@@ -71,8 +71,7 @@ class Top {
     const streamRows = shown.map(({ name, shardCount }) => {
       const rate = this.#rate(name, seconds);
       const series = this.#rates.get(name) ?? [];
-      const text = rate === undefined ? "…" : Math.round(rate).toLocaleString("en-US");
-      return [name, shardCount, text, sparkline(series, 20)];
+      return [name, shardCount, rate === undefined ? undefined : Math.round(rate), sparkline(series, 20)];
     });
     const width = output.columns() - 1;
     const { serverNodesStatus } = cluster;

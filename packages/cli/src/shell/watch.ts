@@ -58,6 +58,7 @@ export async function watch(
         elapsedMs: system.uptime() - started,
         endless: false,
         paused: false,
+        label: `every ${wanted.everyMs / 1_000} s, run ${run}`,
       });
     } else await output.write(`${lines.join("\n")}\n`);
     if (run < wanted.times) await system.sleep(wanted.everyMs, signal);

@@ -34,6 +34,7 @@ export function processSystem(): System {
       temporaryDirectory: (prefix) => mkdtemp(join(tmpdir(), prefix)),
     },
     hostCounters: readHostCounters,
+    nodeVersion: process.version,
     version: async () => {
       // From dist/system as well as from the bundle, the package is not far above.
       for (const above of ["../package.json", "../../package.json"]) {

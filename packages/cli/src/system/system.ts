@@ -7,6 +7,8 @@ export interface System {
   readonly stderr: Output;
   readonly files: Files;
   readonly hostCounters: () => Promise<HostCounters>;
+  /** As Node spells it: v20.20.2. */
+  readonly nodeVersion: string;
   /** The version of this package. */
   readonly version: () => Promise<string>;
   /** Milliseconds since the process started, with fractions. */

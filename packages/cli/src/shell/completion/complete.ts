@@ -59,9 +59,10 @@ const typeNames = [
 
 /** What may stand at the cursor, the best first. Takes what is known already and never waits. */
 export function complete(text: string, cursor: number, sources: CompletionSources): Completion {
-  const command = completeCommand(text, cursor, sources);
+  const sql = sqlOfCommand(text);
+  const command = sql === undefined || sql > cursor ? completeCommand(text, cursor, sources) : undefined;
   if (command !== undefined) return command;
-  const context = cursorContext(text, cursor);
+  const context = cursorContext(sql === undefined ? text : " ".repeat(sql) + text.slice(sql), cursor);
   if (context === undefined) return { start: cursor, candidates: [] };
   return { start: context.start, candidates: ranked(context.word, candidatesOf(context, sources)) };
 }
@@ -69,6 +70,10 @@ export function complete(text: string, cursor: number, sources: CompletionSource
 function candidatesOf(context: CursorContext, sources: CompletionSources): readonly Candidate[] {
   const out: Candidate[] = [];
   const { relations: wanted, word } = context;
+  // Asked for as soon as FROM names them, they are there when the cursor comes to a column.
+  for (const { name } of context.uses) sources.columns(name);
+  for (const alias of context.aliases)
+    out.push({ text: quoted(alias), kind: "column", detail: "of the result" });
   for (const { name, alias } of context.columnsOf) {
     for (const column of sources.columns(name)) {
       const detail = `${column.type ?? "field"} of ${alias}`;
@@ -141,6 +146,12 @@ export function commonStart({ candidates }: Completion): string {
     common = common.slice(0, same);
   }
   return common;
+}
+
+/** Where the statement behind a command (:plan, :watch 2s, :chart bar) begins. */
+function sqlOfCommand(text: string): number | undefined {
+  const match = /^(\s*[:\\]\S+\s[^]*?)\bselect\b/i.exec(text);
+  return match?.[1]?.length;
 }
 
 function completeCommand(text: string, cursor: number, sources: CompletionSources): Completion | undefined {

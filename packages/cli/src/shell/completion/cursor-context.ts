@@ -11,6 +11,10 @@ export interface CursorContext {
   readonly relations: "any" | "stream" | "view" | undefined;
   /** Columns of these. */
   readonly columnsOf: readonly RelationUse[];
+  /** All relations of the statement, whether columns can stand here or not. */
+  readonly uses: readonly RelationUse[];
+  /** Names that the select list gives to its items, where they can be used. */
+  readonly aliases: readonly string[];
   readonly functions: boolean;
   readonly options: boolean;
   readonly types: boolean;
@@ -81,10 +85,21 @@ export function cursorContext(text: string, cursor: number): CursorContext | und
   const before = all.filter((piece) => piece.end <= start && piece.class !== "comment");
   const word = text.slice(start, cursor);
   const uses = relationUses(all);
-  return { word, start, ...expected(before, uses) };
+  const found = expected(before, uses);
+  const clause = found.functions ? clauseOf(before.map(({ text }) => text)).clause : "";
+  const aliases = ["GROUP BY", "ORDER BY", "HAVING"].includes(clause) ? aliasesOf(all) : [];
+  return { word, start, uses, aliases, ...found };
 }
 
-type Expected = Omit<CursorContext, "word" | "start">;
+function aliasesOf(pieces: readonly Piece[]): readonly string[] {
+  const from = pieces.findIndex(({ text }) => text === "FROM");
+  return pieces.slice(0, Math.max(0, from)).flatMap((piece, index) => {
+    const named = piece.class === "name" && pieces[index - 1]?.text === "AS";
+    return named ? [piece.raw.replaceAll(/["`]/g, "")] : [];
+  });
+}
+
+type Expected = Omit<CursorContext, "word" | "start" | "uses" | "aliases">;
 
 function expected(before: readonly Piece[], uses: readonly RelationUse[]): Expected {
   const words = before.map(({ text }) => text);

@@ -9,7 +9,7 @@ import type { HistoryFile } from "../history-file.js";
 import { escapeTimeoutMs, KeyDecoder, type Key } from "../keys.js";
 import { layoutEditor } from "../layout.js";
 import { menuLines } from "../menu.js";
-import { ghostText, newPrompt, pressKey, type PromptState } from "../prompt.js";
+import { ghostText, newPrompt, pressKey, type PromptState, refreshMenu } from "../prompt.js";
 import type { RunStatus, SessionOutput, ShellSession } from "../session.js";
 import { statusLine } from "../status-line.js";
 import { truncate, visible } from "../../output/display.js";
@@ -152,6 +152,7 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
     },
   });
   options.onNames(() => {
+    prompt = refreshMenu(prompt, options);
     if (!running) redraw();
   });
 
