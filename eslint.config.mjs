@@ -42,6 +42,7 @@ const roomLayers = {
 const edges = [
   "packages/server/src/env/**",
   "packages/cli/src/system/**",
+  "packages/cli/src/test-kit/**",
   "packages/client/src/system.ts",
   "**/*.test.ts",
   "**/*.test.helper.ts",
