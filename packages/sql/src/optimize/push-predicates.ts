@@ -1,7 +1,6 @@
 import type { Expression } from "../plan/expression.js";
 import type { LogicalPlan } from "../plan/logical.js";
-import { columnsIn, isVolatile, replaceColumns } from "../plan/rewrite.js";
-import { BOOLEAN } from "../types/types.js";
+import { columnsIn, conjunction, isVolatile, replaceColumns } from "../plan/rewrite.js";
 import { mapPlan } from "./map-plan.js";
 
 /**
@@ -65,10 +64,4 @@ function pushBelowAggregate(
   const input = pushFilter({ kind: "filter", input: aggregate.input, predicate });
   const pushed: LogicalPlan = { ...aggregate, input };
   return above.length === 0 ? pushed : { kind: "filter", input: pushed, predicate: conjunction(above) };
-}
-
-function conjunction(predicates: readonly Expression[]): Expression {
-  const args = predicates.flatMap((predicate) => (predicate.kind === "and" ? predicate.args : [predicate]));
-  const [only] = args;
-  return args.length === 1 && only !== undefined ? only : { kind: "and", args, type: BOOLEAN };
 }
