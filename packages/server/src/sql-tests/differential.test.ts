@@ -205,7 +205,18 @@ function inputsOf(plan: PhysicalPlan, specs: readonly RelationSpec[], changes: r
   );
 }
 
-const forms: readonly Form[] = ["projection", "grouping"];
+const forms: readonly Form[] = [
+  "projection",
+  "grouping",
+  "distinct",
+  "join",
+  "set operation",
+  "window",
+  "subquery",
+  "in subquery",
+  "exists",
+  "nested",
+];
 
 describe("the same answers as DuckDB", function () {
   this.timeout(60_000);

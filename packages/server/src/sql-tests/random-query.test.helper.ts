@@ -193,6 +193,7 @@ export type Form =
   | "window"
   | "subquery"
   | "in subquery"
+  | "exists"
   | "nested";
 
 const where = (columns: readonly Reference[]): fc.Arbitrary<string> =>
@@ -278,13 +279,10 @@ function joinOf(left: From, right: From): fc.Arbitrary<From> {
     {
       weight: 6,
       arbitrary: fc
-        .tuple(
-          fc.constantFrom("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "SEMI JOIN", "ANTI JOIN"),
-          condition,
-        )
+        .tuple(fc.constantFrom("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"), condition)
         .map(([type, on]) => ({
           text: `${left.text} ${type} ${right.text} ON ${on}`,
-          columns: type === "SEMI JOIN" || type === "ANTI JOIN" ? left.columns : both,
+          columns: both,
         })),
     },
   );
@@ -342,12 +340,8 @@ export function queryOf(
   const [first, second] = specs as readonly [RelationSpec, RelationSpec];
   const a = table(first, "p");
   const b = table(second, "q");
-  const under = (): fc.Arbitrary<QuerySpec> =>
-    queryOf(
-      specs,
-      forms.filter((form) => form !== "nested"),
-      depth - 1,
-    );
+  const within: readonly Form[] = ["projection", "grouping", "distinct", "join", "set operation", "window"];
+  const under = (): fc.Arbitrary<QuerySpec> => queryOf(specs, within, depth - 1);
   const byForm: Readonly<Record<Form, () => fc.Arbitrary<QuerySpec>>> = {
     projection: () => projection(a),
     grouping: () => grouping(a),
@@ -378,6 +372,20 @@ export function queryOf(
           text: `${text}${text.includes(" WHERE ") ? " AND" : " WHERE"} p.a ${test} (SELECT q.a FROM ${b.text}${condition})`,
           kinds,
         })),
+    exists: () =>
+      fc
+        .tuple(
+          distinctKinds,
+          fc.constantFrom("EXISTS", "NOT EXISTS"),
+          expression("boolean", [...a.columns, ...b.columns], 1),
+          fc.boolean(),
+        )
+        .chain(([wanted, test, condition, keyed]) =>
+          fc.tuple(...wanted.map((kind) => expression(kind, a.columns, 1))).map((list) => ({
+            text: `SELECT ${items(list)} FROM ${a.text} WHERE ${test} (SELECT 1 FROM ${b.text} WHERE ${keyed ? "p.a = q.a AND " : ""}${condition})`,
+            kinds: wanted,
+          })),
+        ),
     nested: () =>
       fc
         .tuple(under(), under())
