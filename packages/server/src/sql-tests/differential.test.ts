@@ -9,6 +9,7 @@ import {
   BOOLEAN,
   FLOAT,
   INTEGER,
+  type LogicalPlan,
   optimise,
   parseScript,
   type PhysicalPlan,
@@ -31,7 +32,7 @@ import {
   runs,
 } from "../executor/run.test.helper.js";
 import type { StepInput } from "../executor/step-input.js";
-import { duckDbSql, duckDbType, literal, rules } from "./duckdb-sql.test.helper.js";
+import { calls, duckDbSql, duckDbType, literal, rules } from "./duckdb-sql.test.helper.js";
 import {
   type Form,
   type Kind,
@@ -146,6 +147,28 @@ function relationSql(spec: RelationSpec, rows: readonly (readonly SqlValue[])[])
       .join(", ")}`;
   const none = `${select([])} WHERE FALSE`;
   return rows.length === 0 ? none : rows.map(select).join(" UNION ALL ");
+}
+
+const planKinds = [
+  "scan",
+  "filter",
+  "project",
+  "aggregate",
+  "sort",
+  "join",
+  "union-all",
+  "set-operation",
+  "window",
+] as const satisfies readonly LogicalPlan["kind"][];
+const joinTypes = ["inner", "left", "right", "full", "cross", "semi", "anti"] as const;
+
+/** Names of the plan's nodes, types of joins and functions; a plan is plain data. */
+function coverageOf(value: unknown, found: Set<string>): void {
+  if (typeof value !== "object" || value === null) return;
+  if ("kind" in value && typeof value.kind === "string") found.add(value.kind);
+  if ("type" in value && typeof value.type === "string") found.add(value.type);
+  if ("function" in value && typeof value.function === "string") found.add(value.function);
+  for (const part of Object.values(value)) coverageOf(part, found);
 }
 
 let connection: DuckDBConnection;
@@ -304,6 +327,22 @@ describe("the same answers as DuckDB", function () {
       assert.notDeepEqual(reader.getRowsJS().map(rowText), ours);
     });
   }
+
+  it("comes upon every kind of plan node, every type of join and every function that it can say", () => {
+    const found = new Set<string>();
+    const drawn = fc.sample(
+      relations.chain((specs) =>
+        fc.tuple(fc.constant(specs), fc.oneof(queryOf(specs, forms), sortedQueryOf(specs, forms))),
+      ),
+      { numRuns: 600, seed: 5 },
+    );
+    for (const [specs, { text }] of drawn) coverageOf(bound(text, specs, true).plan, found);
+    const wanted = [...planKinds, ...joinTypes, ...Object.keys(calls)];
+    assert.deepEqual(
+      wanted.filter((one) => !found.has(one)),
+      [],
+    );
+  });
 
   it("lists each difference in the manual", () => {
     const manual = readFileSync(new URL("../../../../docs/sql/differences.md", import.meta.url), "utf8");

@@ -88,6 +88,7 @@ function expression(kind: Kind, columns: readonly Reference[], depth: number): f
       .map(([w, a, b]) => `CASE WHEN ${w} THEN ${a} ELSE ${b} END`),
     fc.tuple(sub(kind), sub(kind)).map(([a, b]) => `COALESCE(${a}, ${b})`),
     fc.tuple(sub(kind), sub(kind)).map(([a, b]) => `NULLIF(${a}, ${b})`),
+    fc.tuple(sub(kind), sub(kind)).map(([a, b]) => `IFNULL(${a}, ${b})`),
   ];
   return fc.oneof({ weight: 2, arbitrary: leaf }, ...general, ...special(kind, sub, two));
 }
