@@ -256,10 +256,12 @@ function joinCondition(
   const { on, using, natural, type } = node;
   if (natural) {
     if (on !== undefined || using !== undefined) findings.error(node.span, "NATURAL JOIN takes no condition");
-    const open = [...left.relations, ...right.relations].find((relation) => relation.open);
+    const open = [...left.relations, ...right.relations].find(
+      (relation) => relation.open && relation.columnNames.length === 0,
+    );
     if (open !== undefined) {
       const hint = "write JOIN … USING (column)";
-      findings.error(node.span, `NATURAL JOIN needs declared columns, and ${open.name} has others`, hint);
+      findings.error(node.span, `NATURAL JOIN needs declared columns, and ${open.name} has none`, hint);
       return none;
     }
     const names = new Set(right.relations.flatMap((relation) => relation.columnNames));
