@@ -15,6 +15,7 @@ import {
   outputOf,
   pieces,
   Run,
+  runs,
 } from "./run.test.helper.js";
 import type { StepInput } from "./step-input.js";
 
@@ -125,7 +126,7 @@ describe("operators under changes", () => {
                 assert.deepEqual(folded(kept), expected);
               }
             }),
-            { numRuns: 50 },
+            runs(50),
           );
         });
 
@@ -142,7 +143,7 @@ describe("operators under changes", () => {
               assert.deepEqual(given[1], given[0]);
               assert.deepEqual(given[2], given[0]);
             }),
-            { numRuns: 25 },
+            runs(25),
           );
         });
 
@@ -158,7 +159,7 @@ describe("operators under changes", () => {
               assert.deepEqual(folded(given), asKeys(naiveAnswer(plan, presentIn(list))));
               assert.ok(must(run.reports.at(-1), "there is a report").finished);
             }),
-            { numRuns: 50 },
+            runs(50),
           );
         });
       }

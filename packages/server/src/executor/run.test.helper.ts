@@ -16,15 +16,21 @@ export interface Change {
   readonly weight: 1 | -1;
 }
 
-export const inputColumns = outputColumns("k", "v");
-export function encodeChanges(list: readonly Change[]): Uint8Array[] {
+/** Number of runs of a property, unless the tests run for a time. */
+export const runs = (numRuns: number): { numRuns?: number } =>
+  process.env.HSTREAM_TEST_SECONDS === undefined ? { numRuns } : {};
+
+export const encodeChanges = (list: readonly Change[]): Uint8Array[] => encodeRows(list, 2);
+
+export function encodeRows(list: readonly Change[], width: number): Uint8Array[] {
   const into: Uint8Array[] = [];
-  const encoder = new ResultEncoder(inputColumns, limits);
+  const names = Array.from({ length: width }, (_, i) => `c${i}`);
+  const encoder = new ResultEncoder(outputColumns(...names), limits);
   const operations = Uint8Array.from(list, ({ weight }) => (weight < 0 ? 1 : 0));
   encoder.encode(
     batchOfRows(
       list.map(({ row }) => row),
-      2,
+      width,
     ),
     operations,
     into,
