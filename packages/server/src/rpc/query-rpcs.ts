@@ -168,10 +168,10 @@ function onlyStatement(text: string) {
 /** The view that a SELECT reads. */
 function viewRead(text: string): string {
   const statement = onlyStatement(text);
-  const select =
-    statement.kind === "query" && statement.select.emit === undefined ? statement.select : undefined;
-  if (select?.from === undefined) throw new HStreamError("NoViewQuery", {});
-  return select.from.name.text;
+  const query = statement.kind === "query" && statement.query.emit === undefined ? statement.query : undefined;
+  const from = query?.body.kind === "select" ? query.body.from : undefined;
+  if (from?.kind !== "relation") throw new HStreamError("NoViewQuery", {});
+  return from.name.text;
 }
 
 function refuseNamespace(namespace: string): void {
