@@ -168,7 +168,8 @@ function onlyStatement(text: string) {
 /** The view that a SELECT reads. */
 function viewRead(text: string): string {
   const statement = onlyStatement(text);
-  const query = statement.kind === "query" && statement.query.emit === undefined ? statement.query : undefined;
+  const query =
+    statement.kind === "query" && statement.query.emit === undefined ? statement.query : undefined;
   const from = query?.body.kind === "select" ? query.body.from : undefined;
   if (from?.kind !== "relation") throw new HStreamError("NoViewQuery", {});
   return from.name.text;
