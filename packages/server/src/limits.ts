@@ -31,6 +31,8 @@ export const limits = {
   segmentIndexCacheBytesMax: 32 * 1_048_576,
   /** Segments that are open for reading. */
   openSegmentsMax: 64,
+  /** How often streams are rid of what is older than their backlog, ms. */
+  retentionIntervalMs: 10_000,
   /** Names of holds, UTF-8 bytes. */
   holdNameBytesMax: 1_024,
   /** A client's sequence is forgotten after this long without an append, ms. */

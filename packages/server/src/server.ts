@@ -13,6 +13,7 @@ import { GrpcServer } from "./rpc/grpc-server.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 import { loadDecompress } from "./streams/decompress.js";
 import { RelationNames } from "./streams/relation-names.js";
+import { Retention } from "./streams/retention.js";
 import { StreamAppender } from "./streams/stream-appender.js";
 import { StreamCatalogue } from "./streams/stream-catalogue.js";
 import { SubscriptionService } from "./subscription/subscription-service.js";
@@ -88,6 +89,8 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   const names = new RelationNames();
   const streams = await StreamCatalogue.open(env, log, meta, names);
   open.push(() => streams.close());
+  const retention = new Retention(env, streams, log, report);
+  open.push(() => retention.close());
   const appender = new StreamAppender(env, streams, log, { recordBytesMax: config.maxRecordSize });
   const decompress = await loadDecompress();
   const subscriptions = await SubscriptionService.open({ env, log, decompress, report }, meta, streams, {
@@ -124,7 +127,8 @@ async function openLog({ openLog, env, config, version }: ServerOptions): Promis
   const directory = join(config.dataDir, "log");
   const holder = `an HStream server ${version} on port ${config.port}`;
   try {
-    return await (openLog?.(env, directory, config) ?? EmbeddedLog.start(env, directory, { holder, fsync: config.fsync }));
+    return await (openLog?.(env, directory, config) ??
+      EmbeddedLog.start(env, directory, { holder, fsync: config.fsync }));
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     throw new ServerStartError(`Cannot open the data in ${config.dataDir}: ${error.message}`, {
