@@ -23,6 +23,8 @@ export const limits = {
   groupCommitBytesMax: 1_048_576,
   /** With fsync = interval: how long an acknowledged append may be unsynced, ms. */
   fsyncIntervalMs: 100,
+  /** Of the disk, kept free for trims and deletions. */
+  logReserveBytes: 1_048_576,
   /** A segment of the log is sealed once it has this size. */
   segmentBytes: 64 * 1_048_576,
   /** Recent batches kept in memory for readers at the tail. */
