@@ -321,6 +321,8 @@ export class EmbeddedLog implements LogStore {
       if (!isFull || !(await this.#reserve.giveUp())) throw error;
       await change();
     }
+    // Appends try as well, but the first of them would be refused although there is room again.
+    if (this.#reserve.isOut) await this.#reserve.restore();
   }
 
   async #reading<T>(shardId: ShardId, work: (shard: Shard) => Promise<T>): Promise<T> {
