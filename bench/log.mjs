@@ -330,7 +330,7 @@ function commitsWithReader() {
       await fill(started, 256 << 20, 1024);
       await started.log.tidied();
     },
-    measure: () => withReaders(started.log, 20, 8, p99),
+    measure: () => withReaders(started.log, 20, 1, p99),
     floor: p99,
     after: () => end(started),
     target: "ratio ≤ 1.5",

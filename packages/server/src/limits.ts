@@ -23,6 +23,8 @@ export const limits = {
   groupCommitBytesMax: 1_048_576,
   /** With fsync = interval: how long an acknowledged append may be unsynced, ms. */
   fsyncIntervalMs: 100,
+  /** Of the disk, kept free for trims and deletions. */
+  logReserveBytes: 1_048_576,
   /** A segment of the log is sealed once it has this size. */
   segmentBytes: 64 * 1_048_576,
   /** Recent batches kept in memory for readers at the tail. */
@@ -31,6 +33,8 @@ export const limits = {
   segmentIndexCacheBytesMax: 32 * 1_048_576,
   /** Segments that are open for reading. */
   openSegmentsMax: 64,
+  /** How often streams are rid of what is older than their backlog, ms. */
+  retentionIntervalMs: 10_000,
   /** Names of holds, UTF-8 bytes. */
   holdNameBytesMax: 1_024,
   /** A client's sequence is forgotten after this long without an append, ms. */

@@ -16,6 +16,7 @@ import { GrpcServer } from "./rpc/grpc-server.js";
 import { MeteredLog } from "./streams/metered-log.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 import { RelationNames } from "./streams/relation-names.js";
+import { Retention } from "./streams/retention.js";
 import { ShardReaders } from "./streams/shard-readers.js";
 import { StreamAppender } from "./streams/stream-appender.js";
 import { StreamCatalogue } from "./streams/stream-catalogue.js";
@@ -110,6 +111,8 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   const names = new RelationNames();
   const streams = await StreamCatalogue.open(env, log, meta, names);
   open.push(() => streams.close());
+  const retention = new Retention(env, streams, log, report);
+  open.push(() => retention.close());
   const appender = new StreamAppender(env, streams, log, {
     recordBytesMax: config.maxRecordSize,
     metrics,

@@ -225,7 +225,8 @@ export class SimulatedDisk implements Disk {
 
   async exists(path: string): Promise<boolean> {
     await this.#operate("look for", path);
-    return this.#names.has(path);
+    if (this.#names.has(path)) return true;
+    return [...this.#names.keys()].some((name) => name.startsWith(`${path}/`));
   }
 
   async rename(from: string, to: string): Promise<void> {

@@ -52,6 +52,7 @@ export async function runHistory(seed: number): Promise<void> {
   const env = new SimulatedEnv(seed);
   const pick = <T>(...values: T[]): T => values[random.below(values.length)] as T;
   const options: Partial<EmbeddedLogOptions> = {
+    reserveBytes: pick(0, 2000),
     segmentBytes: pick(1, 600, 3000, 100_000),
     groupCommitBytesMax: pick(1, 500, 100_000),
     appendBytesInFlightMax: pick(1, 1000, 100_000),

@@ -15,7 +15,7 @@ const bridgedBytesMax = 16 * 1024;
 /** Reads of less need no turn. */
 const turnBytesMin = 32 * 1024;
 /** One read of the disk, and what a reader's turn between commits costs those who append. */
-const readBytesMax = 256 * 1024;
+const readBytesMax = 128 * 1024;
 
 interface Wanted {
   readonly segment: Segment;

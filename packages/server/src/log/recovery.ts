@@ -72,8 +72,12 @@ export async function recover(disk: Disk, directory: string, files: SegmentFiles
     shards = state;
     described = i;
   }
+  // A file that was renamed is not the one that was being written, whatever its number.
+  const newestAt = found.segments.findLastIndex(
+    ({ segment, header }) => header === undefined || header.number === segment.number,
+  );
   for (const [i, { segment, header, trailer }] of found.segments.entries()) {
-    const newest = i === found.segments.length - 1;
+    const newest = i === newestAt;
     if (i <= described && trailer !== undefined) {
       if (await attachDirectory(shards, segment, trailer, files, notices)) continue;
     }
@@ -123,9 +127,8 @@ function orderByIds(segments: Segment[]): void {
     }
     last = Math.max(last, segment.lastId);
   }
-  const newest = segments.at(-1)?.open === undefined ? undefined : segments.pop();
-  segments.sort((a, b) => a.lastId - b.lastId || a.number - b.number);
-  if (newest !== undefined) segments.push(newest);
+  const isOpen = ({ open }: Segment) => (open === undefined ? 0 : 1);
+  segments.sort((a, b) => isOpen(a) - isOpen(b) || a.lastId - b.lastId || a.number - b.number);
 }
 
 async function findSegments(

@@ -6,6 +6,7 @@ import { epochOf } from "./batch-id.js";
 import { decodeControl } from "./control-frame.js";
 import { decodeFrame, type Frame } from "./frame.js";
 import { OpenIndex } from "./open-index.js";
+import { scanFrames } from "./scan.js";
 import {
   encodeFooter,
   encodeHeader,
@@ -31,6 +32,8 @@ export interface RewriteRoom {
   readonly now: () => number;
   /** Asked between chunks: resolves when those who commit can spare the disk; false to give up. */
   readonly mayGoOn: () => Promise<boolean>;
+  /** Leaves out what is damaged, instead of leaving the segment alone. */
+  readonly salvage?: boolean;
 }
 
 /** All that is still of use in some segments. Offsets of batches go over the contents of all of them. */
@@ -105,6 +108,14 @@ async function reap(sources: readonly Segment[], room: RewriteRoom): Promise<Har
     const content = Buffer.allocUnsafeSlow(source.end);
     contents.push(content);
     let at = segmentHeaderBytes;
+    const begin = base;
+    const take = (frame: Frame) => {
+      if (frame.kind !== "batch") keepControl(controls, frame, content);
+      else if (room.shards.isAlive(frame.shardId, frame.batchId)) {
+        const { batchId, previousId, timeMs, offset, length } = frame;
+        batches.push(batches.slot(frame.shardId), batchId, previousId, timeMs, begin + offset, length);
+      }
+    };
     for (let loaded = 0; loaded < source.end; ) {
       if (!(await room.mayGoOn())) return undefined;
       const chunk = await room.files.read(source, loaded, Math.min(chunkBytes, source.end - loaded));
@@ -115,14 +126,12 @@ async function reap(sources: readonly Segment[], room: RewriteRoom): Promise<Har
         const frame = decodeFrame(content, at, at);
         if (typeof frame === "string") break;
         at += frame.length;
-        if (frame.kind !== "batch") keepControl(controls, frame, content);
-        else if (room.shards.isAlive(frame.shardId, frame.batchId)) {
-          const { batchId, previousId, timeMs, offset, length } = frame;
-          batches.push(batches.slot(frame.shardId), batchId, previousId, timeMs, base + offset, length);
-        }
+        take(frame);
       }
     }
-    if (at !== source.end) {
+    if (at !== source.end && room.salvage === true) {
+      for (const frame of scanFrames(content, false, at).frames) take(frame);
+    } else if (at !== source.end) {
       source.space.damaged = true;
       return undefined;
     }

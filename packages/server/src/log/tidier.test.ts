@@ -12,7 +12,12 @@ const segmentBytes = 20_000;
 const shardIds = Array.from({ length: 20 }, (_, i) => i + 1);
 
 async function started(env = new SimulatedEnv(), options: Partial<EmbeddedLogOptions> = {}) {
-  const log = await EmbeddedLog.start(env, directory, { segmentBytes, tailCacheBytesMax: 0, ...options });
+  const log = await EmbeddedLog.start(env, directory, {
+    segmentBytes,
+    tailCacheBytesMax: 0,
+    reserveBytes: 0,
+    ...options,
+  });
   return { env, log };
 }
 
