@@ -83,6 +83,10 @@ export const limits = {
   ackFlushMs: 100,
   /** How long a unary Append waits for room before it is refused, ms. */
   appendPatienceMs: 1_000,
+  /** Tokens of one server. */
+  tokensMax: 1_000,
+  /** How often the files of certificates and tokens are looked at, ms. */
+  secretsCheckMs: 10_000,
   /** gRPC calls at a time on one connection. */
   callsPerConnectionMax: 10_000,
   /** A connection is asked for a sign of life, ms; without an answer in time it and its consumers are gone. */

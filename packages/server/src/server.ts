@@ -11,6 +11,7 @@ import { LogError, type LogStore } from "./log/log-store.js";
 import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
+import { Secrets, SecretsError } from "./rpc/secrets.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 import { RelationNames } from "./streams/relation-names.js";
 import { ShardReaders } from "./streams/shard-readers.js";
@@ -43,6 +44,8 @@ export interface RunningServer {
   /** host:port as clients are told. */
   readonly address: string;
   readonly port: number;
+  /** Reads certificates and tokens again, as it also does now and then by itself. Never rejects. */
+  reload(): Promise<void>;
   /** Drains and stops: what was under way is answered, streams end with UNAVAILABLE. */
   close(): Promise<void>;
 }
@@ -60,7 +63,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     for (const close of open.splice(0).reverse()) await close();
   };
   try {
-    const rpc = await startRooms(options, open);
+    const { rpc, secrets } = await startRooms(options, open);
     const { config } = options;
     const { host, port } = advertised(config, rpc.port);
     options.report?.("info", `Listening on ${addressText(config.host, rpc.port)}.`);
@@ -68,6 +71,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     return {
       address: addressText(host, port),
       port: rpc.port,
+      reload: () => secrets.reload(),
       close: () => {
         closing ??= closeAll();
         return closing;
@@ -79,11 +83,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-async function startRooms(options: ServerOptions, open: (() => Promise<void> | void)[]): Promise<GrpcServer> {
+async function startRooms(
+  options: ServerOptions,
+  open: (() => Promise<void> | void)[],
+): Promise<{ readonly rpc: GrpcServer; readonly secrets: Secrets }> {
   const { config, env, version } = options;
   const report = (where: string, error: unknown) => options.report?.("error", `Unexpected: ${where}`, error);
 
   refuseWhatTheLogLacks(config);
+  const secrets = await loadSecrets(options);
+  open.push(() => secrets.close());
   const log = await openLog(options);
   open.push(() => log.close());
   const meta = await (options.openMeta?.(env, log) ?? EmbeddedMeta.start(log, env));
@@ -113,10 +122,10 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     return { timers, cluster, streams, appender, log, inflate, readers, trimming, subscriptions, sql };
   };
   try {
-    const rpc = await GrpcServer.start(config.host, config.port, rooms, report);
+    const rpc = await GrpcServer.start(config.host, config.port, rooms, secrets, report);
     // The rooms below need the rest of the time to be saved.
     open.push(() => rpc.close(limits.drainMs / 2));
-    return rpc;
+    return { rpc, secrets };
   } catch (error) {
     const address = addressText(config.host, config.port);
     throw new ServerStartError(
@@ -124,6 +133,29 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
       { cause: error },
     );
   }
+}
+
+/** Certificates and tokens; refuses to be open to everybody unless told to. */
+async function loadSecrets({ config, env, report }: ServerOptions): Promise<Secrets> {
+  const { disk, timers } = env;
+  const tools = { disk, timers, report: (problem: string) => report?.("error", problem) };
+  try {
+    const secrets = await Secrets.load(tools, config);
+    const isOpen = isWildcard(config.host) && !(secrets.hasTls && secrets.hasTokens);
+    if (!isOpen || config.allowInsecure) return secrets;
+    secrets.close();
+  } catch (error) {
+    if (error instanceof SecretsError) throw new ServerStartError(error.message, { cause: error });
+    throw error;
+  }
+  throw new ServerStartError(
+    `${config.host} is open to every machine that reaches this one. Configure tls.cert, tls.key and tokens-file, ` +
+      "listen on one address, or set allow-insecure.",
+  );
+}
+
+function isWildcard(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
 }
 
 async function openLog({ openLog, env, config, version }: ServerOptions): Promise<LogStore> {
@@ -144,8 +176,7 @@ async function openLog({ openLog, env, config, version }: ServerOptions): Promis
 function advertised(config: Config, port: number): { readonly host: string; readonly port: number } {
   const given = parseAddress(config.advertisedAddress);
   if (given !== undefined) return { host: given.host, port: given.port ?? port };
-  const isWildcard = config.host === "0.0.0.0" || config.host === "::";
-  return { host: isWildcard ? "127.0.0.1" : config.host, port };
+  return { host: isWildcard(config.host) ? "127.0.0.1" : config.host, port };
 }
 
 /** Nobody shall believe in a setting that does nothing. */

@@ -1,4 +1,4 @@
-import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
+import { logVerbosity, Server, setLogVerbosity } from "@grpc/grpc-js";
 import { HStreamApiService, HStreamExtService, type Inflate } from "@hstream/proto";
 import type { Cluster } from "../cluster/cluster.js";
 import { addressText } from "../config/address.js";
@@ -10,6 +10,7 @@ import type { StreamAppender } from "../streams/stream-appender.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
 import type { Trimming } from "../streams/trimming.js";
 import type { SubscriptionService } from "../subscription/subscription-service.js";
+import { accessControl } from "./access.js";
 import { adminRpc } from "./admin-rpc.js";
 import { appendMethod, appendRpc } from "./append-rpc.js";
 import { clusterRpcs } from "./cluster-rpcs.js";
@@ -21,6 +22,7 @@ import { queryRpcs } from "./query-rpcs.js";
 import { readerMethods, readerRpcs } from "./reader-rpcs.js";
 import { trimRpcs } from "./trim-rpcs.js";
 import { Handlers } from "./handlers.js";
+import type { Secrets } from "./secrets.js";
 import { sqlMethod, sqlRpc } from "./sql-rpc.js";
 import type { SqlService } from "../queries/sql-service.js";
 import type { ReportDefect } from "./status.js";
@@ -67,11 +69,19 @@ export class GrpcServer {
     host: string,
     port: number,
     rooms: (port: number) => RpcRooms,
+    secrets: Secrets,
     report: ReportDefect,
   ): Promise<GrpcServer> {
     // What the library would print on its own is reported by us, or is nobody's business.
     setLogVerbosity(logVerbosity.NONE);
+    let opened: RpcRooms | undefined;
+    const access = accessControl(
+      () => secrets.tokens,
+      () => opened,
+      report,
+    );
     const server = new Server({
+      interceptors: secrets.hasTokens ? [access] : [],
       "grpc.max_receive_message_length": limits.requestBytesMax,
       "grpc.max_send_message_length": limits.requestBytesMax,
       "grpc.max_concurrent_streams": limits.callsPerConnectionMax,
@@ -79,10 +89,13 @@ export class GrpcServer {
       "grpc.keepalive_timeout_ms": limits.keepAliveAnswerMs,
     });
     return await new Promise((resolve, reject) => {
-      server.bindAsync(addressText(host, port), ServerCredentials.createInsecure(), (error, bound) => {
+      server.bindAsync(addressText(host, port), secrets.credentials(), (error, bound) => {
         if (error !== null) reject(error);
         // In the same turn as the bind: no call can come before there is somebody to answer.
-        else resolve(GrpcServer.#serve(server, bound, rooms(bound), report));
+        else {
+          opened = rooms(bound);
+          resolve(GrpcServer.#serve(server, bound, opened, report));
+        }
       });
     });
   }
