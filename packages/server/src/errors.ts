@@ -167,6 +167,12 @@ export const errors = {
     409,
     (a: { subscription: string }) => `Subscription "${a.subscription}" is being deleted.`,
   ),
+  SubscriptionMoved: define(
+    0,
+    "unavailable",
+    503,
+    (a: { subscription: string }) => `Subscription "${a.subscription}" was moved. Connect again.`,
+  ),
   ConsumerExists: define(
     0,
     "alreadyExists",

@@ -79,6 +79,11 @@ export const limits = {
   consumersPerSubscriptionMax: 10_000,
   /** Acks in one StreamingFetch request. */
   acksPerRequestMax: 100_000,
+  /** Longest delay of a negative ack, ms. */
+  nackDelayMsMax: 24 * 3_600_000,
+  /** What is under way of one AppendStream before no more of it is read: payload bytes, and requests. */
+  appendStreamBytesMax: 8 * 1_048_576,
+  appendStreamRequestsMax: 4_096,
   /** How long acks may stay unsaved, ms. */
   ackFlushMs: 100,
   /** How long a unary Append waits for room before it is refused, ms. */

@@ -14,6 +14,7 @@ import { GrpcServer } from "./rpc/grpc-server.js";
 import { Secrets, SecretsError } from "./rpc/secrets.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 import { RelationNames } from "./streams/relation-names.js";
+import type { Delivery } from "./streams/delivery.js";
 import { ShardReaders } from "./streams/shard-readers.js";
 import { StreamAppender } from "./streams/stream-appender.js";
 import { StreamCatalogue } from "./streams/stream-catalogue.js";
@@ -102,9 +103,14 @@ async function startRooms(
   open.push(() => streams.close());
   const appender = new StreamAppender(env, streams, log, { recordBytesMax: config.maxRecordSize });
   const inflate = await loadInflate(limits.inflatedBytesMax);
-  const subscriptions = await SubscriptionService.open({ env, log, inflate, report }, meta, streams, {
-    defaultDispatch: config.defaultDispatch,
-  });
+  const subscriptions = await SubscriptionService.open(
+    { env, log, inflate, report, deadLetter: deadLettersTo(streams, appender) },
+    meta,
+    streams,
+    {
+      defaultDispatch: config.defaultDispatch,
+    },
+  );
   open.push(() => subscriptions.close());
   const readers = await ShardReaders.open({ env, log, inflate }, meta, streams);
   open.push(() => readers.close());
@@ -156,6 +162,19 @@ async function loadSecrets({ config, env, report }: ServerOptions): Promise<Secr
 
 function isWildcard(host: string): boolean {
   return host === "0.0.0.0" || host === "::";
+}
+
+/** Appends to the first shard of a stream what a subscription gives up. */
+function deadLettersTo(streams: StreamCatalogue, appender: StreamAppender) {
+  return async (streamName: string, { indexes, compression, payload }: Delivery) => {
+    const [shardId = 0] = streams.get(streamName).shardIds;
+    await appender.append(
+      streamName,
+      shardId,
+      { recordCount: indexes.length, compression, payload },
+      { restored: true },
+    );
+  };
 }
 
 async function openLog({ openLog, env, config, version }: ServerOptions): Promise<LogStore> {

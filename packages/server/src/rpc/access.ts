@@ -18,6 +18,7 @@ const needs: ReadonlyMap<string, Role | "any"> = new Map([
   ...each("read", "ReadStream ReadSingleShardStream ReadStreamByKey"),
   ...each("read", "CreateSubscription GetSubscription ListSubscriptions ListSubscriptionsWithPrefix"),
   ...each("read", "ListConsumers CheckSubscriptionExist DeleteSubscription StreamingFetch"),
+  ...each("read", "CreateSubscriptionWith DescribeSubscription NegativeAck SeekSubscription"),
   ...each("read", "GetStats PerStreamTimeSeriesStats PerStreamTimeSeriesStatsAll"),
   ...each("read", "ParseSql ListViews GetView ExecuteViewQuery ListQueries GetQuery"),
   ...each("write", "CreateStream DeleteStream Append AppendStream TrimStream TrimShard TrimShards"),
@@ -29,7 +30,15 @@ function each(role: Role | "any", calls: string): [string, Role | "any"][] {
 }
 
 /** The fields of requests that name streams, subscriptions and readers. */
-const nameFields = ["streamName", "subscriptionId", "readerId", "name", "id", "prefix"] as const;
+const nameFields = [
+  "streamName",
+  "subscriptionId",
+  "readerId",
+  "name",
+  "id",
+  "prefix",
+  "deadLetterStream",
+] as const;
 
 /** Later requests of a stream may leave the names of the first one out. */
 const namesOnce = new Set(["StreamingFetch", "ReadStreamByKey", "AppendStream"]);

@@ -13,6 +13,7 @@ import type { SubscriptionService } from "../subscription/subscription-service.j
 import { accessControl } from "./access.js";
 import { adminRpc } from "./admin-rpc.js";
 import { appendMethod, appendRpc } from "./append-rpc.js";
+import { appendStreamMethod, appendStreamRpc } from "./append-stream-rpc.js";
 import { clusterRpcs } from "./cluster-rpcs.js";
 import { connectorRpcs } from "./connector-rpcs.js";
 import { describeMethod } from "./describe-codec.js";
@@ -28,6 +29,7 @@ import type { SqlService } from "../queries/sql-service.js";
 import type { ReportDefect } from "./status.js";
 import { statsRpcs } from "./stats-rpcs.js";
 import { streamRpcs } from "./stream-rpcs.js";
+import { subscriptionExtRpcs } from "./subscription-ext-rpcs.js";
 import { subscriptionRpcs } from "./subscription-rpcs.js";
 import { tolerant } from "./tolerant.js";
 import { withUnimplemented } from "./unimplemented.js";
@@ -116,7 +118,11 @@ export class GrpcServer {
       ...statsRpcs(handlers, rooms.streams),
       ...adminRpc(handlers, rooms),
     };
-    const ext = sqlRpc(handlers, rooms.sql);
+    const ext = {
+      ...sqlRpc(handlers, rooms.sql),
+      ...appendStreamRpc(handlers, rooms.appender),
+      ...subscriptionExtRpcs(handlers, rooms.subscriptions),
+    };
     server.addService(apiService, withUnimplemented(handlers, apiService, api));
     server.addService(extService, withUnimplemented(handlers, extService, ext));
     return new GrpcServer(server, handlers, rooms.timers, port);
@@ -144,4 +150,8 @@ const apiService = tolerant({
 });
 
 /** Our own service, whose answers are encoded where they are made. */
-const extService = tolerant({ ...HStreamExtService, executeSql: sqlMethod });
+const extService = tolerant({
+  ...HStreamExtService,
+  executeSql: sqlMethod,
+  appendStream: appendStreamMethod,
+});
