@@ -30,10 +30,19 @@ export interface RecordId {
   readonly index: number;
 }
 
+/** Records of one batch. */
+export interface RecordRun {
+  readonly shardId: ShardId;
+  readonly batchId: BatchId;
+  readonly indexes: readonly number[];
+}
+
 /** A consumer's place in a subscription. */
 export interface Attachment {
   /** Records that need not come again; unknown ones and repeats are ignored. */
   ack(records: readonly RecordId[]): void;
+  /** The same for many records of few batches. */
+  ackRuns(runs: readonly RecordRun[]): void;
   /** The consumer takes deliveries again. */
   ready(): void;
   /** The consumer has gone. */
@@ -161,7 +170,9 @@ export class SubscriptionDriver {
     this.#names.add(consumer.name);
     this.#execute(actions);
     return {
-      ack: (records) => this.#ack(records),
+      ack: (records) =>
+        this.#ack(records.map(({ shardId, batchId, index }) => ({ shardId, batchId, indexes: [index] }))),
+      ackRuns: (runs) => this.#ack(runs),
       ready: () => this.#execute(this.#state.setReady(number, true)),
       detach: () => {
         if (!this.#consumers.delete(number)) return;
@@ -191,9 +202,9 @@ export class SubscriptionDriver {
     if (!this.#closed) this.#execute(this.#state.tailMoved(shardId, tail));
   }
 
-  #ack(records: readonly RecordId[]): void {
+  #ack(runs: readonly RecordRun[]): void {
     if (this.#closed) return;
-    for (const { shardId, batchId, index } of records) this.#state.ack(shardId, batchId, index);
+    for (const { shardId, batchId, indexes } of runs) this.#state.ackRun(shardId, batchId, indexes);
     this.#execute(this.#state.acked());
   }
 

@@ -312,15 +312,26 @@ export class SubscriptionState {
 
   /** A record is acked. Unknown ones and repeats are ignored; false for those. */
   ack(shardId: ShardId, batchId: BatchId, index: number): boolean {
+    return this.ackRun(shardId, batchId, [index]) === 1;
+  }
+
+  /** Records of one batch are acked. How many of them were not before. */
+  ackRun(shardId: ShardId, batchId: BatchId, indexes: readonly number[]): number {
     const shard = this.#shards.get(shardId);
     const batch = shard?.progress.get(batchId);
-    if (shard === undefined || batch === undefined || !batch.acks.add(index)) return false;
-    this.#unackedRecords -= 1;
+    if (shard === undefined || batch === undefined) return 0;
+    let count = 0;
+    for (const index of indexes) {
+      if (!batch.acks.add(index)) continue;
+      count += 1;
+      batch.nacked?.delete(index);
+    }
+    if (count === 0) return 0;
+    this.#unackedRecords -= count;
     this.#dirty.add(shard);
-    batch.nacked?.delete(index);
     if (batch.acks.complete) this.#finish(batch);
     else this.#letGo(batch);
-    return true;
+    return count;
   }
 
   /**
