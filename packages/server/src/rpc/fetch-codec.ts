@@ -9,7 +9,7 @@ import {
 } from "@hstream/proto";
 import type { Delivery } from "../streams/delivery.js";
 import type { RecordRun } from "../subscription/subscription-driver.js";
-import { RecordIdReader, recordIdsBytesMax, writeRecordIds } from "./record-ids-codec.js";
+import { RecordIdReader, recordIdsBytes, writeRecordIds } from "./record-ids-codec.js";
 
 /**
  * The messages of StreamingFetch:
@@ -55,14 +55,13 @@ export function encodeDelivery(delivery: Delivery): Buffer {
     batchSize: indexes.length,
     payload,
   });
-  const ids = Buffer.allocUnsafe(recordIdsBytesMax(indexes.length));
-  const idsLength = writeRecordIds(ids, 0, responseField.recordIds, shardId, batchId, indexes);
+  const idsLength = recordIdsBytes(shardId, batchId, indexes);
   const recordLength = head.length + payload.length;
   const receivedLength = idsLength + 1 + varintLength(recordLength) + recordLength;
   const target = Buffer.allocUnsafe(1 + varintLength(receivedLength) + receivedLength);
   target[0] = responseField.received;
   let at = writeVarint(target, 1, receivedLength);
-  at += ids.copy(target, at, 0, idsLength);
+  at = writeRecordIds(target, at, responseField.recordIds, shardId, batchId, indexes);
   target[at++] = responseField.record;
   at = writeVarint(target, at, recordLength);
   target.set(head, at);

@@ -17,6 +17,14 @@ export function recordIdsBytesMax(count: number): number {
   return count * idBytesMax;
 }
 
+/** Exactly what `writeRecordIds` writes. */
+export function recordIdsBytes(shardId: ShardId, batchId: BatchId, indexes: Iterable<number>): number {
+  const common = 2 + 2 + varintLength(shardId) + varintLength(batchId);
+  let bytes = 0;
+  for (const index of indexes) bytes += common + (index === 0 ? 0 : 1 + varintLength(index));
+  return bytes;
+}
+
 /** Writes the ids of records of one batch; where the next byte goes. */
 export function writeRecordIds(
   target: Uint8Array,
