@@ -211,6 +211,8 @@ export class SubscriptionState {
     } else {
       const returned = [...consumer.sent].sort((a, b) => a.batchId - b.batchId);
       for (const batch of returned) {
+        // What was about to be handed over was not.
+        if (batch.resending) batch.deliveries -= 1;
         this.#makeDue(batch);
       }
       this.#run(this.#sharedLane);
