@@ -431,6 +431,23 @@ var tests = []test{
 		_, err := client.AdminRequest("nonsense")
 		refused(err, codes.Internal)
 	}},
+	{"a certificate of the client lets it in", func(*hstream.HStreamClient) {
+		secret := func(name string) string { return os.Getenv("HSTREAM_SECRETS") + "/" + name }
+		url := "hstreams://" + os.Getenv("HSTREAM_MUTUAL_ADDRESS")
+		secure, err := hstream.NewHStreamClient(url, hstream.WithCaCert(secret("ca.crt")),
+			hstream.WithClientCert(secret("client.crt")), hstream.WithClientKey(secret("client.key")))
+		ok(err)
+		defer secure.Close()
+		made, subscription := stream(secure), name("sub")
+		ok(secure.CreateSubscription(subscription, made, hstream.WithOffset(hstream.EARLIEST)))
+		produce(secure, made, "over TLS")
+		consumer := secure.NewConsumer("one", subscription)
+		equal(collect(consumer.StartFetch(), 1, all), []string{"over TLS"})
+		consumer.Stop()
+		_, err = hstream.NewHStreamClient(url, hstream.WithCaCert(secret("ca.crt")),
+			hstream.WithClientCert(secret("expired.crt")), hstream.WithClientKey(secret("expired.key")))
+		check(err != nil, "an expired certificate let it in")
+	}},
 	{"a restart of the server loses nothing", func(client *hstream.HStreamClient) {
 		made, subscription := stream(client), name("sub")
 		ok(client.CreateSubscription(subscription, made, hstream.WithAckTimeout(600), hstream.WithOffset(hstream.EARLIEST)))

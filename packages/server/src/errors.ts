@@ -167,6 +167,12 @@ export const errors = {
     409,
     (a: { subscription: string }) => `Subscription "${a.subscription}" is being deleted.`,
   ),
+  SubscriptionMoved: define(
+    0,
+    "unavailable",
+    503,
+    (a: { subscription: string }) => `Subscription "${a.subscription}" was moved. Connect again.`,
+  ),
   ConsumerExists: define(
     0,
     "alreadyExists",
@@ -409,6 +415,18 @@ export const errors = {
     "unavailable",
     503,
     (a: { detail: string }) => `The answer is not ready yet: ${a.detail}. Ask again.`,
+  ),
+  Unauthenticated: define(
+    0,
+    "unauthenticated",
+    401,
+    none("A token is needed: metadata authorization: Basic <token>, or Bearer <token>."),
+  ),
+  PermissionDenied: define(
+    0,
+    "permissionDenied",
+    403,
+    (a: { call: string; needs: string }) => `The token does not allow ${a.call}: it needs ${a.needs}.`,
   ),
   Unimplemented: define(
     0,

@@ -85,10 +85,19 @@ export const limits = {
   consumersPerSubscriptionMax: 10_000,
   /** Acks in one StreamingFetch request. */
   acksPerRequestMax: 100_000,
+  /** Longest delay of a negative ack, ms. */
+  nackDelayMsMax: 24 * 3_600_000,
+  /** What is under way of one AppendStream before no more of it is read: payload bytes, and requests. */
+  appendStreamBytesMax: 8 * 1_048_576,
+  appendStreamRequestsMax: 4_096,
   /** How long acks may stay unsaved, ms. */
   ackFlushMs: 100,
   /** How long a unary Append waits for room before it is refused, ms. */
   appendPatienceMs: 1_000,
+  /** Tokens of one server. */
+  tokensMax: 1_000,
+  /** How often the files of certificates and tokens are looked at, ms. */
+  secretsCheckMs: 10_000,
   /** gRPC calls at a time on one connection. */
   callsPerConnectionMax: 10_000,
   /** A connection is asked for a sign of life, ms; without an answer in time it and its consumers are gone. */

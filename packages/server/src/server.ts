@@ -13,8 +13,10 @@ import type { MetaStore } from "./meta/meta-store.js";
 import type { HttpServer } from "./http/http-server.js";
 import { Metrics } from "./metrics/metrics.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
-import { MeteredLog } from "./streams/metered-log.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
+import { Secrets, SecretsError } from "./rpc/secrets.js";
+import type { Delivery } from "./streams/delivery.js";
+import { MeteredLog } from "./streams/metered-log.js";
 import { RelationNames } from "./streams/relation-names.js";
 import { Retention } from "./streams/retention.js";
 import { ShardReaders } from "./streams/shard-readers.js";
@@ -49,6 +51,8 @@ export interface RunningServer {
   readonly port: number;
   /** Of REST and metrics; undefined when there is none. */
   readonly httpPort: number | undefined;
+  /** Reads certificates and tokens again, as it also does now and then by itself. Never rejects. */
+  reload(): Promise<void>;
   /** Drains and stops: what was under way is answered, streams end with UNAVAILABLE. */
   close(): Promise<void>;
 }
@@ -66,7 +70,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     for (const close of open.splice(0).reverse()) await close();
   };
   try {
-    const { rpc, http } = await startRooms(options, open);
+    const { rpc, http, secrets } = await startRooms(options, open);
     const { config } = options;
     const { host, port } = advertised(config, rpc.port);
     options.report?.("info", `Listening on ${addressText(config.host, rpc.port)}.`);
@@ -79,6 +83,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       address: addressText(host, port),
       port: rpc.port,
       httpPort: http?.port,
+      reload: () => secrets.reload(),
       close: () => {
         closing ??= closeAll();
         return closing;
@@ -93,6 +98,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 interface Services {
   readonly rpc: GrpcServer;
   readonly http: HttpServer | undefined;
+  readonly secrets: Secrets;
 }
 
 async function startRooms(options: ServerOptions, open: (() => Promise<void> | void)[]): Promise<Services> {
@@ -104,6 +110,8 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     metrics.failed(where, "Internal", error instanceof Error ? error.message : String(error));
     options.report?.("error", `Unexpected: ${where}`, error);
   };
+  const secrets = await loadSecrets(options);
+  open.push(() => secrets.close());
   const log = await openLog(options);
   open.push(() => log.close());
   const meta = await (options.openMeta?.(env, log) ?? EmbeddedMeta.start(log, env));
@@ -119,7 +127,8 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   });
   const inflate = await loadInflate(limits.inflatedBytesMax);
   const reading = new MeteredLog(log, streams, metrics);
-  const tools = { env, log: reading, inflate, report, metrics };
+  const deadLetter = deadLettersTo(streams, appender);
+  const tools = { env, log: reading, inflate, report, metrics, deadLetter };
   const subscriptions = await SubscriptionService.open(tools, meta, streams, {
     defaultDispatch: config.defaultDispatch,
   });
@@ -152,13 +161,13 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     return { timers, cluster, streams, appender, log, inflate, readers, trimming, subscriptions, sql };
   };
   const rpc = await listening(config.host, config.port, "port", () =>
-    GrpcServer.start(config.host, config.port, rooms, report),
+    GrpcServer.start(config.host, config.port, rooms, secrets, report),
   );
-  const httpPort = httpPortOf(config);
+  const httpPort = httpPortOf(config, secrets);
   // The rooms below need the rest of the time to be saved.
   const drainMs = limits.drainMs / 2;
   open.push(() => rpc.close(drainMs));
-  if (httpPort === undefined) return { rpc, http: undefined };
+  if (httpPort === undefined) return { rpc, http: undefined, secrets };
   const { HttpServer } = await import("./http/http-server.js");
   const httpRooms = {
     ...{ env, streams, appender, log: reading, subscriptions, sql, metrics, inflate },
@@ -175,7 +184,7 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     }),
   );
   open.push(() => http.close(drainMs, (ms) => env.timers.sleep(ms)));
-  return { rpc, http };
+  return { rpc, http, secrets };
 }
 
 /** Rejects with a sentence about the address that cannot be listened on. */
@@ -196,11 +205,56 @@ async function listening<T>(
   }
 }
 
-/** Undefined: there shall be none. */
-function httpPortOf({ port, httpPort }: Config): number | undefined {
+/**
+ * Undefined: there shall be none. REST knows neither TLS nor tokens, so beside them it is left out, and
+ * refused when it was asked for.
+ */
+function httpPortOf({ port, httpPort }: Config, secrets: Secrets): number | undefined {
+  const isGuarded = secrets.hasTls || secrets.hasTokens;
+  if (httpPort !== "auto" && httpPort !== 0 && isGuarded) {
+    throw new ServerStartError(
+      "REST has no TLS and no tokens: with tls.cert or tokens-file, http-port must be 0.",
+    );
+  }
   if (httpPort !== "auto") return httpPort === 0 ? undefined : httpPort;
   const above = port + 10;
-  return port === 0 || above > 65_535 ? undefined : above;
+  return port === 0 || above > 65_535 || isGuarded ? undefined : above;
+}
+
+/** Certificates and tokens; refuses to be open to everybody unless told to. */
+async function loadSecrets({ config, env, report }: ServerOptions): Promise<Secrets> {
+  const { disk, timers } = env;
+  const tools = { disk, timers, report: (problem: string) => report?.("error", problem) };
+  try {
+    const secrets = await Secrets.load(tools, config);
+    const isOpen = isWildcard(config.host) && !(secrets.hasTls && secrets.hasTokens);
+    if (!isOpen || config.allowInsecure) return secrets;
+    secrets.close();
+  } catch (error) {
+    if (error instanceof SecretsError) throw new ServerStartError(error.message, { cause: error });
+    throw error;
+  }
+  throw new ServerStartError(
+    `${config.host} is open to every machine that reaches this one. Configure tls.cert, tls.key and tokens-file, ` +
+      "listen on one address, or set allow-insecure.",
+  );
+}
+
+function isWildcard(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+/** Appends to the first shard of a stream what a subscription gives up. */
+function deadLettersTo(streams: StreamCatalogue, appender: StreamAppender) {
+  return async (streamName: string, { indexes, compression, payload }: Delivery) => {
+    const [shardId = 0] = streams.get(streamName).shardIds;
+    await appender.append(
+      streamName,
+      shardId,
+      { recordCount: indexes.length, compression, payload },
+      { restored: true },
+    );
+  };
 }
 
 async function openLog({ openLog, env, config, version, report }: ServerOptions): Promise<LogStore> {
@@ -225,8 +279,7 @@ async function openLog({ openLog, env, config, version, report }: ServerOptions)
 function advertised(config: Config, port: number): { readonly host: string; readonly port: number } {
   const given = parseAddress(config.advertisedAddress);
   if (given !== undefined) return { host: given.host, port: given.port ?? port };
-  const isWildcard = config.host === "0.0.0.0" || config.host === "::";
-  return { host: isWildcard ? "127.0.0.1" : config.host, port };
+  return { host: isWildcard(config.host) ? "127.0.0.1" : config.host, port };
 }
 
 function reasonOf(error: unknown): string {

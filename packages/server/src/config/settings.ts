@@ -57,6 +57,17 @@ function choice<const T extends string>(
   return { key, schema: z.enum(of), default: fallback, expected, help, fromText: (value) => value };
 }
 
+/** An empty text stands for "not set". */
+function file(key: string, help: string): Setting<string> {
+  const schema = z.string();
+  return { key, schema, default: "", expected: "the path of a file", help, fromText: (value) => value };
+}
+
+function yesOrNo(key: string, fallback: boolean, help: string): Setting<boolean> {
+  const fromText = (value: string) => (value === "true" ? true : value === "false" ? false : value);
+  return { key, schema: z.boolean(), default: fallback, expected: "true or false", help, fromText };
+}
+
 /** All settings of the server: parsing, names in the environment, messages and docs come from here. */
 export const settings = {
   dataDir: text("data-dir", "hstream-data", "Directory of the data; made if it is missing."),
@@ -91,6 +102,18 @@ export const settings = {
     ["key-ordered", "round-robin"],
     "key-ordered",
     "How records are shared among the consumers of a subscription that does not say itself.",
+  ),
+  tlsCert: file("tls.cert", "Certificate of the server, PEM; with it and its key all connections are TLS."),
+  tlsKey: file("tls.key", "Private key of the certificate, PEM."),
+  tlsCa: file("tls.ca", "Certificates, PEM, one of which must have signed a client's own."),
+  tokensFile: file(
+    "tokens-file",
+    "Who may call: lines of `role token` or `role:prefix token`, role being read, write or admin.",
+  ),
+  allowInsecure: yesOrNo(
+    "allow-insecure",
+    false,
+    "Whether all addresses may be listened on (host 0.0.0.0 or ::) without TLS and tokens.",
   ),
   logLevel: choice("log-level", ["error", "warn", "info", "debug"], "info", "How much the server says."),
 } as const;
