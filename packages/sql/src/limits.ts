@@ -20,3 +20,13 @@ export const diagnosticsMax = 100;
 export const decimalDigitsMax = 1000;
 /** The buffer in which row keys are written; a larger one, made for a huge row, is given up after it. */
 export const rowKeyBufferKeptBytesMax = 65_536;
+/** A text that a function makes longer: REPEAT, LPAD, REPLACE … */
+export const textResultCharsMax = 1_048_576;
+/** Elements of an array that a function makes: GENERATE_SERIES. */
+export const arrayResultElementsMax = 100_000;
+/** Compiled regular expressions that are kept for the next row. */
+export const regularExpressionsKeptMax = 100;
+/** One regular expression. */
+export const regularExpressionCharsMax = 2_000;
+/** Values that ARRAY_AGG and STRING_AGG keep for one group. */
+export const aggregateElementsMax = 1_000_000;

@@ -238,6 +238,7 @@ const forms: readonly Form[] = [
   "subquery",
   "in subquery",
   "exists",
+  "scalar subquery",
   "nested",
 ];
 
@@ -311,7 +312,7 @@ describe("the same answers as DuckDB", function () {
               assert.deepEqual(rowsText(decodeOutput(view.snapshot().batches, kept.output.length)), expected);
             }
           }),
-          runs(20),
+          runs(form === "join" || form === "nested" ? 40 : 20),
         );
       });
     }

@@ -58,6 +58,11 @@ export const rules = {
     "The result is an INTEGER, so dividing it is integer division; in DuckDB it stays a DOUBLE.",
     "FLOOR(CAST(7 AS FLOAT)) / 2",
   ),
+  countIfOfNone: rule(
+    "COUNT_IF of nothing",
+    "COUNT_IF counts 0 where there is no row or only NULLs; DuckDB gives NULL.",
+    "COUNT_IF(CAST(NULL AS BOOLEAN))",
+  ),
   substringFrom: rule(
     "SUBSTRING before the beginning",
     "As standard SQL has it, positions before the first take their part of the length; DuckDB counts them from the end.",
@@ -98,6 +103,9 @@ class Renderer {
           const args = call.args.length === 0 ? "*" : list(call.args.map((arg) => this.#on(arg)));
           const filter = call.filter === undefined ? "" : ` FILTER (WHERE ${this.#on(call.filter)})`;
           const distinct = call.distinct ? "DISTINCT " : "";
+          // rules.countIfOfNone
+          if (call.function === "COUNT_IF")
+            return `count(CASE WHEN ${args} THEN 1 END)${filter} AS c${column.id}`;
           return `${aggregateName(call.function)}(${distinct}${args})${filter} AS c${column.id}`;
         });
         const groupBy = keys.length === 0 ? "" : ` GROUP BY ${list(keys.map((_, i) => String(i + 1)))}`;
@@ -298,6 +306,15 @@ export const calls: Readonly<Record<string, (call: Call) => string>> = {
   // rules.substringFrom: the generator starts at 1 or later.
   SUBSTRING: prefix("substring"),
   "||": infix("||"),
+  REPLACE: prefix("replace"),
+  REPEAT: prefix("repeat"),
+  LPAD: ({ a, b, c }) => `lpad(${a}, CAST(${b} AS INTEGER), ${c})`,
+  RPAD: ({ a, b, c }) => `rpad(${a}, CAST(${b} AS INTEGER), ${c})`,
+  STARTS_WITH: prefix("starts_with"),
+  ENDS_WITH: prefix("ends_with"),
+  CONTAINS: prefix("contains"),
+  TRUNC: ({ a }) => `CAST(trunc(${a}) AS BIGINT)`,
+  IF: ({ a, b, c }) => `(CASE WHEN ${a} THEN ${b} ELSE ${c} END)`,
 };
 
 const unframed = new Set([
@@ -312,7 +329,8 @@ const unframed = new Set([
 ]);
 
 function aggregateName(name: string): string {
-  return name === "MEAN" ? "avg" : name.toLowerCase();
+  // A scalar subquery that gives more than one row is an error in both; the generator makes none.
+  return name === "MEAN" ? "avg" : name === "SINGLE_VALUE" ? "any_value" : name.toLowerCase();
 }
 
 function boundOf(bound: FrameBound): string {

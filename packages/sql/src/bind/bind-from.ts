@@ -10,7 +10,7 @@ import { inputsOf, type LogicalPlan } from "../plan/logical.js";
 import type { JoinType } from "../plan/physical.js";
 import { conjunction, conjunctsOf } from "../plan/rewrite.js";
 import { printName } from "../print/print-expression.js";
-import { BOOLEAN, INTERVAL, TIMESTAMP } from "../types/types.js";
+import { BOOLEAN, commonType, DYNAMIC, INTERVAL, TIMESTAMP } from "../types/types.js";
 import { intervalMs } from "../values/calendar.js";
 import { bindCondition, bindExpression, type ExpressionPlace } from "./bind-expression.js";
 import { comparable } from "./call-types.js";
@@ -319,7 +319,7 @@ function mergeColumns(
     equalities.push({ kind: "call", function: "=", args, type: BOOLEAN });
     const expression: Expression =
       node.type === "full"
-        ? { kind: "call", function: "COALESCE", args: [l, r], type: l.type }
+        ? { kind: "call", function: "COALESCE", args: [l, r], type: commonType([l.type, r.type]) ?? DYNAMIC }
         : node.type === "right"
           ? r
           : l;

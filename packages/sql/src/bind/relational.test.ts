@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { optimise } from "../optimize/optimise.js";
 import { toPhysical } from "../physical/to-physical.js";
 import { checkResolved } from "../optimize/run-pass.js";
-import { bindQuery, findingsOf } from "../testing/bind-text.js";
+import { planLines } from "../physical/explain.js";
+import { bindQuery, bindText, findingsOf } from "../testing/bind-text.js";
+import type { BoundQuery } from "./bound-statement.js";
 import { runPlan, type StoredRecords } from "../testing/run-plan.js";
 import type { SqlValue } from "../types/sql-value.js";
 import { toText } from "../values/text.js";
@@ -220,4 +222,145 @@ describe("the relational language", () => {
       ],
     );
   });
+});
+
+describe("queries without end", () => {
+  const errors = (text: string): readonly string[] =>
+    findingsOf(text)
+      .filter((one) => one.severity === "error")
+      .map((one) => one.message);
+  const plan = (text: string): readonly string[] => planLines(optimise(bindQuery(text)).plan).slice(1);
+
+  it("join two streams only WITHIN a time, which is a condition and is kept for the state", () => {
+    assert.deepEqual(errors("SELECT f.n FROM flights f JOIN closed c ON f.n = c.a EMIT CHANGES"), [
+      "A join of two streams without end needs WITHIN",
+    ]);
+    assert.deepEqual(
+      plan("SELECT f.n FROM flights f JOIN closed c ON f.n = c.a WITHIN (INTERVAL 5 SECOND) EMIT CHANGES")[0],
+      "  Join inner on n = a where ((_append_time <= (_append_time + INTERVAL 'PT5S')) AND (_append_time <= (_append_time + INTERVAL 'PT5S'))), within 5000 ms, append-only",
+    );
+    assert.deepEqual(
+      errors(
+        "SELECT f.n FROM flights f LEFT JOIN flights g WITHIN (INTERVAL 1 DAY) ON f.n = g.n EMIT CHANGES",
+      ),
+      [],
+    );
+  });
+
+  it("look a view up for each record of a stream", () => {
+    const look = "  Join inner look-up on origin = origin";
+    assert.equal(
+      plan("SELECT n FROM flights f JOIN per_origin p ON f.origin = p.origin EMIT CHANGES")[0],
+      look,
+    );
+    assert.equal(
+      plan("SELECT n FROM per_origin p JOIN flights f ON f.origin = p.origin EMIT CHANGES")[0],
+      look,
+    );
+    assert.match(
+      plan("CREATE VIEW v AS SELECT n FROM per_origin p RIGHT JOIN flights f ON f.origin = p.origin")[0] ??
+        "",
+      /Join left look-up/,
+    );
+    assert.equal(
+      errors("CREATE VIEW v AS SELECT n FROM flights f FULL JOIN per_origin p ON f.origin = p.origin").length,
+      1,
+    );
+    const grouped =
+      "CREATE VIEW v AS SELECT p.flights, COUNT(*) AS c FROM flights f JOIN per_origin p ON f.origin = p.origin GROUP BY p.flights";
+    assert.match(plan(grouped)[0] ?? "", /append-only/);
+  });
+
+  it("keep joins of views true on both sides", () => {
+    assert.equal(
+      plan(
+        "CREATE VIEW v AS SELECT a.flights FROM per_origin a JOIN per_origin b ON a.flights = b.flights",
+      )[0],
+      "  Join inner on flights = flights",
+    );
+  });
+
+  it("keep the first rows under ORDER BY and LIMIT", () => {
+    const top = plan("CREATE VIEW v AS SELECT origin, flights FROM per_origin ORDER BY flights DESC LIMIT 3");
+    assert.deepEqual(top, ["  Top first 3 by flights DESC", "    Scan view per_origin [origin, flights]"]);
+    const { emitLimit } = bindQuery("SELECT n FROM flights ORDER BY n LIMIT 3 EMIT CHANGES");
+    assert.equal(emitLimit, undefined);
+    assert.match(
+      plan(
+        "SELECT a, (SELECT n FROM flights f WHERE f.n = c.a ORDER BY n LIMIT 1) AS m FROM closed c EMIT CHANGES",
+      ).join(),
+      /Top first 1 per/,
+    );
+    assert.deepEqual(errors("CREATE VIEW v AS SELECT n FROM flights LIMIT 3"), ["A view takes no LIMIT"]);
+  });
+
+  it("say what does not run yet", () => {
+    assert.equal(
+      errors("SELECT COUNT(*) FROM flights GROUP BY origin, TUMBLING(INTERVAL 5 SECOND) EMIT CHANGES").length,
+      1,
+    );
+    assert.equal(
+      errors(
+        "SELECT COUNT(*) FROM HOPPING(flights, INTERVAL 5 SECOND, INTERVAL 1 SECOND) AS f GROUP BY origin",
+      ).length,
+      1,
+    );
+    assert.equal(errors("SELECT n FROM flights EMIT FINAL").length, 1);
+    assert.equal(errors("SELECT n FROM flights EMIT EVERY INTERVAL 5 SECOND").length, 1);
+  });
+
+  it("start where they say", () => {
+    const query = (text: string): BoundQuery => bindQuery(text);
+    assert.equal(query("CREATE VIEW v AS SELECT n FROM flights").start, "earliest");
+    assert.equal(query("CREATE VIEW v AS SELECT n FROM flights WITH (START = LATEST)").start, "latest");
+    assert.equal(
+      query("CREATE VIEW v AS SELECT n FROM flights WITH (START = TIMESTAMP '1970-01-01T00:00:01Z')")
+        .startAtMs,
+      1000,
+    );
+    const stream = bindText(
+      "CREATE STREAM s AS SELECT n, origin FROM flights PARTITION BY n WITH (START = 'EARLIEST', REPLICATE = 3)",
+    );
+    assert(stream.kind === "create-stream-as");
+    assert.deepEqual(
+      [stream.query.start, stream.query.emit.kind, stream.partitionBy, stream.replicationFactor],
+      ["earliest", "changes", "n", 3],
+    );
+    const insert = bindText("INSERT INTO closed (a, s) SELECT n, origin FROM flights");
+    assert(insert.kind === "insert-select");
+    assert.deepEqual([insert.query.start, insert.columns], ["latest", ["a", "s"]]);
+  });
+});
+
+describe("subqueries that are not right", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ["SELECT (SELECT a, s FROM closed)", "A subquery gives one column here, not 2 columns"],
+    ["SELECT (SELECT * FROM flights)", "A subquery gives one column here, not all fields of a record"],
+    [
+      "SELECT n FROM flights f WHERE n = (SELECT MAX(a) FROM closed c WHERE c.a < f.n)",
+      "This subquery hangs on the row around it by more than equalities",
+    ],
+    [
+      "SELECT n FROM flights f WHERE n IN (SELECT a + f.n FROM closed)",
+      "A subquery can name columns of the query around it only in its WHERE",
+    ],
+    ["SELECT n FROM flights f JOIN closed c ON EXISTS (SELECT 1)", "A subquery cannot stand in ON"],
+    ["SELECT SUM(a) OVER (ORDER BY SUM(a) OVER ()) FROM typed", "A window function cannot stand in SELECT"],
+    ["SELECT a FROM typed WHERE ROW_NUMBER() OVER () = 1", "A window function cannot stand in WHERE"],
+    ["SELECT ROW_NUMBER() FROM typed", "ROW_NUMBER needs OVER (…)"],
+    [
+      "SELECT a FROM typed UNION SELECT a, b FROM typed",
+      "UNION needs as many columns on both sides: 1 and 2",
+    ],
+    [
+      "SELECT a FROM typed UNION SELECT s FROM typed",
+      "Column 1 of UNION has different types: INTEGER, STRING",
+    ],
+    ["SELECT DISTINCT a FROM typed ORDER BY b", "SELECT DISTINCT is ordered only by what it selects"],
+    ["SELECT t.a FROM typed t JOIN closed t ON TRUE", "Two relations in FROM are called t"],
+    ["SELECT 1 FROM typed a JOIN typed b", "JOIN needs a condition"],
+    ["WITH t AS (SELECT 1), t AS (SELECT 2) SELECT * FROM t", "Two common tables are called t"],
+  ];
+  for (const [text, message] of cases)
+    it(message, () => assert.equal(findingsOf(text)[0]?.message, message, text));
 });

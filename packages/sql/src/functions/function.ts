@@ -89,6 +89,10 @@ export interface AggregateImplementation {
   result(state: AggregateState, context: EvaluationContext): SqlValue;
   /** About how much memory the state holds. */
   stateBytes(state: AggregateState): number;
+  /** The state as a value, which encodeRowKey and the stored forms keep exactly. */
+  save(state: AggregateState): SqlValue;
+  /** A state that goes on as the saved one would have. `appendOnly`: as it was when that one was created. */
+  load(saved: SqlValue, appendOnly: boolean): AggregateState;
 }
 
 export interface AggregateFunction extends Documented {

@@ -15,7 +15,15 @@ import type {
 } from "./function.js";
 import { generalFunctions } from "./general.js";
 import { jsonFunctions } from "./json.js";
+import { moreAggregates } from "./more-aggregates.js";
+import { moreArrayFunctions } from "./more-arrays.js";
+import { moreDateFunctions } from "./more-dates.js";
+import { moreGeneralFunctions } from "./more-general.js";
+import { moreJsonFunctions } from "./more-json.js";
+import { moreNumericFunctions } from "./more-numeric.js";
+import { moreTextFunctions } from "./more-text.js";
 import { numericFunctions } from "./numeric.js";
+import { regularExpressionFunctions } from "./regular-expressions.js";
 import { textFunctions } from "./text.js";
 import { windowFunctions } from "./windows.js";
 
@@ -25,12 +33,20 @@ export const functionTable: readonly FunctionEntry[] = [
   ...comparisonOperators,
   ...arithmeticOperators,
   ...generalFunctions,
+  ...moreGeneralFunctions,
   ...numericFunctions,
+  ...moreNumericFunctions,
   ...textFunctions,
+  ...moreTextFunctions,
+  ...regularExpressionFunctions,
   ...dateFunctions,
+  ...moreDateFunctions,
   ...arrayFunctions,
+  ...moreArrayFunctions,
   ...jsonFunctions,
+  ...moreJsonFunctions,
   ...aggregates,
+  ...moreAggregates,
   ...windowFunctions,
 ];
 

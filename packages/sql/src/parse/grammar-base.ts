@@ -12,6 +12,15 @@ export function keyword(word: Keyword): TokenType {
   return must(keywordTokens.get(word), `${word} is a keyword`);
 }
 
+/** What Chevrotain does at an error, which its types do not show. */
+interface ErrorRaising {
+  maxLookahead: number;
+  raiseNoAltException(occurrence: number, message: string | undefined): never;
+  raiseEarlyExitException(occurrence: number, kind: unknown, message: string | undefined): never;
+}
+
+const raising = EmbeddedActionsParser.prototype as unknown as ErrorRaising;
+
 /** What the parts of the grammar share: looking ahead, refusing, counting depth. */
 export abstract class GrammarBase extends EmbeddedActionsParser {
   /** How many rules that can contain themselves are open. */
@@ -24,6 +33,31 @@ export abstract class GrammarBase extends EmbeddedActionsParser {
       skipValidations: !checked,
       errorMessageProvider: messages,
     });
+  }
+
+  /**
+   * At an error Chevrotain looks for all that could stand there, as far as it looks ahead, which takes up to 20 ms
+   * in a grammar of this size. The findings name the next token only, so looking one ahead will do.
+   */
+  protected raiseNoAltException(occurrence: number, message: string | undefined): never {
+    return this.#lookingOneAhead((self) => raising.raiseNoAltException.call(self, occurrence, message));
+  }
+
+  protected raiseEarlyExitException(occurrence: number, kind: unknown, message: string | undefined): never {
+    return this.#lookingOneAhead((self) =>
+      raising.raiseEarlyExitException.call(self, occurrence, kind, message),
+    );
+  }
+
+  #lookingOneAhead(raise: (self: ErrorRaising) => never): never {
+    const self = this as unknown as ErrorRaising;
+    const before = self.maxLookahead;
+    self.maxLookahead = 1;
+    try {
+      return raise(self);
+    } finally {
+      self.maxLookahead = before;
+    }
   }
 
   protected spanFrom(first: Token): Span {

@@ -128,8 +128,15 @@ const closedRecords: fc.Arbitrary<readonly SqlObject[]> = fc.array(
 
 const sortedRows = (rows: readonly (readonly SqlValue[])[]): readonly string[] => rows.map(rowKeyText).sort();
 
-/** The same for plans with joins and their kind, where the order of rows means nothing. */
-export function checkRelationalPass(name: string, pass: (plan: LogicalPlan) => LogicalPlan): void {
+/**
+ * The same for plans with joins and their kind, where the order of rows means nothing. `settles`: a second run
+ * changes nothing more.
+ */
+export function checkRelationalPass(
+  name: string,
+  pass: (plan: LogicalPlan) => LogicalPlan,
+  settles = true,
+): void {
   let changed = 0;
   const text = fc.oneof({ weight: 4, arbitrary: relationalQueries }, { weight: 1, arbitrary: commaJoins });
   fc.assert(
@@ -142,7 +149,8 @@ export function checkRelationalPass(name: string, pass: (plan: LogicalPlan) => L
         ["closed", closed],
       ]);
       assert.deepEqual(sortedRows(runPlan(after, stored)), sortedRows(runPlan(plan, stored)), sql);
-      assert.deepEqual(planLines(pass(after)), planLines(after), `${name} is done after one run: ${sql}`);
+      if (settles)
+        assert.deepEqual(planLines(pass(after)), planLines(after), `${name} is done after one run: ${sql}`);
     }),
     { numRuns: 400 },
   );
