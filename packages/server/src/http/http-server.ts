@@ -164,7 +164,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
   for (const route of routes) {
     app.route({
       method: route.method,
-      url: route.path.replaceAll(/\{(\w+)\}/g, ":$1"),
+      url: routerPattern(route.path),
       errorHandler: (error, request, reply) => {
         void sendError(error, route.errors, request, reply);
       },
@@ -204,7 +204,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
   const patterns = [...routes, ...fixed.map(([path]) => ({ method: "GET", path }))].map(
     ({ method, path }) => ({
       method,
-      regex: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+")}/?$`),
+      regex: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/:]+")}/?$`),
     }),
   );
   app.setNotFoundHandler((request, reply) => {
@@ -269,6 +269,11 @@ const clientErrorStatus: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
   ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
 };
+
+/** `{name}` as the router has it; one that is followed by a colon ends there. */
+function routerPattern(path: string): string {
+  return path.replace(/\{(\w+)\}:/, ":$1(^[^:/]+)::").replaceAll(/\{(\w+)\}/g, ":$1");
+}
 
 /** The route's pattern, so that addresses asked for at random do not fill the metrics. */
 function patternOf(request: FastifyRequest): string {

@@ -1,8 +1,10 @@
+import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import { z } from "zod";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Timers } from "../env/env.js";
+import { parseJson } from "./parse-json.js";
 import { readBody } from "./read-body.js";
 import type { ErrorForm } from "./problem.js";
 
@@ -119,11 +121,11 @@ function check<T>(schema: z.ZodType<T> | undefined, value: unknown, what: string
 async function readJson(raw: RawCall): Promise<unknown> {
   refuseOtherTypes(raw, ["application/json"]);
   const bytes = await readBody(raw.stream, limits.httpBodyBytesMax, raw.timers);
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
-  } catch {
-    throw new HStreamError("MalformedRequest", { reason: "its body is no JSON" });
+  const value = isUtf8(bytes) ? parseJson(bytes.toString()) : undefined;
+  if (value === undefined) {
+    throw new HStreamError("MalformedRequest", { reason: "its body is no JSON, or nested too deep" });
   }
+  return value;
 }
 
 /** The media type of the body, without its parameters. Throws UnsupportedMediaType for any other. */
