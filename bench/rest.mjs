@@ -19,9 +19,9 @@ if (process.argv.includes("--sink")) await sink();
 else await main();
 
 async function main() {
-  const httpPort = await freePort();
   const bin = join(root, "packages/cli/bin/hstream.mjs");
-  const server = await serve(bin, ["--set", `http-port=${httpPort}`]);
+  const server = await serve(bin, { http: true });
+  const { httpPort } = server;
   const sinkProcess = spawn(process.execPath, [process.argv[1], "--sink"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -116,13 +116,4 @@ async function sink() {
     response.end(JSON.stringify({ records }));
   });
   server.listen(0, "127.0.0.1", () => console.log(server.address().port));
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }

@@ -4,15 +4,18 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 
 /**
  * Starts `hstream server start` on a free port.
  * @param {string} bin The hstream.mjs to run.
- * @param {string[]} [more] Further flags.
- * @returns {Promise<{port: number, directory: string, stop(): Promise<number | null>}>}
+ * @param {{ http?: boolean }} [options] `http`: with REST, on another free port.
+ * @returns {Promise<{port: number, httpPort?: number, directory: string, stop(): Promise<number | null>}>}
  */
-export async function serve(bin, more = []) {
+export async function serve(bin, { http = false } = {}) {
+  const httpPort = http ? await freePort() : undefined;
+  const more = http ? ["--set", `http-port=${httpPort}`] : [];
   const directory = mkdtempSync(join(tmpdir(), "hstream-"));
   const child = spawn(
     process.execPath,
@@ -29,6 +32,7 @@ export async function serve(bin, more = []) {
   });
   return {
     port,
+    httpPort,
     directory,
     async stop() {
       child.kill("SIGTERM");
@@ -37,4 +41,13 @@ export async function serve(bin, more = []) {
       return code;
     },
   };
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
 }

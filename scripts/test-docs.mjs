@@ -1,7 +1,8 @@
 /**
  * Runs the examples of README.md and docs/: in every ```console block, a line that starts with `$ ` is
  * run by a shell, and what it prints must be the lines below it. `…` on a line stands for any text, a
- * line that is only `…` for any lines. The blocks of one file share one server; `npx hstream` is ours.
+ * line that is only `…` for any lines. The blocks of one file share one server, of which $REST is the address
+ * of REST; `npx hstream` is ours.
  */
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -17,7 +18,7 @@ let failed = 0;
 for (const file of ["README.md", ...markdownFiles("docs")]) {
   const examples = examplesOf(readFileSync(join(root, file), "utf8"));
   if (examples.length === 0) continue;
-  const server = await serve(bin);
+  const server = await serve(bin, { http: true });
   const environment = environmentFor(server);
   for (const { line, command, expected } of examples) {
     const printed = await runShell(command, server.directory, environment);
@@ -67,6 +68,7 @@ function environmentFor(server) {
     ...process.env,
     PATH: `${directory}${delimiter}${process.env.PATH}`,
     HSTREAM_PORT: String(server.port),
+    REST: `http://127.0.0.1:${server.httpPort}`,
     NO_COLOR: "1",
   };
 }

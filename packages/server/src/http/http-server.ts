@@ -135,7 +135,10 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
     const { status, type, body } = errorAnswer(error, refusal, form, request.id);
     // What is left of a body that nobody will read would be taken for the next request.
     if (!request.raw.complete) void reply.header("connection", "close");
-    return reply.code(status).type(type).send(JSON.stringify(body));
+    return reply
+      .code(status)
+      .type(type)
+      .send(`${JSON.stringify(body)}\n`);
   };
 
   app.removeAllContentTypeParsers();
@@ -225,7 +228,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
         return reply
           .code(answer.status ?? 200)
           .type("application/json")
-          .send(JSON.stringify(answer.body));
+          .send(`${JSON.stringify(answer.body)}\n`);
       case "text":
         return reply.type(answer.type).send(answer.text);
       case "empty":
