@@ -10,6 +10,7 @@ export { createNodeEnv } from "./env/node-env.js";
 export { errors, HStreamError } from "./errors.js";
 export type { SqlDone, SqlEvent, SqlHeader, SqlRows, SqlService } from "./queries/sql-service.js";
 export type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
+export { createServerLog, type LogDestination } from "./server-log.js";
 export {
   type RunningServer,
   type ServerLog,

@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
+import { withSpan } from "../metrics/tracing.js";
 import { docsCss, docsHtml, docsPolicy, docsScript } from "./docs-page.js";
 import type { HttpRooms } from "./http-rooms.js";
 import { openApiDocument } from "./openapi.js";
@@ -175,7 +176,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
         const gone = new AbortController();
         const leave = () => gone.abort(new Error("the caller has gone"));
         reply.raw.once("close", leave);
-        const answer = await route.run({
+        const raw = {
           method: request.method,
           params: request.params,
           query: request.query,
@@ -184,7 +185,9 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
           id: request.id,
           gone: AbortSignal.any([gone.signal, closing]),
           timers: env.timers,
-        });
+        };
+        const attributes = { "http.request.method": route.method, "http.route": route.path };
+        const answer = await withSpan(`${route.method} ${route.path}`, attributes, () => route.run(raw));
         return send(answer, reply, gone.signal);
       },
     });
