@@ -9,7 +9,7 @@ import { openApiDocument } from "./openapi.js";
 import { refuseForeign } from "./origin-check.js";
 import { errorAnswer, type ErrorForm, problemOf, refusalOf } from "./problem.js";
 import { Prometheus } from "./prometheus.js";
-import type { Answer, Route } from "./route.js";
+import type { Answer, Authorize, Route } from "./route.js";
 import { gatewayRoutes } from "./routes/gateway-routes.js";
 import { oldRoutes } from "./routes/old-routes.js";
 import { operatorRoutes } from "./routes/operator-routes.js";
@@ -28,6 +28,8 @@ export interface HttpOptions {
   /** Other names of this server. */
   readonly knownAs: readonly string[];
   readonly report: HttpReport;
+  /** Checks who calls; everybody may do everything if absent. */
+  readonly authorize?: Authorize;
   /** Instead of httpConnectionsMax. */
   readonly connectionsMax?: number;
 }
@@ -151,6 +153,8 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
     if (closing.aborted) throw new HStreamError("ShuttingDown", {});
   });
   app.addHook("onResponse", async (request, reply) => {
+    // Kept alive, the connection would keep the server from ending.
+    if (closing.aborted) request.raw.socket.destroySoon();
     const pattern = patternOf(request);
     prometheus.request(
       knownMethods.has(request.method) ? request.method : "other",
@@ -185,6 +189,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
           id: request.id,
           gone: AbortSignal.any([gone.signal, closing]),
           timers: env.timers,
+          authorize: options.authorize ?? (() => () => undefined),
         };
         const attributes = { "http.request.method": route.method, "http.route": route.path };
         const answer = await withSpan(`${route.method} ${route.path}`, attributes, () => route.run(raw));
