@@ -14,7 +14,12 @@ const packageLayers = {
 };
 const packages = ["@hstream/proto", "@hstream/sql", "@hstream/server", "@hstream/client"];
 /** The subpaths that packages export on purpose; every other one is a deep import. */
-const exported = ["@hstream/sql/runtime", "@hstream/sql/tokens", "@hstream/client/test-kit"];
+const exported = [
+  "@hstream/proto/testing",
+  "@hstream/sql/runtime",
+  "@hstream/sql/tokens",
+  "@hstream/client/test-kit",
+];
 
 /** What each room of the server may import of the other rooms. */
 const roomLayers = {
@@ -24,6 +29,7 @@ const roomLayers = {
   meta: ["env", "log"],
   config: [],
   executor: ["env"],
+  "sql-tests": ["executor"],
   cluster: ["env", "meta"],
   streams: ["env", "metrics", "log", "meta"],
   subscription: ["env", "metrics", "log", "meta", "streams"],
@@ -36,10 +42,12 @@ const roomLayers = {
 const edges = [
   "packages/server/src/env/**",
   "packages/cli/src/system/**",
+  "packages/cli/src/test-kit/**",
   "packages/client/src/system.ts",
   "**/*.test.ts",
   "**/*.test.helper.ts",
   "**/*.test.tsx",
+  "**/*.test.helper.ts",
 ];
 
 const through = "comes in through env, so that a test can own it";

@@ -11,6 +11,8 @@
  * @property {() => Promise<number>} [floor] One turn of what it is compared with.
  * @property {string} [target] What the ratio (or the value, without a floor) should be.
  * @property {number} [turns] 10 unless said otherwise.
+ * @property {() => Promise<void>} [before] Set-up, not measured.
+ * @property {() => Promise<void>} [after] The end of it.
  */
 
 /** @param {Case[]} cases */
@@ -20,11 +22,13 @@ export async function bench(cases) {
   for (const one of cases) {
     const values = [];
     const floors = [];
+    await one.before?.();
     await one.measure();
     for (let turn = 0; turn < (one.turns ?? 10); turn++) {
       if (one.floor !== undefined) floors.push(await one.floor());
       values.push(await one.measure());
     }
+    await one.after?.();
     const value = quantile(values, 0.5);
     const floor = floors.length > 0 ? quantile(floors, 0.5) : null;
     const result = {

@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import { join } from "node:path";
 import { root } from "../scripts/ready.mjs";
+import { freePort } from "../scripts/free-port.mjs";
 import { serve } from "../scripts/serve.mjs";
 import { bench } from "./harness.mjs";
 import { meteringCase } from "./metering.mjs";
@@ -20,8 +21,8 @@ else await main();
 
 async function main() {
   const bin = join(root, "packages/cli/bin/hstream.mjs");
-  const server = await serve(bin, { http: true });
-  const { httpPort } = server;
+  const httpPort = await freePort();
+  const server = await serve(bin, ["--set", `http-port=${httpPort}`]);
   const sinkProcess = spawn(process.execPath, [process.argv[1], "--sink"], {
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -3,11 +3,13 @@ import { ready } from "./ready.mjs";
 import { runSteps } from "./steps.mjs";
 
 ready();
-runSteps([
+await runSteps([
   { name: "format", args: ["node_modules/@biomejs/biome/bin/biome", "format", "."] },
   { name: "lint", args: ["node_modules/eslint/bin/eslint.js", ".", "--max-warnings", "0"] },
   { name: "lock file", args: ["scripts/test-lock.mjs"] },
+  { name: "architecture page", args: ["scripts/test-architecture.mjs"] },
   { name: "tests", args: ["scripts/test.mjs", ...process.argv.slice(2)] },
   { name: "documentation examples", args: ["scripts/test-docs.mjs"] },
+  { name: "kills", args: ["scripts/test-kill.mjs", "--runs", "15"] },
   { name: "packages", args: ["scripts/test-packages.mjs"] },
 ]);

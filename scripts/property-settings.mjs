@@ -20,6 +20,7 @@ fc.configureGlobal({
 
 export const mochaHooks = {
   beforeEach() {
-    if (seconds !== undefined) this.timeout(Number(seconds) * 1000 + 60_000);
+    // A test may hold several properties.
+    if (seconds !== undefined) this.currentTest.timeout(Number(seconds) * 10_000 + 60_000);
   },
 };

@@ -4,24 +4,42 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 
 /**
- * Starts `hstream server start` on a free port.
+ * Starts `hstream server start` on a free port, on data that are removed when it is stopped.
  * @param {string} bin The hstream.mjs to run.
- * @param {{ http?: boolean }} [options] `http`: with REST, on another free port.
- * @returns {Promise<{port: number, httpPort?: number, directory: string, stop(): Promise<number | null>}>}
+ * @param {string[]} [flags] More of the command's flags.
  */
-export async function serve(bin, { http = false } = {}) {
-  const httpPort = http ? await freePort() : undefined;
-  const more = http ? ["--set", `http-port=${httpPort}`] : [];
+export async function serve(bin, flags = []) {
   const directory = mkdtempSync(join(tmpdir(), "hstream-"));
-  const child = spawn(
-    process.execPath,
-    [bin, "server", "start", "--data-dir", join(directory, "data"), "--port", "0", ...more],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const settings = ["--data-dir", join(directory, "data"), "--set", "log-level=warn", ...flags];
+  let running = await start(bin, [...settings, "--port", "0"]);
+  const { port } = running;
+  return {
+    port,
+    directory,
+    /** Ends the server, unless it was killed, and starts it again on the same port and data. */
+    async restart() {
+      await running.end("SIGTERM");
+      running = await start(bin, [...settings, "--port", String(port)]);
+    },
+    async kill() {
+      await running.end("SIGKILL");
+    },
+    /** Ends the server and removes its data; resolves with its exit code. */
+    async stop() {
+      const code = await running.end("SIGTERM");
+      rmSync(directory, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
+
+async function start(bin, flags) {
+  const child = spawn(process.execPath, [bin, "server", "start", ...flags], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const exited = once(child, "exit");
   const port = await new Promise((resolve, reject) => {
     createInterface(child.stdout).on("line", (line) => {
@@ -32,22 +50,11 @@ export async function serve(bin, { http = false } = {}) {
   });
   return {
     port,
-    httpPort,
-    directory,
-    async stop() {
-      child.kill("SIGTERM");
+    /** Resolves with the exit code; at once when it has ended already. */
+    async end(signal) {
+      child.kill(signal);
       const [code] = await exited;
-      rmSync(directory, { recursive: true, force: true });
       return code;
     },
   };
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }

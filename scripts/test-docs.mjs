@@ -8,6 +8,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { ready, root } from "./ready.mjs";
+import { freePort } from "./free-port.mjs";
 import { serve } from "./serve.mjs";
 
 ready();
@@ -18,10 +19,11 @@ let failed = 0;
 for (const file of ["README.md", ...markdownFiles("docs")]) {
   const examples = examplesOf(readFileSync(join(root, file), "utf8"));
   if (examples.length === 0) continue;
-  const server = await serve(bin, { http: true });
-  const environment = environmentFor(server);
+  const httpPort = await freePort();
+  const server = await serve(bin, ["--set", `http-port=${httpPort}`]);
+  const environment = environmentFor(server, httpPort);
   for (const { line, command, expected } of examples) {
-    const printed = await runShell(command, server.directory, environment);
+    const printed = await runShell(command, environment);
     if (matches(printed, expected)) passed++;
     else {
       failed++;
@@ -55,7 +57,7 @@ function examplesOf(text) {
 }
 
 /** `npx hstream` and `hstream` run this clone's build against the example server. */
-function environmentFor(server) {
+function environmentFor(server, httpPort) {
   const directory = join(server.directory, "bin");
   mkdirSync(directory);
   const wrap = (name, script) => {
@@ -68,14 +70,14 @@ function environmentFor(server) {
     ...process.env,
     PATH: `${directory}${delimiter}${process.env.PATH}`,
     HSTREAM_PORT: String(server.port),
-    REST: `http://127.0.0.1:${server.httpPort}`,
+    REST: `http://127.0.0.1:${httpPort}`,
     NO_COLOR: "1",
   };
 }
 
-function runShell(command, cwd, env) {
+function runShell(command, env) {
   return new Promise((resolve, reject) => {
-    const child = spawn("sh", ["-c", command], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn("sh", ["-c", command], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
     let printed = "";
     child.stdout.setEncoding("utf8").on("data", (text) => (printed += text));
     child.stderr.setEncoding("utf8").on("data", (text) => (printed += text));

@@ -4,12 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FakeServer } from "@hstream/client/test-kit";
 import { runCli, startCli } from "./test-kit/run-cli.js";
+import { runHere } from "./test-kit/run-here.js";
 
 describe("the command line", function () {
   this.timeout(20_000);
   let server: FakeServer;
   const run = (args: readonly string[], input?: string) =>
-    runCli(args, { env: { HSTREAM_PORT: String(server.port) }, ...(input === undefined ? {} : { input }) });
+    runHere(args, { env: { HSTREAM_PORT: String(server.port) }, ...(input === undefined ? {} : { input }) });
 
   beforeEach(async () => {
     server = await FakeServer.start();
@@ -196,7 +197,7 @@ describe("the command line", function () {
       [["stream", "lst"], /Did you mean list\?/],
       [["stream", "create"], /missing required argument 'name'/],
       [["stream", "create", "x", "-s", "none"], /whole number, 1 or more/],
-      [["stream", "list", "-o", "xml"], /Allowed choices are table, json, ndjson, csv/],
+      [["stream", "list", "-o", "xml"], /Allowed choices are table, vertical, json, ndjson, csv/],
       [["sub", "create", "x"], /--stream/],
     ];
     await Promise.all(

@@ -1,9 +1,17 @@
 import { Command, CommanderError, Option } from "commander";
 import type { CommandContext } from "./commands/context.js";
 import { type ExitCode, exitCodes } from "./exit-codes.js";
-import { nearest } from "./nearest.js";
 import { isOutputFormat, outputFormats } from "./output/format.js";
 import type { System } from "./system/system.js";
+import { addCompletion } from "./tree/completion-tree.js";
+import { addContexts } from "./tree/context-tree.js";
+import { addDoctor } from "./tree/doctor-tree.js";
+import { addHelpTopics } from "./tree/help-topics.js";
+import { addNode } from "./tree/node-tree.js";
+import { addQueries } from "./tree/query-tree.js";
+import { addStreamData } from "./tree/stream-data-tree.js";
+import { addConsume } from "./tree/subscription-data-tree.js";
+import { type Context, type Finish, group, helpOrSuggest, wholeNumber } from "./tree/tree-parts.js";
 
 /** Options that every command takes, before or behind its name. */
 export interface GlobalOptions {
@@ -12,6 +20,11 @@ export interface GlobalOptions {
   readonly serviceUrl?: string;
   readonly output: string;
   readonly quiet?: boolean;
+  readonly context?: string;
+  readonly retryTimeout?: number;
+  readonly tlsCa?: string;
+  readonly tlsKey?: string;
+  readonly tlsCert?: string;
 }
 
 export interface Program {
@@ -22,6 +35,13 @@ export interface Program {
   /** Where commands go to, for messages. */
   readonly server: () => string;
   readonly outputsJson: () => boolean;
+}
+
+/** Flags of HStreamDB's tools. */
+interface RetryFlags {
+  readonly retryLimit?: number;
+  readonly retryInterval?: number;
+  readonly updateInterval?: number;
 }
 
 /** True for what commander refused, or for help that was asked for (exit code 0). */
@@ -35,12 +55,15 @@ export function buildProgram(system: System): Program {
   let complaint = "";
   const program = new Command("hstream");
   const globals = () => program.opts<GlobalOptions>();
-  const server = () => globals().serviceUrl ?? `${globals().host}:${globals().port}`;
+  let saved: string | undefined;
+  let retrySeconds = 0;
+  const server = () => globals().serviceUrl ?? saved ?? `${globals().host}:${globals().port}`;
   const context = (): CommandContext => {
     const options = globals();
     const format = isOutputFormat(options.output) ? options.output : "table";
-    const url = options.serviceUrl ?? `hstream://${bracket(options.host)}:${options.port}`;
-    return { system, format, url, server: server(), quiet: options.quiet === true };
+    const url = options.serviceUrl ?? saved ?? `hstream://${bracket(options.host)}:${options.port}`;
+    const retryTimeoutSeconds = options.retryTimeout ?? retrySeconds;
+    return { system, format, url, server: server(), quiet: options.quiet === true, retryTimeoutSeconds };
   };
   const finish = async (work: Promise<ExitCode>) => {
     exitCode = await work;
@@ -68,6 +91,17 @@ export function buildProgram(system: System): Program {
         .env("HSTREAM_OUTPUT"),
     )
     .addOption(new Option("-q, --quiet", "print results only").env("HSTREAM_QUIET"))
+    .addOption(
+      new Option("--context <name>", "a server that `context add` gave a name").env("HSTREAM_CONTEXT"),
+    )
+    .addOption(
+      new Option("--retry-timeout <seconds>", "how long to wait for a server that does not answer yet")
+        .env("HSTREAM_RETRY_TIMEOUT")
+        .argParser(wholeNumber(0, 86_400)),
+    )
+    .addOption(new Option("--tls-ca <file>", "").hideHelp())
+    .addOption(new Option("--tls-key <file>", "").hideHelp())
+    .addOption(new Option("--tls-cert <file>", "").hideHelp())
     .option("-v, --version", "print the version")
     .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError(true)
@@ -79,13 +113,41 @@ export function buildProgram(system: System): Program {
       },
     })
     .addHelpText("after", examples)
-    .helpCommand(true);
+    .helpCommand(false);
 
+  program.hook("preAction", async (_, action) => {
+    const { retryLimit, retryInterval, updateInterval } = action.opts<RetryFlags>();
+    if (retryLimit !== undefined) retrySeconds = retryLimit * (retryInterval ?? 5);
+    if (updateInterval !== undefined) {
+      await system.stderr.write(
+        "notice: --update-interval has no effect: the client finds servers by itself\n",
+      );
+    }
+    const { context: name, tlsCa, tlsKey, tlsCert } = globals();
+    if ((tlsCa ?? tlsKey ?? tlsCert) !== undefined) {
+      program.error("error: TLS is not spoken yet: leave --tls-ca, --tls-key and --tls-cert out");
+    }
+    // Flags and the environment are stronger than a context.
+    const chosen = ["host", "port", "serviceUrl"].some((one) => {
+      const source = program.getOptionValueSource(one);
+      return source === "cli" || (source === "env" && name === undefined);
+    });
+    if (chosen && program.getOptionValueSource("context") !== "cli") return;
+    saved = await (await import("./commands/contexts.js")).contextUrl(system, name);
+  });
   addServer(program, context, finish);
   addQuickstart(program, context, finish);
   addSql(program, context, finish);
   addStream(program, context, finish);
   addSubscription(program, context, finish);
+  addStreamData(program, context, finish);
+  addConsume(program, context, finish);
+  addQueries(program, context, finish);
+  addNode(program, context, finish);
+  addContexts(program, context, finish);
+  addCompletion(program, context, finish);
+  addDoctor(program, context, finish);
+  addHelpTopics(program, system);
   helpOrSuggest(program);
   for (const command of everyCommand(program)) command.exitOverride().copyInheritedSettings(program);
   return {
@@ -96,9 +158,6 @@ export function buildProgram(system: System): Program {
     outputsJson: () => ["json", "ndjson"].includes(String(program.opts()["output"])),
   };
 }
-
-type Context = () => CommandContext;
-type Finish = (work: Promise<ExitCode>) => Promise<void>;
 
 function addServer(program: Command, context: Context, finish: Finish): void {
   const server = group(program, "server", "run a server");
@@ -154,6 +213,9 @@ function addSql(program: Command, context: Context, finish: Finish): void {
       new Option("--history-file <path>", "where the shell keeps its history").env("HSTREAM_HISTORY_FILE"),
     )
     .addOption(new Option("--plain", "a shell without a live prompt").env("HSTREAM_PLAIN"))
+    .addOption(new Option("--update-interval <seconds>", "").hideHelp().argParser(wholeNumber(0, 86_400)))
+    .addOption(new Option("--retry-interval <seconds>", "").hideHelp().argParser(wholeNumber(0, 86_400)))
+    .addOption(new Option("--retry-limit <count>", "").hideHelp().argParser(wholeNumber(0, 1_000)))
     .addHelpText(
       "after",
       '\nExamples:\n  hstream sql\n  hstream sql -e "SHOW STREAMS;"\n  hstream sql -o ndjson -e "SELECT * FROM demo EMIT CHANGES;"\n  hstream sql < setup.sql',
@@ -254,28 +316,6 @@ function addSubscription(program: Command, context: Context, finish: Finish): vo
     );
 }
 
-/** A noun: alone it prints its help; an unknown verb is a usage error with a suggestion. */
-function group(program: Command, name: string, description: string): Command {
-  const noun = program.command(name).description(description);
-  helpOrSuggest(noun);
-  return noun;
-}
-
-/** Alone the command prints its help; with a word that it does not know, an error that suggests one. */
-function helpOrSuggest(command: Command): void {
-  command
-    .argument("[command]")
-    .usage("<command> [options]")
-    .allowExcessArguments(true)
-    .action((word: string | undefined) => {
-      if (word === undefined) return command.outputHelp();
-      const known = command.commands.flatMap((child) => [child.name(), ...child.aliases()]);
-      const near = nearest(word, known);
-      const suggestion = near === undefined ? "" : `\n(Did you mean ${near}?)`;
-      return command.error(`error: unknown command '${word}'${suggestion}`);
-    });
-}
-
 function* everyCommand(command: Command): Generator<Command> {
   for (const child of command.commands) {
     yield child;
@@ -286,15 +326,6 @@ function* everyCommand(command: Command): Generator<Command> {
 /** A flag as it was typed; undefined when its value comes from elsewhere. */
 function given(program: Command, name: string): string | undefined {
   return program.getOptionValueSource(name) === "cli" ? String(program.opts()[name]) : undefined;
-}
-
-function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-    const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
-    throw new CommanderError(1, "commander.invalidArgument", `It must be a whole number, ${range}.`);
-  };
 }
 
 function collect(value: string, before: string[]): string[] {
@@ -313,5 +344,4 @@ Examples:
   hstream sql -e "INSERT INTO demo (a, b) VALUES (1, 'x');"
   hstream sql -o json -e "SELECT a, b FROM demo;"
 
-Every option can also be set in the environment: HSTREAM_HOST, HSTREAM_PORT, HSTREAM_SERVICE_URL, HSTREAM_OUTPUT.
-Exit codes: 0 ok, 1 refused, 2 usage, 3 not found or exists already, 5 no server, 130/143 interrupted.`;
+More: hstream help exit-codes | environment | output | sql | contexts`;

@@ -10,12 +10,15 @@ export const grpcStatus = {
   deadlineExceeded: 4,
   notFound: 5,
   alreadyExists: 6,
+  permissionDenied: 7,
   resourceExhausted: 8,
   failedPrecondition: 9,
   aborted: 10,
   unimplemented: 12,
   internal: 13,
   unavailable: 14,
+  dataLoss: 15,
+  unauthenticated: 16,
 } as const;
 
 export type JsonValue =
@@ -197,6 +200,47 @@ export const errors = {
     404,
     (a: { shardId: string }) => `Shard ${a.shardId} does not exist. List the stream's shards again.`,
   ),
+  InvalidReaderName: define(900, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  ReaderExists: define(
+    0,
+    "alreadyExists",
+    409,
+    (a: { reader: string }) => `Shard reader "${a.reader}" exists already. Choose another id or delete it.`,
+  ),
+  ReaderNotFound: define(
+    0,
+    "failedPrecondition",
+    404,
+    (a: { reader: string }) => `Shard reader "${a.reader}" does not exist. Create it first.`,
+  ),
+  TooManyReaders: define(
+    0,
+    "resourceExhausted",
+    429,
+    (a: { max: number }) => `There are ${a.max} shard readers already (shardReadersMax). Delete some.`,
+  ),
+  ConflictingOffsets: define(901, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  TooManyShards: define(
+    902,
+    "invalidArgument",
+    400,
+    (a: { stream: string; count: number }) =>
+      `Stream "${a.stream}" has ${a.count} shards; this call reads streams of one. Use ReadStream.`,
+  ),
+  DataLoss: define(
+    903,
+    "dataLoss",
+    500,
+    (a: { shardId: string; upTo: number; detail: string }) =>
+      `Batches of shard ${a.shardId} up to ${a.upTo} cannot be read: ${a.detail}. Reading goes on behind them.`,
+  ),
+  TrimHeld: define(
+    0,
+    "failedPrecondition",
+    409,
+    (a: { shardId: string; by: string }) =>
+      `Shard ${a.shardId} was not trimmed: "${a.by}" still needs its records. Drop that first.`,
+  ),
   QueryNotFound: define(
     400,
     "notFound",
@@ -230,6 +274,82 @@ export const errors = {
     409,
     (a: { relation: string; by: string }) => `"${a.relation}" is read by "${a.by}". Drop that first.`,
   ),
+  QueryExists: define(
+    401,
+    "alreadyExists",
+    409,
+    (a: { query: string }) => `Query "${a.query}" exists already. Choose another name.`,
+  ),
+  QueryHasView: define(
+    403,
+    "failedPrecondition",
+    409,
+    (a: { query: string }) => `Query "${a.query}" keeps a view. Delete the view, and it ends.`,
+  ),
+  QueryNotTerminated: define(
+    407,
+    "failedPrecondition",
+    409,
+    (a: { query: string }) => `Query "${a.query}" is running. Terminate it first.`,
+  ),
+  QueryNotAborted: define(
+    0,
+    "failedPrecondition",
+    409,
+    (a: { query: string }) => `Query "${a.query}" is running; only what was aborted can be resumed.`,
+  ),
+  WrongStatement: define(
+    0,
+    "failedPrecondition",
+    400,
+    (a: { expected: string }) => `This call makes queries that last: ${a.expected}.`,
+  ),
+  NoViewQuery: define(
+    0,
+    "invalidArgument",
+    400,
+    none("This call takes a SELECT from a view, without EMIT CHANGES."),
+  ),
+  DiscardedMethod: define(
+    0,
+    "internal",
+    400,
+    (a: { use: string }) => `Discarded method: such statements have a call of their own, ${a.use}.`,
+  ),
+  AnswerTooLarge: define(
+    0,
+    "resourceExhausted",
+    413,
+    (a: { max: number }) =>
+      `The answer has more than ${a.max} bytes (responseBytesMax). Ask for less, or use ExecuteSql.`,
+  ),
+  ConnectorNotFound: define(
+    600,
+    "notFound",
+    404,
+    (a: { connector: string }) => `Connector "${a.connector}" does not exist.`,
+  ),
+  InvalidConnectorType: define(
+    602,
+    "invalidArgument",
+    400,
+    (a: { type: string }) => `"${a.type}" is not a connector type: use SOURCE or SINK.`,
+  ),
+  InvalidConnectorName: define(603, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  InvalidConnectorConfig: define(
+    0,
+    "invalidArgument",
+    400,
+    none("The configuration of a connector is the text of a JSON object."),
+  ),
+  ConnectorUnimplemented: define(
+    605,
+    "unimplemented",
+    501,
+    (a: { target: string }) => `Connectors to "${a.target}" are not available on this server.`,
+  ),
+  InvalidStats: define(0, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  InvalidCommand: define(0, "internal", 400, (a: { reason: string }) => a.reason),
   QueryFailed: define(0, "internal", 500, (a: { message: string }) => a.message),
   QueryStateTooLarge: define(
     0,

@@ -21,6 +21,8 @@ export const limits = {
   appendBytesWaitingMax: 64 * 1_048_576,
   /** One write and sync of the log. */
   groupCommitBytesMax: 1_048_576,
+  /** With fsync = interval: how long an acknowledged append may be unsynced, ms. */
+  fsyncIntervalMs: 100,
   /** A segment of the log is sealed once it has this size. */
   segmentBytes: 64 * 1_048_576,
   /** Recent batches kept in memory for readers at the tail. */
@@ -35,6 +37,13 @@ export const limits = {
   producerExpiryMs: 24 * 3_600_000,
   /** Results kept for each (producer, shard) to answer repeats with. */
   producerResultsKept: 5,
+  /** Shard readers that are remembered. */
+  shardReadersMax: 100_000,
+  /** How long ReadShard waits for records, ms: what it waits at least, lest callers spin, and at most. */
+  readShardWaitMsMin: 5,
+  readShardWaitMsMax: 60_000,
+  /** Batches of one answer to a reader. */
+  readAnswerBatchesMax: 10,
   /** Names of streams, subscriptions, queries, views, readers: Unicode characters. */
   nameCharactersMax: 255,
   /** Shards of one stream. */

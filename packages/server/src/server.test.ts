@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { batchOf, call, startTestServer } from "./rpc/test-server.test.helper.js";
 import { createNodeEnv } from "./env/node-env.js";
+import { SimulatedEnv } from "./env/simulated-env.js";
 import { ServerStartError } from "./server.js";
 
 const onDisk = (directory: string) => ({ env: createNodeEnv(), flags: { "data-dir": directory } });
@@ -60,8 +61,26 @@ describe("server", () => {
     await (await startTestServer(onDisk(directory))).close();
   });
 
-  it("refuses an fsync that the log does not offer", async () => {
-    await assert.rejects(startTestServer({ flags: { fsync: "never" } }), /fsync is never/);
+  it("syncs appends as the setting says", async () => {
+    for (const [fsync, expected] of [
+      ["always", true],
+      ["never", false],
+    ] as const) {
+      const env = new SimulatedEnv();
+      const server = await startTestServer({ env, flags: { fsync } });
+      const stream = { streamName: "s", replicationFactor: 1, backlogDuration: 0, shardCount: 1 };
+      await call(server.api, server.api.createStream, stream);
+      const { shards } = await call(server.api, server.api.listShards, { streamName: "s" });
+      let syncs = 0;
+      env.disk.faults = ({ name }) => {
+        if (name === "datasync") syncs++;
+        return undefined;
+      };
+      const shardId = shards[0]?.shardId ?? 0n;
+      await call(server.api, server.api.append, { streamName: "s", shardId, records: batchOf("a") });
+      assert.equal(syncs > 0, expected);
+      await server.close();
+    }
   });
 
   it("answers what is under way before it closes, and refuses what comes later with UNAVAILABLE", async () => {

@@ -16,8 +16,10 @@ import { GrpcServer } from "./rpc/grpc-server.js";
 import { MeteredLog } from "./streams/metered-log.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 import { RelationNames } from "./streams/relation-names.js";
+import { ShardReaders } from "./streams/shard-readers.js";
 import { StreamAppender } from "./streams/stream-appender.js";
 import { StreamCatalogue } from "./streams/stream-catalogue.js";
+import { Trimming } from "./streams/trimming.js";
 import { SubscriptionService } from "./subscription/subscription-service.js";
 
 /** What the operator is told. */
@@ -95,7 +97,6 @@ interface Services {
 async function startRooms(options: ServerOptions, open: (() => Promise<void> | void)[]): Promise<Services> {
   const { config, env, version } = options;
 
-  refuseWhatTheLogLacks(config);
   const metrics = new Metrics(env.clock, env.timers);
   open.push(() => metrics.close());
   const report = (where: string, error: unknown) => {
@@ -120,6 +121,8 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     defaultDispatch: config.defaultDispatch,
   });
   open.push(() => subscriptions.close());
+  const readers = await ShardReaders.open({ env, log: reading, inflate }, meta, streams);
+  open.push(() => readers.close());
   // The queries room is loaded when all below it is there: the parser takes its time.
   const openSql = options.openSql ?? (await import("./queries/open-queries.js")).openQueries;
   const id = await loadNodeId(env, meta);
@@ -141,7 +144,9 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     const self = advertised(config, port);
     address = addressText(self.host, self.port);
     cluster = new Cluster({ id, version, ...self }, env.clock);
-    return { timers: env.timers, cluster, streams, appender, log, subscriptions, sql };
+    const trimming = new Trimming(streams, log);
+    const { timers } = env;
+    return { timers, cluster, streams, appender, log, inflate, readers, trimming, subscriptions, sql };
   };
   const rpc = await listening(config.host, config.port, "port", () =>
     GrpcServer.start(config.host, config.port, rooms, report),
@@ -195,12 +200,16 @@ function httpPortOf({ port, httpPort }: Config): number | undefined {
   return port === 0 || above > 65_535 ? undefined : above;
 }
 
-async function openLog({ openLog, env, config, version }: ServerOptions): Promise<LogStore> {
+async function openLog({ openLog, env, config, version, report }: ServerOptions): Promise<LogStore> {
   // The log locks its directory, and with it all of the data.
   const directory = join(config.dataDir, "log");
   const holder = `an HStream server ${version} on port ${config.port}`;
   try {
-    return await (openLog?.(env, directory, config) ?? EmbeddedLog.start(env, directory, { holder }));
+    if (openLog !== undefined) return await openLog(env, directory, config);
+    const log = await EmbeddedLog.start(env, directory, { holder, fsync: config.fsync });
+    for (const { path, offset, detail } of log.notices)
+      report?.("warn", `${path}, byte ${offset}: ${detail}`);
+    return log;
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     throw new ServerStartError(`Cannot open the data in ${config.dataDir}: ${error.message}`, {
@@ -215,14 +224,6 @@ function advertised(config: Config, port: number): { readonly host: string; read
   if (given !== undefined) return { host: given.host, port: given.port ?? port };
   const isWildcard = config.host === "0.0.0.0" || config.host === "::";
   return { host: isWildcard ? "127.0.0.1" : config.host, port };
-}
-
-/** Nobody shall believe in a setting that does nothing. */
-function refuseWhatTheLogLacks({ fsync }: Config): void {
-  if (fsync === "always") return;
-  throw new ServerStartError(
-    `fsync is ${fsync}, which this log does not offer: it always syncs before it acknowledges.`,
-  );
 }
 
 function reasonOf(error: unknown): string {

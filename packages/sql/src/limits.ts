@@ -8,6 +8,8 @@ export const parseTextCharsMax = 1_048_576;
 export const operatorChainMax = 500;
 /** Nodes above each other in a syntax tree: chains inside parentheses add up. */
 export const treeDepthMax = 700;
+/** Relations that one statement reads, those of a common table counted at each of its uses. */
+export const relationsMax = 200;
 /** Names of streams, views and columns. */
 export const nameCharsMax = 255;
 /** Objects and arrays inside each other in a JSON text. */

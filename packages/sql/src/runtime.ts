@@ -2,9 +2,18 @@
  * What running a plan needs: types, values, functions and the plan itself, without the parser, so that
  * a worker thread starts quickly.
  */
-export type { AggregateCall, Expression, SortKey } from "./plan/expression.js";
+export type {
+  AggregateCall,
+  Expression,
+  FrameBound,
+  SortKey,
+  WindowCall,
+  WindowFrame,
+} from "./plan/expression.js";
 export type {
   EmitMode,
+  JoinKey,
+  JoinType,
   OutputColumn,
   PhysicalNode,
   PhysicalNodeKind,

@@ -3,6 +3,7 @@ import { type ExitCode, exitCodes } from "../exit-codes.js";
 import type { OutputFormat } from "../output/format.js";
 import { type Cell, pageOf } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
+import { yamlDocument } from "../output/yaml.js";
 import type { System } from "../system/system.js";
 
 /** What every command gets. */
@@ -14,6 +15,8 @@ export interface CommandContext {
   /** The same for messages. */
   readonly server: string;
   readonly quiet: boolean;
+  /** How long to wait for a server that does not answer yet. */
+  readonly retryTimeoutSeconds: number;
 }
 
 /** Connects, works, disconnects. */
@@ -21,13 +24,28 @@ export async function withClient(
   context: CommandContext,
   work: (client: HStreamClient) => Promise<void>,
 ): Promise<ExitCode> {
-  const { HStreamClient } = await import("@hstream/client");
-  const client = await HStreamClient.connect(context.url, { retryPauseMs: 500 });
+  const client = await connect(context);
   try {
     await work(client);
     return exitCodes.ok;
   } finally {
     await client.close();
+  }
+}
+
+/** Connects; tries again for as long as --retry-timeout says while no server answers. */
+export async function connect(context: CommandContext): Promise<HStreamClient> {
+  const { HStreamClient, HStreamClientError } = await import("@hstream/client");
+  const { system, url, retryTimeoutSeconds } = context;
+  const until = system.uptime() + retryTimeoutSeconds * 1_000;
+  for (;;) {
+    try {
+      return await HStreamClient.connect(url, { retryPauseMs: 500 });
+    } catch (error) {
+      const lost = error instanceof HStreamClientError && ["unavailable", "timeout"].includes(error.reason);
+      if (!lost || system.uptime() >= until) throw error;
+      await system.sleep(500, new AbortController().signal);
+    }
   }
 }
 
@@ -55,8 +73,17 @@ export async function report(
   sentence: string,
   fields: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const { stdout, stderr } = context.system;
-  if (context.format === "json" || context.format === "ndjson") {
-    await stdout.write(`${JSON.stringify(fields)}\n`);
-  } else if (!context.quiet) await stderr.write(`${sentence}\n`);
+  const { stderr } = context.system;
+  if (isStructured(context.format)) await printObject(context, fields);
+  else if (!context.quiet) await stderr.write(`${sentence}\n`);
+}
+
+/** Formats in which an object is printed as one. */
+export function isStructured(format: OutputFormat): boolean {
+  return format === "json" || format === "ndjson" || format === "yaml";
+}
+
+export async function printObject(context: CommandContext, fields: object): Promise<void> {
+  const text = context.format === "yaml" ? yamlDocument(fields) : `${JSON.stringify(fields)}\n`;
+  await context.system.stdout.write(text);
 }

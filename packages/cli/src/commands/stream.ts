@@ -1,7 +1,7 @@
 import { HStreamClientError, type StreamInfo } from "@hstream/client";
 import type { ExitCode } from "../exit-codes.js";
 import type { CreateStreamFlags } from "../program.js";
-import { type CommandContext, printList, report, withClient } from "./context.js";
+import { type CommandContext, isStructured, printList, printObject, report, withClient } from "./context.js";
 
 const columns = ["name", "shards", "replication_factor", "backlog_seconds", "created_at"];
 
@@ -46,14 +46,14 @@ export function describeStream(context: CommandContext, name: string): Promise<E
   return withClient(context, async (client) => {
     const stream = await client.streams.get(name);
     const shards = await client.streams.listShards(name);
-    if (context.format === "json" || context.format === "ndjson") {
+    if (isStructured(context.format)) {
       const fields = Object.fromEntries(cells(stream).map((cell, place) => [columns[place], cell ?? null]));
       const listed = shards.map((shard) => ({
         shard_id: String(shard.shardId),
         start: shard.startHashRangeKey,
         end: shard.endHashRangeKey,
       }));
-      await context.system.stdout.write(`${JSON.stringify({ ...fields, shard_list: listed })}\n`);
+      await printObject(context, { ...fields, shard_list: listed });
       return;
     }
     if (context.format === "table") await printList(context, columns, [cells(stream)]);
@@ -61,6 +61,17 @@ export function describeStream(context: CommandContext, name: string): Promise<E
       context,
       ["shard_id", "start", "end"],
       shards.map((shard) => [shard.shardId, shard.startHashRangeKey, shard.endHashRangeKey]),
+    );
+  });
+}
+
+export function listShards(context: CommandContext, name: string): Promise<ExitCode> {
+  return withClient(context, async (client) => {
+    const shards = await client.streams.listShards(name);
+    await printList(
+      context,
+      ["shard_id", "start", "end"],
+      shards.map((shard) => [String(shard.shardId), shard.startHashRangeKey, shard.endHashRangeKey]),
     );
   });
 }

@@ -1,7 +1,7 @@
 import type { SubscriptionInfo } from "@hstream/client";
 import type { ExitCode } from "../exit-codes.js";
 import type { CreateSubscriptionFlags } from "../program.js";
-import { type CommandContext, printList, report, withClient } from "./context.js";
+import { type CommandContext, isStructured, printList, printObject, report, withClient } from "./context.js";
 import { unlessCode } from "./stream.js";
 
 const columns = ["id", "stream", "ack_timeout_seconds", "max_unacked_records", "offset", "created_at"];
@@ -48,13 +48,13 @@ export function describeSubscription(context: CommandContext, id: string): Promi
   return withClient(context, async (client) => {
     const found = await client.subscriptions.get(id);
     const consumers = await client.subscriptions.consumers(id);
-    if (context.format === "json" || context.format === "ndjson") {
+    if (isStructured(context.format)) {
       const fields = Object.fromEntries(cells(found).map((cell, place) => [columns[place], cell ?? null]));
       const progress = found.progress.map(({ shardId, batchId }) => ({
         shard_id: String(shardId),
         batch_id: String(batchId),
       }));
-      await context.system.stdout.write(`${JSON.stringify({ ...fields, progress, consumers })}\n`);
+      await printObject(context, { ...fields, progress, consumers });
       return;
     }
     await printList(context, columns, [cells(found)]);

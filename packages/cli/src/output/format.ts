@@ -1,4 +1,13 @@
-export const outputFormats = ["table", "json", "ndjson", "csv"] as const;
+export const outputFormats = [
+  "table",
+  "vertical",
+  "json",
+  "ndjson",
+  "csv",
+  "tsv",
+  "markdown",
+  "yaml",
+] as const;
 export type OutputFormat = (typeof outputFormats)[number];
 
 export function isOutputFormat(text: string): text is OutputFormat {

@@ -14,6 +14,9 @@ export class LiveTable {
   #widths: number[] = [];
   #numeric: boolean[] = [];
   #linesSinceHeader = 0;
+  #measuredFor: number | undefined;
+  /** Cells that were shortened to fit. */
+  cutCells = 0;
 
   constructor(widthMax: () => number | undefined, repeatEvery: () => number | undefined) {
     this.#widthMax = widthMax;
@@ -22,7 +25,14 @@ export class LiveTable {
 
   render(page: Page): string {
     let out = "";
-    if (this.#columns.length !== page.columns.length || this.#linesSinceHeader === 0) {
+    // Widths stay, until columns are added or the terminal has another width.
+    const width = this.#widthMax();
+    if (
+      this.#columns.length !== page.columns.length ||
+      this.#linesSinceHeader === 0 ||
+      width !== this.#measuredFor
+    ) {
+      this.#measuredFor = width;
       this.#measure(page);
       out += this.#header();
     }
@@ -68,13 +78,17 @@ export class LiveTable {
   #header(): string {
     this.#linesSinceHeader = 1;
     const rule = this.#widths.map((width) => "─".repeat(width)).join("─┼─");
-    return `${this.#line(this.#columns.map(visible), "  ")}  ${rule}\n`;
+    const cut = this.cutCells;
+    const names = this.#line(this.#columns.map(visible), "  ");
+    this.cutCells = cut;
+    return `${names}  ${rule}\n`;
   }
 
   #line(cells: readonly string[], mark: string): string {
     const limited = this.#widthMax() !== undefined;
     const padded = cells.map((cell, column) => {
       const width = this.#widths[column] ?? 4;
+      if (limited && displayWidth(cell) > width) this.cutCells += 1;
       return pad(limited ? truncate(cell, width) : cell, width, this.#numeric[column] === true);
     });
     return `${mark}${padded.join(" │ ").trimEnd()}\n`;

@@ -1,4 +1,5 @@
 import type { SqlBatch } from "@hstream/client";
+import { truncate } from "./display.js";
 
 /** Rows with named columns, whatever they come from. Cells are asked for in the form that is printed. */
 export interface Page {
@@ -60,4 +61,32 @@ function looksNumeric(batch: SqlBatch, column: number): boolean {
     if (!values.isNull(row) && !/^-?\d/.test(values.json(row))) return false;
   }
   return true;
+}
+
+/** The page with long cells shortened for people; `onCut` hears of each. */
+export function shortened(page: Page, cellsMax: number, onCut: () => void): Page {
+  return {
+    ...page,
+    columns: page.columns,
+    rowCount: page.rowCount,
+    text: (row, column) => {
+      const text = page.text(row, column);
+      if (text === undefined || text.length <= cellsMax) return text;
+      onCut();
+      return truncate(text.slice(0, cellsMax + 1), cellsMax);
+    },
+  };
+}
+
+/** Some rows of a page. */
+export function slicePage(page: Page, from: number, to: number): Page {
+  if (from === 0 && to === page.rowCount) return page;
+  return {
+    columns: page.columns,
+    rowCount: to - from,
+    text: (row, column) => page.text(from + row, column),
+    json: (row, column) => page.json(from + row, column),
+    isNumeric: (column) => page.isNumeric(column),
+    isDeletion: (row) => page.isDeletion(from + row),
+  };
 }

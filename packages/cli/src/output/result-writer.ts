@@ -1,9 +1,10 @@
-import { csvLine, jsonRows } from "./text-rows.js";
 import type { OutputFormat } from "./format.js";
 import { LiveTable } from "./live-table.js";
-import type { Page } from "./page.js";
+import { type Page, slicePage } from "./page.js";
 import { renderTable, tableWidth } from "./table.js";
+import { csvLine, jsonRows, markdownLine, tsvLine } from "./text-rows.js";
 import { renderVertical } from "./vertical.js";
+import { yamlRows } from "./yaml.js";
 
 /** Prints one result, page by page. Nothing is kept beyond what a table needs. */
 export interface ResultWriter {
@@ -38,8 +39,32 @@ export function resultWriter(format: OutputFormat, options: WriterOptions): Resu
     case "ndjson":
       return ndjsonWriter(options);
     case "csv":
-      return csvWriter(options);
+      return linesWriter(options, csvLine, () => "");
+    case "tsv":
+      return linesWriter(options, tsvLine, () => "");
+    case "markdown":
+      return linesWriter(options, markdownLine, markdownRule);
+    case "vertical":
+      return verticalWriter(options);
+    case "yaml":
+      return yamlWriter(options);
   }
+}
+
+function markdownRule(columns: readonly string[], page: Page | undefined, mark: readonly string[]): string {
+  const rules = columns.map((_, column) => (page?.isNumeric(column) === true ? "---:" : "---"));
+  return `| ${[...mark.map(() => "---"), ...rules].join(" | ")} |\n`;
+}
+
+function yamlWriter({ write, changes }: WriterOptions): ResultWriter {
+  let begun = false;
+  return {
+    page: async (page) => {
+      if (page.rowCount > 0) await write(yamlRows(page));
+      begun ||= page.rowCount > 0;
+    },
+    end: async () => (begun || changes ? undefined : write("[]\n")),
+  };
 }
 
 function jsonWriter({ write }: WriterOptions): ResultWriter {
@@ -65,13 +90,18 @@ function ndjsonWriter({ write }: WriterOptions): ResultWriter {
   };
 }
 
-function csvWriter({ write, warn, changes }: WriterOptions): ResultWriter {
+/** A header, then a line a row. */
+function linesWriter(
+  { write, warn, changes }: WriterOptions,
+  lineOf: (cells: readonly (string | undefined)[]) => string,
+  ruleOf: (columns: readonly string[], page: Page | undefined, mark: readonly string[]) => string,
+): ResultWriter {
   let header: readonly string[] | undefined;
   const mark = changes ? ["$op"] : [];
   return {
     page: async (page) => {
       let out = "";
-      if (header === undefined) out += csvLine([...mark, ...page.columns]);
+      if (header === undefined) out += lineOf([...mark, ...page.columns]) + ruleOf(page.columns, page, mark);
       else if (page.columns.length > header.length) {
         const added = page.columns.slice(header.length).join(", ");
         warn(`New columns, not in the header, follow at the end of the lines: ${added}`);
@@ -79,12 +109,13 @@ function csvWriter({ write, warn, changes }: WriterOptions): ResultWriter {
       header = page.columns;
       for (let row = 0; row < page.rowCount; row += 1) {
         const cells = page.columns.map((_, column) => page.text(row, column));
-        out += csvLine(changes ? [page.isDeletion(row) ? "delete" : "insert", ...cells] : cells);
+        out += lineOf(changes ? [page.isDeletion(row) ? "delete" : "insert", ...cells] : cells);
       }
       await write(out);
     },
     end: async (columns) => {
-      if (header === undefined && columns.length > 0) await write(csvLine([...mark, ...columns]));
+      if (header !== undefined || columns.length === 0) return;
+      await write(lineOf([...mark, ...columns]) + ruleOf(columns, undefined, mark));
     },
   };
 }
@@ -131,7 +162,7 @@ function tableWriter(options: WriterOptions): ResultWriter {
     page: async (page) => {
       for (let from = 0; from < page.rowCount; ) {
         const to = Math.min(page.rowCount, from + tableRowsMax - waitingRows);
-        waiting.push(slice(page, from, to));
+        waiting.push(slicePage(page, from, to));
         waitingRows += to - from;
         from = to;
         if (waitingRows === tableRowsMax) await flush(page.columns);
@@ -140,17 +171,5 @@ function tableWriter(options: WriterOptions): ResultWriter {
     end: async (columns) => {
       if (waitingRows > 0 || (printed === 0 && columns.length > 0)) await flush(columns);
     },
-  };
-}
-
-function slice(page: Page, from: number, to: number): Page {
-  if (from === 0 && to === page.rowCount) return page;
-  return {
-    columns: page.columns,
-    rowCount: to - from,
-    text: (row, column) => page.text(from + row, column),
-    json: (row, column) => page.json(from + row, column),
-    isNumeric: (column) => page.isNumeric(column),
-    isDeletion: (row) => page.isDeletion(from + row),
   };
 }

@@ -1,3 +1,4 @@
+import { visible } from "./display.js";
 import type { Page } from "./page.js";
 
 /** Rows as JSON objects, one each; a row that is taken back has "$op":"delete" in front. */
@@ -22,4 +23,19 @@ function csvCell(text: string | undefined): string {
   if (text === undefined) return "";
   if (text === "" || /[",\r\n]/.test(text) || text.trim() !== text) return `"${text.replaceAll('"', '""')}"`;
   return text;
+}
+
+/** One line of tab-separated values: tabs, line ends and backslashes are escaped, NULL is \\N. */
+export function tsvLine(cells: readonly (string | undefined)[]): string {
+  return `${cells.map((text) => (text === undefined ? "\\N" : text.replace(/[\\\t\n\r]/g, escapeTsv))).join("\t")}\n`;
+}
+
+function escapeTsv(sign: string): string {
+  return { "\t": "\\t", "\n": "\\n", "\r": "\\r" }[sign] ?? "\\\\";
+}
+
+/** One row of a Markdown table. */
+export function markdownLine(cells: readonly (string | undefined)[]): string {
+  const shown = cells.map((text) => visible(text ?? "NULL").replaceAll("|", "\\|"));
+  return `| ${shown.join(" | ")} |\n`;
 }

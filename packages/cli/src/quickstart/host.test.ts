@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { readHostCounters } from "../system/host-counters.js";
-import { toRecord } from "./host.js";
+import { processSystem } from "../system/process-system.js";
+import { hostMetrics, toRecord } from "./host.js";
 
 describe("samples of the machine", () => {
   it("are what happened between two readings", () => {
@@ -30,6 +32,21 @@ describe("samples of the machine", () => {
       sent_per_s: 200,
     });
     assert.equal(toRecord(before, before, 0, 0)["cpu_percent"], 0);
+  });
+
+  it("leave no listener at the signal, however many are taken", async () => {
+    const stop = new AbortController();
+    const system = {
+      ...processSystem(),
+      sleep: (_: number, signal: AbortSignal) => processSystem().sleep(0, signal),
+    };
+    let batches = 0;
+    for await (const batch of hostMetrics(system).records(stop.signal)) {
+      batches += batch.length;
+      assert(getEventListeners(stop.signal, "abort").length <= 1);
+      if (batches === 40) stop.abort();
+    }
+    assert.equal(getEventListeners(stop.signal, "abort").length, 0);
   });
 
   it("come from counters that this machine has", async () => {

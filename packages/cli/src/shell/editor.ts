@@ -44,6 +44,8 @@ export type EditorAction =
   | { readonly kind: "redo" }
   /** Replaces everything, as history does. */
   | { readonly kind: "set"; readonly text: string }
+  /** Puts a text in the place of a range; the cursor goes behind it. */
+  | { readonly kind: "replace"; readonly from: number; readonly to: number; readonly text: string }
   /** Empties the editor; what was there can be yanked. */
   | { readonly kind: "clear" };
 
@@ -83,6 +85,13 @@ export function edit(state: EditorState, action: EditorAction): EditorState {
     case "set": {
       const text = limit(normalise(action.text));
       return changed(state, text, text.length, "other");
+    }
+    case "replace": {
+      const from = snap(state.text, Math.min(action.from, action.to));
+      const to = Math.max(from, snap(state.text, action.to));
+      const piece = normalise(action.text);
+      const text = limit(state.text.slice(0, from) + piece + state.text.slice(to));
+      return changed(state, text, snap(text, from + piece.length), "other");
     }
     case "clear":
       return state.text === ""

@@ -15,7 +15,10 @@ describe("the history", () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.string({ unit: "grapheme" })), (statements) => {
         const file = statements.map((statement, at) => historyLine(at, statement)).join("");
-        assert.deepEqual(parseHistory(file), statements);
+        assert.deepEqual(
+          parseHistory(file),
+          statements.map((sql, at) => ({ at, sql })),
+        );
       }),
     );
   });
@@ -23,7 +26,10 @@ describe("the history", () => {
   it("passes over what is not a line of it", () => {
     assert.deepEqual(
       parseHistory(`${historyLine(1, "a;")}{"at":2,"sq\nnull\n[]\n5\n${historyLine(3, "b;")}`),
-      ["a;", "b;"],
+      [
+        { at: 1, sql: "a;" },
+        { at: 3, sql: "b;" },
+      ],
     );
   });
 

@@ -41,17 +41,24 @@ export function historyLine(at: number, sql: string): string {
   return `${JSON.stringify({ at, sql })}\n`;
 }
 
+export interface TimedStatement {
+  /** Milliseconds since 1970; undefined where the file does not say. */
+  readonly at: number | undefined;
+  readonly sql: string;
+}
+
 /** The statements of a history file; what is not a line of it is passed over. */
-export function parseHistory(file: string): readonly string[] {
-  const entries: string[] = [];
+export function parseHistory(file: string): readonly TimedStatement[] {
+  const entries: TimedStatement[] = [];
   for (const line of file.split("\n")) {
     if (line === "") continue;
     try {
-      const { sql } = JSON.parse(line) as { sql?: unknown };
-      if (typeof sql === "string" && entries.at(-1) !== sql) entries.push(sql);
+      const { at, sql } = JSON.parse(line) as { at?: unknown; sql?: unknown };
+      if (typeof sql !== "string" || entries.at(-1)?.sql === sql) continue;
+      entries.push({ at: typeof at === "number" && Number.isFinite(at) ? at : undefined, sql });
     } catch {
       // Another shell may be in the midst of writing it.
     }
   }
-  return entries;
+  return entries.slice(-historyEntriesMax);
 }

@@ -24,6 +24,10 @@ export async function runPlainShell(options: PlainShellOptions): Promise<StopSig
     columns: () => stdout.columns() ?? 80,
     rows: () => stdout.rows() ?? Number.MAX_SAFE_INTEGER,
     status: () => {},
+    panel: () => {},
+    live: false,
+    lend: undefined,
+    prefill: () => {},
   });
   let text = "";
   const prompt = () => stdout.write(stdout.isTty ? (text === "" ? "> " : "| ") : "");

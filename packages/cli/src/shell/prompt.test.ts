@@ -2,16 +2,17 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { historyOf } from "./history.js";
 import { KeyDecoder } from "./keys.js";
-import { newPrompt, pressKey, type PromptEffect, type PromptState } from "./prompt.js";
+import { newPrompt, pressKey, type PromptEffect, type PromptHelp, type PromptState } from "./prompt.js";
 
 const isComplete = (text: string) => /;\s*$/.test(text);
+const help: PromptHelp = { isComplete, complete: (_, cursor) => ({ start: cursor, candidates: [] }) };
 
 function type(input: string, from: PromptState = newPrompt(historyOf([]))) {
   const decoder = new KeyDecoder();
   const effects: PromptEffect[] = [];
   let state = from;
   for (const key of [...decoder.feed(input), ...decoder.flush()]) {
-    const step = pressKey(state, key, isComplete);
+    const step = pressKey(state, key, help);
     state = step.state;
     if (step.effect.kind !== "none") effects.push(step.effect);
   }

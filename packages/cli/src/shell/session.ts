@@ -1,53 +1,53 @@
-import { type HStreamClient, HStreamClientError, type SqlStatement } from "@hstream/client";
+import { HStreamClientError, type SqlStatement } from "@hstream/client";
 import type { StatementText } from "@hstream/sql/tokens";
-import { failureOf, renderFailure } from "../failure.js";
 import { exitCodes } from "../exit-codes.js";
+import { failureOf, renderFailure } from "../failure.js";
 import type { OutputFormat } from "../output/format.js";
-import { pageOfBatch } from "../output/page.js";
+import { type Page, pageOfBatch, shortened, slicePage } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
-import { parseShellCommand, shellHelp } from "./shell-command.js";
-import type { StatementSplitter } from "./statements.js";
+import { groupKeys } from "./group-keys.js";
+import { KeptResult } from "./kept-result.js";
+import { pageOutput } from "./pager.js";
+import { Progress } from "./progress.js";
+import { runShellCommand } from "./session-commands.js";
+import { count } from "./session-output.js";
+import { parseShellCommand } from "./shell-command.js";
+import type { SessionOptions, SessionSettings, ShellTools } from "./shell-tools.js";
+import { chartOfPages, StreamView } from "./stream-view.js";
 
-/** What a statement that runs has brought so far. */
-export interface RunStatus {
-  readonly rows: number;
-  readonly rowsPerSecond: number;
-  readonly elapsedMs: number;
-  readonly endless: boolean;
-}
+export type { RunStatus, SessionOutput } from "./session-output.js";
+export { count } from "./session-output.js";
 
-/** Where a session prints. */
-export interface SessionOutput {
-  /** Settles when there is room for more. */
-  readonly write: (text: string) => Promise<void>;
-  /** Drops what was written and is not on the screen yet. */
-  readonly discard: () => void;
-  readonly columns: () => number;
-  readonly rows: () => number;
-  /** Called now and then while something runs, and with undefined when it is over. */
-  readonly status: (status: RunStatus | undefined) => void;
-}
+/** Longer cells are cut on the screen, and said to be. */
+const cellUnitsMax = 2_000;
 
-export interface SessionOptions {
-  readonly client: HStreamClient;
-  readonly server: string;
-  readonly format: OutputFormat;
-  readonly split: StatementSplitter;
-  readonly output: SessionOutput;
-  /** Milliseconds, never going back. */
-  readonly clock: () => number;
-  readonly schedule: (ms: number, callback: () => void) => () => void;
-}
-
-const statusEveryMs = 250;
+/** Rows of a finite result that go to the screen; files and `:last` get more. */
+const screenRowsMax = 1_000;
 
 /** Runs what the user submits, one thing at a time, and prints what comes of it. */
-export class ShellSession {
-  readonly #options: SessionOptions;
+export class ShellSession implements ShellTools {
+  readonly options: SessionOptions;
+  readonly settings: SessionSettings;
+  /** The last statement that ran, for :watch, :plan, :save and :edit. */
+  lastSql: string | undefined;
+  kept: KeptResult | undefined;
   #stop: AbortController | undefined;
+  #view: StreamView | undefined;
+  #progress: Progress | undefined;
+  #resume: (() => void) | undefined;
+  #paused: Promise<void> | undefined;
 
   constructor(options: SessionOptions) {
-    this.#options = options;
+    this.options = options;
+    const { env } = options.system;
+    this.settings = {
+      format: options.format,
+      live: false,
+      chart: undefined,
+      pager: (env["HSTREAM_PAGER"] ?? env["PAGER"] ?? "") !== "",
+      timing: true,
+      outputFile: undefined,
+    };
   }
 
   get running(): boolean {
@@ -57,148 +57,251 @@ export class ShellSession {
   /** Stops what runs; at once for the eye, in the background for the server. */
   cancel(): void {
     this.#stop?.abort();
+    this.#resume?.();
+  }
+
+  /** Holds the rows of a push query back, or lets them come again. */
+  togglePause(): void {
+    if (this.#progress?.endless !== true) return;
+    if (this.#resume !== undefined) this.#resume();
+    else {
+      this.#paused = new Promise((resolve) => {
+        this.#resume = () => {
+          this.#resume = undefined;
+          this.#paused = undefined;
+          if (this.#progress !== undefined) this.#progress.paused = false;
+          resolve();
+        };
+      });
+      this.#progress.paused = true;
+    }
+    this.#progress.report();
+  }
+
+  /** Shows a push query in the next form. */
+  async nextForm(): Promise<void> {
+    await this.#view?.next();
+    if (this.#progress !== undefined) this.#progress.form = this.#view?.form;
+    this.#progress?.report();
   }
 
   /** Runs a shell command or some statements, up to the first error. Never throws. */
   async run(text: string): Promise<"continue" | "quit"> {
-    const command = parseShellCommand(text);
-    if (command !== undefined) return this.#runCommand(command);
     const stop = new AbortController();
     this.#stop = stop;
     try {
-      for (const statement of this.#options.split(text)) {
-        if (!(await this.#runStatement(statement, stop.signal))) break;
-      }
+      const command = parseShellCommand(text);
+      if (command !== undefined) return await runShellCommand(this, command, stop.signal);
+      await this.runSql(text, stop.signal);
+    } catch (error) {
+      await this.explain(error, stop.signal);
     } finally {
       this.#stop = undefined;
-      this.#options.output.status(undefined);
+      this.options.output.panel([]);
+      this.options.output.status(undefined);
     }
     return "continue";
   }
 
-  async #runCommand(
-    command: NonNullable<ReturnType<typeof parseShellCommand>>,
-  ): Promise<"continue" | "quit"> {
-    const { write } = this.#options.output;
-    switch (command.kind) {
-      case "quit":
-        return "quit";
-      case "help":
-        await write(`${shellHelp}\n`);
-        return "continue";
-      case "unknown": {
-        const suggestion = command.suggestion === undefined ? "" : ` Did you mean ${command.suggestion}?`;
-        await write(`There is no command ":${command.word}".${suggestion} :help lists them.\n\n`);
-        return "continue";
-      }
+  /** Runs statements in order; false when one failed or was stopped. */
+  async runSql(text: string, signal: AbortSignal): Promise<boolean> {
+    for (const statement of this.options.split(text)) {
+      this.lastSql = `${statement.text};`;
+      if (!(await this.#runStatement(statement, signal))) return false;
     }
+    return true;
+  }
+
+  /** Prints a text where results go. */
+  async printResult(text: string): Promise<void> {
+    const { outputFile } = this.settings;
+    if (outputFile === undefined) await this.options.output.write(text);
+    else await this.options.system.files.append(outputFile, text);
+  }
+
+  /** Prints an error; nothing when the user stopped it. */
+  async explain(error: unknown, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const { link, output } = this.options;
+    const failure = failureOf(error, link.server);
+    const lost = failure.exitCode === exitCodes.unreachable;
+    const after = lost ? "The shell stays; the next statement tries again.\n" : "";
+    await output.write(`${renderFailure(failure, output.columns())}${after}\n`);
+  }
+
+  /** Prints pages as a finite result, in some format; cells stay whole when asked. */
+  async printPages(pages: readonly Page[], columns: readonly string[], format: OutputFormat): Promise<void> {
+    const { output } = this.options;
+    const toFile = this.settings.outputFile !== undefined;
+    const writer = resultWriter(format, {
+      write: (text) => this.printResult(text),
+      warn: (text) => void output.write(`${text}\n`),
+      columns: () => (toFile ? undefined : output.columns()),
+      rows: output.rows,
+      changes: false,
+    });
+    for (const page of pages) await writer.page(page);
+    await writer.end(columns);
   }
 
   /** False when the statement failed or was stopped. */
   async #runStatement(statement: StatementText, signal: AbortSignal): Promise<boolean> {
-    const { client, output, clock } = this.#options;
-    const progress = new Progress(this.#options, clock());
+    const { link, output, system } = this.options;
+    const progress = new Progress({
+      clock: system.uptime,
+      schedule: system.schedule,
+      report: (status) => {
+        output.panel(this.#view?.panel(Math.max(1, output.rows() - 3)) ?? []);
+        output.status(status);
+      },
+    });
+    this.#progress = progress;
     try {
-      for await (const result of client.sql(`${statement.text};`, { signal })) {
-        await this.#print(result, statement.verticalOutput, progress);
+      for await (const result of link.client.sql(`${statement.text};`, { signal })) {
+        await this.#print(result, statement, progress, signal);
       }
       return true;
     } catch (error) {
       progress.end();
       if (signal.aborted || (error instanceof HStreamClientError && error.reason === "cancelled")) {
         output.discard();
-        await output.write(`Stopped after ${count(progress.rows, "row")}; the query has ended.\n\n`);
-      } else await output.write(this.#describe(error));
+        await this.#leaveInPlace();
+        const cut = cutNotice(this.#view?.cutCells ?? 0);
+        await output.write(`${cut}Stopped after ${count(progress.rows, "row")}; the query has ended.\n\n`);
+      } else await this.explain(error, signal);
       return false;
     } finally {
       progress.end();
+      this.#progress = undefined;
+      this.#view = undefined;
+      this.#resume?.();
     }
   }
 
-  async #print(result: SqlStatement, vertical: boolean, progress: Progress): Promise<void> {
-    const { output, format, clock } = this.#options;
+  async #leaveInPlace(): Promise<void> {
+    this.options.output.panel([]);
+    await this.#view?.end([]);
+  }
+
+  async #print(
+    result: SqlStatement,
+    statement: StatementText,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { output, catalogue } = this.options;
     for (const notice of result.notices) await output.write(`notice: ${notice}\n`);
-    const changes = result.kind === "changes";
-    if (changes) progress.endless();
-    const writer = resultWriter(format, {
-      write: output.write,
-      warn: (text) => void output.write(`${text}\n`),
-      columns: output.columns,
-      rows: output.rows,
-      changes,
-      vertical,
-    });
-    for await (const batch of result.batches()) {
-      progress.add(batch.rowCount);
-      await writer.page(pageOfBatch(batch));
+    switch (result.kind) {
+      case "changes":
+        await this.#follow(result, statement, progress, signal);
+        break;
+      case "rows":
+        await this.#printRows(result, statement, progress);
+        break;
+      case "command":
+        catalogue?.forget();
+        break;
     }
     const { message, notices } = await result.done;
-    if (result.kind !== "command") await writer.end(result.columns.map(({ name }) => name));
     progress.end();
-    const ms = Math.round(clock() - progress.startedAt);
     for (const notice of notices) await output.write(`notice: ${notice}\n`);
     const outcome = result.kind === "command" ? message || "Done." : count(progress.rows, "row");
-    await output.write(`${outcome} (${ms} ms)\n\n`);
+    const timing = this.settings.timing ? ` (${Math.round(progress.elapsedMs)} ms)` : "";
+    await output.write(`${outcome}${timing}\n\n`);
   }
 
-  #describe(error: unknown): string {
-    const failure = failureOf(error, this.#options.server);
-    const lost = failure.exitCode === exitCodes.unreachable;
-    const after = lost ? "The shell stays; the next statement tries again.\n" : "";
-    return `${renderFailure(failure, this.#options.output.columns())}${after}\n`;
-  }
-}
-
-/** Counts rows, and reports now and then. */
-class Progress {
-  readonly startedAt: number;
-  rows = 0;
-  readonly #options: SessionOptions;
-  #endless = false;
-  #cancelTimer: (() => void) | undefined;
-  #lastRows = 0;
-  #lastAt: number;
-
-  constructor(options: SessionOptions, startedAt: number) {
-    this.#options = options;
-    this.startedAt = startedAt;
-    this.#lastAt = startedAt;
-    this.#arm();
-  }
-
-  add(rows: number): void {
-    this.rows += rows;
-  }
-
-  endless(): void {
-    this.#endless = true;
-    this.#report();
-  }
-
-  end(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-  }
-
-  #arm(): void {
-    this.#cancelTimer = this.#options.schedule(statusEveryMs, () => {
-      this.#report();
-      this.#arm();
+  async #printRows(result: SqlStatement, statement: StatementText, progress: Progress): Promise<void> {
+    const { output } = this.options;
+    const { settings } = this;
+    const toFile = settings.outputFile !== undefined;
+    const people = !toFile && (settings.format === "table" || settings.format === "vertical");
+    let cut = 0;
+    let shown = 0;
+    const paged =
+      people && settings.pager && output.lend !== undefined ? pageOutput(this.options) : undefined;
+    const writer = resultWriter(settings.format, {
+      write: paged?.write ?? ((text) => this.printResult(text)),
+      warn: (text) => void output.write(`${text}\n`),
+      columns: () => (toFile ? undefined : output.columns()),
+      rows: output.rows,
+      changes: false,
+      vertical: statement.verticalOutput,
     });
+    const kept = new KeptResult(false);
+    for await (const batch of result.batches()) {
+      progress.rows += batch.rowCount;
+      const page = pageOfBatch(batch);
+      kept.add(page);
+      if (settings.chart !== undefined) continue;
+      if (!people) await writer.page(page);
+      else if (paged !== undefined || shown < screenRowsMax) {
+        const fitting =
+          paged === undefined ? slicePage(page, 0, Math.min(page.rowCount, screenRowsMax - shown)) : page;
+        shown += fitting.rowCount;
+        await writer.page(
+          shortened(fitting, cellUnitsMax, () => {
+            cut += 1;
+          }),
+        );
+      }
+    }
+    const columns = result.columns.map(({ name }) => name);
+    kept.columns = columns;
+    this.kept = kept;
+    if (settings.chart !== undefined) {
+      const lines = chartOfPages(settings.chart, kept.pages, output.columns() - 1, output.rows() - 3);
+      await this.printResult(`${lines.join("\n")}\n`);
+    } else await writer.end(columns);
+    await paged?.end();
+    const hidden = people && settings.chart === undefined ? progress.rows - shown : 0;
+    if (hidden > 0) {
+      await output.write(
+        `${count(hidden, "more row")}: LIMIT asks for less, :last shows what is kept, :output FILE takes all.\n`,
+      );
+    }
+    await output.write(cutNotice(cut));
   }
 
-  #report(): void {
-    const now = this.#options.clock();
-    const seconds = (now - this.#lastAt) / 1_000;
-    const rowsPerSecond = seconds > 0 ? (this.rows - this.#lastRows) / seconds : 0;
-    this.#lastAt = now;
-    this.#lastRows = this.rows;
-    const elapsedMs = now - this.startedAt;
-    this.#options.output.status({ rows: this.rows, rowsPerSecond, elapsedMs, endless: this.#endless });
+  async #follow(
+    result: SqlStatement,
+    statement: StatementText,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { output } = this.options;
+    const { settings } = this;
+    const keyColumns = await groupKeys(statement.text);
+    const toFile = settings.outputFile !== undefined;
+    const chart = settings.chart === undefined ? undefined : (`chart ${settings.chart}` as const);
+    const inPlace = output.live && !toFile ? (chart ?? (settings.live ? "live" : undefined)) : undefined;
+    const down = statement.verticalOutput ? "vertical" : undefined;
+    const view = new StreamView({
+      write: (text) => this.printResult(text),
+      columns: output.columns,
+      rows: output.rows,
+      keyColumns,
+      form: inPlace ?? down ?? settings.format,
+    });
+    this.#view = view;
+    progress.endless = true;
+    progress.form = view.form;
+    progress.report();
+    const kept = new KeptResult(true);
+    this.kept = kept;
+    for await (const batch of result.batches()) {
+      while (this.#paused !== undefined && !signal.aborted) await this.#paused;
+      progress.rows += batch.rowCount;
+      const page = pageOfBatch(batch);
+      kept.columns = page.columns;
+      kept.add(page);
+      await view.page(page);
+    }
+    output.panel([]);
+    await view.end(result.columns.map(({ name }) => name));
+    await output.write(cutNotice(view.cutCells));
   }
 }
 
-/** `1 row`, `2 rows`. */
-export function count(number: number, noun: string): string {
-  return `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
+function cutNotice(cells: number): string {
+  return cells === 0 ? "" : `${count(cells, "cell")} did not fit and end with "…"; :last shows them whole.\n`;
 }

@@ -48,6 +48,14 @@ describe("the shell in a terminal", function () {
     assert.equal(JSON.parse(file).sql, "SELECT a, b\nFROM demo;");
   });
 
+  it("runs a statement whose Enter comes in the same write, and takes line ends within a burst for a paste", async () => {
+    await open();
+    terminal.type("SELECT a FROM demo;\r");
+    await terminal.until(/1 row \(/);
+    terminal.type("SELECT a FROM demo;\rSELECT b FROM demo;\r");
+    await terminal.until(/> SELECT a FROM demo;\n\| SELECT b FROM demo;\n[^]*│ x │[^]*1 row \(/);
+  });
+
   it("keeps the cursor where typing goes", async () => {
     await open();
     terminal.type("SELECT 漢x\u001b[D");

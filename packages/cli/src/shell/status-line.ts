@@ -1,10 +1,15 @@
-import type { RunStatus } from "./session.js";
-import { count } from "./session.js";
+import { count, type RunStatus } from "./session-output.js";
 
 /** The one line that is shown while something runs. */
 export function statusLine(status: RunStatus): string {
   const rate = Math.round(status.rowsPerSecond).toLocaleString("en-US");
   const seconds = (status.elapsedMs / 1_000).toFixed(status.elapsedMs < 10_000 ? 1 : 0);
-  const what = status.endless ? "watching" : "running";
-  return `▶ ${what} · ${count(status.rows, "row")} · ${rate}/s · ${seconds} s · Ctrl-C stops`;
+  if (status.label !== undefined) return `▶ ${status.label} · ${seconds} s · Ctrl-C stops`;
+  if (!status.endless) {
+    return `▶ running · ${count(status.rows, "row")} · ${rate}/s · ${seconds} s · Ctrl-C stops`;
+  }
+  const sign = status.paused ? "⏸ paused" : "▶ watching";
+  const pause = status.paused ? "Ctrl-S goes on" : "Ctrl-S pauses";
+  const form = status.form === undefined ? "" : ` · Ctrl-O other form (${status.form})`;
+  return `${sign} · ${count(status.rows, "row")} · ${rate}/s · ${seconds} s · Ctrl-C stops · ${pause}${form}`;
 }

@@ -1,8 +1,10 @@
-import { access, appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { createReadStream } from "node:fs";
+import { access, appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readHostCounters } from "./host-counters.js";
-import type { Output, StopSignal, System } from "./system.js";
+import type { Output, ProgramCall, StopSignal, System } from "./system.js";
 
 /** The system of this process. */
 export function processSystem(): System {
@@ -14,6 +16,12 @@ export function processSystem(): System {
     stderr: outputOf(process.stderr),
     files: {
       read: (path) => readFile(path, "utf8"),
+      list: async (path) =>
+        (await readdir(path, { withFileTypes: true })).map(
+          (one) => one.name + (one.isDirectory() ? "/" : ""),
+        ),
+      stream: (path) => createReadStream(path, { highWaterMark: 262_144 }),
+      size: async (path) => (await stat(path)).size,
       exists: (path) =>
         access(path).then(
           () => true,
@@ -26,6 +34,7 @@ export function processSystem(): System {
       temporaryDirectory: (prefix) => mkdtemp(join(tmpdir(), prefix)),
     },
     hostCounters: readHostCounters,
+    nodeVersion: process.version,
     version: async () => {
       // From dist/system as well as from the bundle, the package is not far above.
       for (const above of ["../package.json", "../../package.json"]) {
@@ -63,12 +72,28 @@ export function processSystem(): System {
       process.once("exit", callback);
       return () => void process.off("exit", callback);
     },
+    runProgram,
     suspend: () =>
       new Promise((resolve) => {
         process.once("SIGCONT", () => resolve());
         process.kill(process.pid, "SIGTSTP");
       }),
   };
+}
+
+function runProgram({ command, args, input, env }: ProgramCall): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const stdin = input === undefined ? "inherit" : "pipe";
+    const child = spawn(command, [...args], {
+      stdio: [stdin, "inherit", "inherit"],
+      env: { ...process.env, ...env },
+    });
+    child.once("error", () => resolve(undefined));
+    child.once("close", (code) => resolve(code ?? 1));
+    // A pager may be left before it has read everything.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(input ?? "");
+  });
 }
 
 function outputOf(stream: NodeJS.WriteStream): Output {

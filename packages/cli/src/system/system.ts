@@ -7,6 +7,8 @@ export interface System {
   readonly stderr: Output;
   readonly files: Files;
   readonly hostCounters: () => Promise<HostCounters>;
+  /** As Node spells it: v20.20.2. */
+  readonly nodeVersion: string;
   /** The version of this package. */
   readonly version: () => Promise<string>;
   /** Milliseconds since the process started, with fractions. */
@@ -21,8 +23,18 @@ export interface System {
   readonly onSignal: (callback: (signal: StopSignal) => void) => () => void;
   /** Calls back, synchronously, when the process ends; the answer forgets it. */
   readonly onExit: (callback: () => void) => () => void;
+  /** Runs another program on this terminal; settles with its exit code, undefined when it cannot be started. */
+  readonly runProgram: (program: ProgramCall) => Promise<number | undefined>;
   /** Stops this process as Ctrl-Z does; settles when it goes on. */
   readonly suspend: () => Promise<void>;
+}
+
+export interface ProgramCall {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Written to its standard input; without it, it has the terminal's. */
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
@@ -41,6 +53,12 @@ export interface Output {
 /** Files, as far as commands use them. Failures reject with the errors of node:fs. */
 export interface Files {
   readonly read: (path: string) => Promise<string>;
+  /** Names in a directory, those of directories with a slash behind them. */
+  readonly list: (path: string) => Promise<readonly string[]>;
+  /** The bytes of a file, in pieces. */
+  readonly stream: (path: string) => AsyncIterable<Uint8Array>;
+  /** Bytes of a file. */
+  readonly size: (path: string) => Promise<number>;
   readonly exists: (path: string) => Promise<boolean>;
   readonly makeDirectory: (path: string) => Promise<void>;
   readonly append: (path: string, text: string) => Promise<void>;

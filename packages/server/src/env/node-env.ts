@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { abortReason } from "./abort-reason.js";
 import type { Clock, Env, Random, Timers } from "./env.js";
 import { nodeDisk } from "./node-disk.js";
 
@@ -20,10 +21,10 @@ const timers: Timers = {
   },
   sleep(delayMs, signal) {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
+      if (signal?.aborted) return reject(abortReason(signal));
       const abort = () => {
         clearTimeout(timeout);
-        reject(signal?.reason);
+        reject(abortReason(signal));
       };
       const timeout = setTimeout(() => {
         signal?.removeEventListener("abort", abort);

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { type DirectoryLock, type Disk, DiskError, type DiskErrorKind, type DiskFile } from "./env.js";
-import type { SeededRandom } from "./simulated-env.js";
+import type { SeededRandom } from "./seeded-random.js";
 
 /** Disks write sectors whole or not at all. */
 const sectorBytes = 512;
@@ -134,6 +134,14 @@ export class SimulatedDisk implements Disk {
     return this.#down;
   }
 
+  /**
+   * From here on nothing happens any more, until `crash` or `endProcess`: for a test that lets everything
+   * of the old process come to its end before a new one begins.
+   */
+  stop(): void {
+    this.#down = true;
+  }
+
   /** The power fails: what was not synced is kept, torn or lost as `random` has it; all files are closed. */
   crash(random: SeededRandom): void {
     const names = new Map(this.#durableNames);
@@ -142,6 +150,11 @@ export class SimulatedDisk implements Disk {
     }
     this.#unsyncedNames = [];
     for (const content of new Set(names.values())) content.crash(random);
+    this.#reboot(names);
+  }
+
+  #reboot(names: Map<string, Content>): void {
+    this.#unsyncedNames = [];
     this.#names = names;
     this.#durableNames = new Map(names);
     this.#locks.clear();
@@ -153,11 +166,22 @@ export class SimulatedDisk implements Disk {
   endProcess(): void {
     this.#locks.clear();
     this.#boot++;
+    this.#down = false;
   }
 
   /** The bytes of a file as programs see it, for a test that damages them through `overwrite`. */
   contents(path: string): Uint8Array {
     return this.#content("read", path).seen.slice();
+  }
+
+  /** Loses everything that was not synced: the worst that a crash may do. */
+  lose(): void {
+    for (const content of this.#durableNames.values()) {
+      content.unsynced = [];
+      content.forsaken = [];
+      content.seen = content.durable.slice();
+    }
+    this.#reboot(new Map(this.#durableNames));
   }
 
   /** Replaces a file's bytes behind everybody's back, durably. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DiskError } from "./env.js";
-import { SeededRandom, SimulatedEnv } from "./simulated-env.js";
+import { SeededRandom } from "./seeded-random.js";
+import { SimulatedEnv } from "./simulated-env.js";
 
 describe("simulated time", () => {
   it("passes only when told to, and calls what falls due in order", async () => {

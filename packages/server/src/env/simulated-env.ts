@@ -1,4 +1,6 @@
-import type { Clock, Env, Random, Timer, Timers } from "./env.js";
+import { abortReason } from "./abort-reason.js";
+import type { Clock, Env, Timer, Timers } from "./env.js";
+import { SeededRandom } from "./seeded-random.js";
 import { SimulatedDisk } from "./simulated-disk.js";
 
 /** A world that a test owns: nothing in it moves unless the test moves it. Same seed, same run. */
@@ -42,10 +44,10 @@ export class SimulatedTimers implements Timers {
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
+      if (signal?.aborted) return reject(abortReason(signal));
       const abort = () => {
         timer.cancel();
-        reject(signal?.reason);
+        reject(abortReason(signal));
       };
       const timer = this.after(delayMs, () => {
         signal?.removeEventListener("abort", abort);
@@ -87,30 +89,4 @@ export class SimulatedTimers implements Timers {
 /** Lets everything that waits for settled promises only go on. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Mulberry32 (Tommy Ettinger, public domain): small, fast, good enough for tests. */
-export class SeededRandom implements Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  uint32(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (t ^ (t >>> 14)) >>> 0;
-  }
-
-  /** A whole number, 0 ≤ n < bound. */
-  below(bound: number): number {
-    return Math.floor((this.uint32() / 2 ** 32) * bound);
-  }
-
-  bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.uint32() & 0xff);
-  }
 }

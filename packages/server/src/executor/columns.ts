@@ -90,6 +90,10 @@ export function valueAt(column: Column, row: number): SqlValue {
   }
 }
 
+export function isNull(column: Column, row: number): boolean {
+  return column.kind === "any" ? column.values[row] === null : column.nulls?.[row] === 1;
+}
+
 /** All values of a row. */
 export function rowAt(batch: ChangeBatch, row: number): SqlValue[] {
   const values: SqlValue[] = new Array<SqlValue>(batch.columns.length);
@@ -198,6 +202,30 @@ function selectColumn(column: Column, selected: Int32Array, count: number): Colu
     default:
       return unreachable(column);
   }
+}
+
+/** The rows that `selected` names; NULL where it has -1. */
+export function selectColumnOrNull(column: Column, selected: Int32Array, count: number): Column {
+  let none = 0;
+  for (let i = 0; i < count; i++) if ((selected[i] as number) < 0) none += 1;
+  if (none === 0) return selectColumn(column, selected, count);
+  if (column.kind === "any") {
+    const values: SqlValue[] = new Array<SqlValue>(count);
+    for (let i = 0; i < count; i++) {
+      const row = selected[i] as number;
+      values[i] = row < 0 ? null : (column.values[row] as SqlValue);
+    }
+    return { kind: "any", values };
+  }
+  const rows = new Int32Array(count);
+  const nulls = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const row = selected[i] as number;
+    rows[i] = Math.max(0, row);
+    nulls[i] = row < 0 ? 1 : (column.nulls?.[row] ?? 0);
+  }
+  const chosen = selectColumn(column, rows, count);
+  return chosen.kind === "any" ? chosen : { ...chosen, nulls };
 }
 
 function sliceColumn(column: Column, from: number, to: number): Column {

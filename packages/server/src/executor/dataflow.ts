@@ -1,21 +1,17 @@
-import { assert, must, unreachable } from "@hstream/proto";
-import type { AggregateCall, Expression, PhysicalNode, PhysicalPlan } from "@hstream/sql/runtime";
+import { assert, type Inflate, must } from "@hstream/proto";
+import type { PhysicalPlan } from "@hstream/sql/runtime";
 import { HStreamError } from "../errors.js";
 import type { ChangeBatch } from "./columns.js";
-import { CompiledExpression } from "./compile/compiled-expression.js";
 import { Evaluation } from "./compile/evaluation.js";
+import { createOperator } from "./create-operator.js";
 import { type DivertedCounts, DivertedCounter, type Diversions } from "./decode/diverted.js";
-import type { Inflate } from "@hstream/proto";
 import { ErrorLog, type ErrorSummary } from "./error-log.js";
-import { AggregateOperator } from "./operators/aggregate.js";
 import { FilterOperator } from "./operators/filter.js";
-import { LimitOperator } from "./operators/limit.js";
-import type { Operator } from "./operators/operator.js";
 import { ProjectOperator } from "./operators/project.js";
 import { SortOperator } from "./operators/sort.js";
 import { Source } from "./operators/source.js";
-import { ValuesOperator } from "./operators/values.js";
-import { groupKeysInOutput, isAppendOnly, updatesByKey } from "./plan-facts.js";
+import { PlanBuilder, type Reader, type Stage } from "./plan-builder.js";
+import { isAppendOnly } from "./plan-facts.js";
 import type { StepInput } from "./step-input.js";
 
 export interface DataflowOptions {
@@ -40,37 +36,37 @@ export interface StepResult {
   readonly stateBytes: number;
 }
 
-/** A node of the plan at work: batches that wait for it, and where its output goes. */
-interface Stage {
-  readonly operator: Operator;
-  readonly parent: Stage | undefined;
-  readonly port: number;
-  readonly queue: { readonly batch: ChangeBatch; readonly port: number }[];
-  finished: boolean;
-}
-
 /**
  * A plan at work: synchronous, deterministic, in steps. The caller feeds input, calls `step` while there
  * is `pending` input, and for a finite input at last `finish` until it is done. A step takes at most
  * stepRowsMax rows in; what an operator cannot give at once it gives when it is asked again.
  *
- * Invariant: between steps no batch waits, except while `finish` is under way; rows fed = rows that
- * went through + rows diverted.
+ * Invariant: no batch waits, except within a step (or `finish`) that takes several turns; rows fed = rows
+ * that went through + rows diverted.
  */
 export class Dataflow {
   readonly #options: DataflowOptions;
   readonly #errors: ErrorLog;
   readonly #evaluation: Evaluation;
   readonly #sources: readonly Source[];
-  /** The stages that read each source. */
-  readonly #readers: readonly { readonly stage: Stage | undefined; readonly port: number }[][];
+  /** Who reads each source. */
+  readonly #readers: readonly (readonly Reader[])[];
   /** Children before parents; the last is the root. */
-  readonly #stages: Stage[] = [];
-  #fold: Stage | undefined;
+  readonly #stages: readonly Stage[];
   #diverted = new DivertedCounter();
   #output: ChangeBatch[] = [];
-  /** Sources with input, in the order in which it was fed. */
-  readonly #inputs: Source[] = [];
+  /** What was fed and is not begun. */
+  readonly #inputs: StepInput[] = [];
+  /** The source that is read, until what it was given is used up. */
+  #source: Source | undefined;
+  /** Rows read at once: one where an input that is read twice must give the same answer in any batching. */
+  readonly #readMax: number;
+  /** A step is under way that takes several turns. */
+  #isUnderWay = false;
+  /** The stages before this one have ended the step. */
+  #ending = 0;
+  /** An operator has more to give than this turn takes. */
+  #isSpent = false;
 
   constructor(plan: PhysicalPlan, options: DataflowOptions) {
     this.#options = options;
@@ -78,32 +74,33 @@ export class Dataflow {
     this.#evaluation = new Evaluation(this.#errors, options.stepRowsMax);
     const divert: Diversions = { add: (reason, count) => this.#diverted.add(reason, count) };
     this.#sources = plan.sources.map((source) => new Source(source, options.inflate, divert, this.#errors));
-    this.#readers = plan.sources.map(() => []);
-    this.#build(plan.root, this.#foldAtEnd(plan), 0, plan);
-    if (this.#fold !== undefined) this.#stages.push(this.#fold);
+    const sinkStage = this.#foldAtEnd(plan);
+    const builder = new PlanBuilder(plan, (node) =>
+      createOperator(node, plan, options.materialize, this.#evaluation),
+    );
+    this.#readers = builder.build([{ stage: sinkStage, port: 0 }]);
+    this.#stages = sinkStage === undefined ? builder.stages : [...builder.stages, sinkStage];
+    const perRecord = plan.emit.kind === "changes" || plan.emit.kind === "retractions";
+    this.#readMax = perRecord && builder.sharesOutput ? 1 : options.stepRowsMax;
   }
 
   /** What stands before any input, such as the one row of an aggregate without GROUP BY. */
   start(nowMs: number): StepResult {
     this.#evaluation.nowMs = nowMs;
     return this.#inStep(() => {
-      this.#endStep();
+      this.#goOn();
       return 0;
     });
   }
 
   /** Gives input to read. The bytes must stay as they are until `pending` is false. */
   feed(inputs: readonly StepInput[]): void {
-    for (const input of inputs) {
-      const source = must(this.#sources[input.source], () => `the plan has a source ${input.source}`);
-      if (input.kind === "records") source.feedRecords(input.batches);
-      else source.feedRows(input.batches);
-      this.#inputs.push(source);
-    }
+    this.#inputs.push(...inputs);
   }
 
+  /** Whether `step` has something to do. */
   get pending(): boolean {
-    return this.#inputs.length > 0;
+    return this.#isUnderWay || this.#source !== undefined || this.#inputs.length > 0;
   }
 
   /** The answer was given in full: no further input, nor the end of it, can change it. */
@@ -118,10 +115,10 @@ export class Dataflow {
 
   /** Takes the next rows of the input through the operators. `nowMs`: the step's clock. */
   step(nowMs: number): StepResult {
-    this.#evaluation.nowMs = nowMs;
+    if (!this.#isUnderWay) this.#evaluation.nowMs = nowMs;
     return this.#inStep(() => {
-      const rows = this.#readInput();
-      this.#endStep();
+      const rows = this.#isUnderWay ? 0 : this.#readInput();
+      this.#goOn();
       return rows;
     });
   }
@@ -140,6 +137,7 @@ export class Dataflow {
   #inStep(run: () => number): StepResult {
     this.#diverted = new DivertedCounter();
     this.#output = [];
+    this.#isSpent = false;
     const processed = run();
     const stateBytes = this.#checkState();
     return {
@@ -156,32 +154,48 @@ export class Dataflow {
   #readInput(): number {
     let processed = 0;
     let budget = this.#options.stepRowsMax;
-    for (let source = this.#inputs[0]; source !== undefined && budget > 0; source = this.#inputs[0]) {
+    while (budget > 0) {
+      this.#source ??= this.#nextSource();
+      const source = this.#source;
+      if (source === undefined) break;
       const before = this.#diverted.total;
-      const batch = source.next(budget);
-      if (batch === undefined || !source.pending) this.#inputs.shift();
+      const batch = source.next(Math.min(budget, this.#readMax));
+      if (batch === undefined || !source.pending) this.#source = undefined;
       if (batch === undefined) continue;
       processed += batch.rowCount;
       budget -= Math.max(1, batch.rowCount + this.#diverted.total - before);
       if (batch.rowCount === 0) continue;
-      for (const { stage, port } of must(
-        this.#readers[this.#sources.indexOf(source)],
-        "a source has readers",
-      )) {
-        this.#give(stage, port, batch);
-      }
-      this.#drain();
+      this.#give(must(this.#readers[this.#sources.indexOf(source)], "a source has readers"), batch);
+      if (!this.#drain()) break;
     }
     return processed;
   }
 
-  #give(stage: Stage | undefined, port: number, batch: ChangeBatch): void {
-    if (stage === undefined) this.#output.push(batch);
-    else stage.queue.push({ batch, port });
+  /** The source of the next inputs, which is given all those that are for it. */
+  #nextSource(): Source | undefined {
+    const index = this.#inputs[0]?.source;
+    if (index === undefined) return undefined;
+    const source = must(this.#sources[index], () => `the plan has a source ${index}`);
+    for (let input = this.#inputs[0]; input?.source === index; input = this.#inputs[0]) {
+      this.#inputs.shift();
+      if (input.kind === "records") source.feedRecords(input.batches);
+      else source.feedRows(input.batches);
+    }
+    return source;
   }
 
-  /** Lets the stages work, those next to the root first, so that little waits in between. */
-  #drain(): void {
+  #give(readers: readonly Reader[], batch: ChangeBatch): void {
+    for (const { stage, port } of readers) {
+      if (stage === undefined) this.#output.push(batch);
+      else stage.queue.push({ batch, port });
+    }
+  }
+
+  /**
+   * Lets the stages work, those next to the root first, so that little waits in between; false when the
+   * turn ends before all is done.
+   */
+  #drain(): boolean {
     for (let at = this.#stages.length - 1; at >= 0; ) {
       const stage = this.#stages[at] as Stage;
       const next = stage.queue[0];
@@ -189,29 +203,46 @@ export class Dataflow {
         at -= 1;
         continue;
       }
-      if (stage.operator.process(next.batch, next.port, this.#outOf(stage)) === "done") stage.queue.shift();
+      if (this.#isSpent && stage.resumes) return false;
+      stage.resumes = stage.operator.process(next.batch, next.port, this.#outOf(stage)) === "more";
+      if (stage.resumes) this.#isSpent = true;
+      else stage.queue.shift();
       at = this.#stages.length - 1;
     }
+    return true;
   }
 
   #outOf(stage: Stage): (batch: ChangeBatch) => void {
-    return (batch) => this.#give(stage.parent, stage.port, batch);
+    return (batch) => this.#give(stage.readers, batch);
   }
 
-  #endStep(): void {
-    for (const stage of this.#stages) {
-      stage.operator.endStep(this.#outOf(stage));
-      this.#drain();
+  /** What waits, then the end of the step, as far as the turn goes. */
+  #goOn(): void {
+    this.#isUnderWay = true;
+    while (this.#drain()) {
+      const stage = this.#stages[this.#ending];
+      if (stage === undefined) {
+        this.#isUnderWay = false;
+        this.#ending = 0;
+        return;
+      }
+      if (this.#isSpent && stage.resumes) return;
+      stage.resumes = stage.operator.endStep(this.#outOf(stage)) === "more";
+      if (stage.resumes) this.#isSpent = true;
+      else this.#ending += 1;
     }
   }
 
   /** One piece of one stage's rest; whether all are done. */
   #finishSome(): boolean {
+    if (!this.#drain()) return false;
     for (const stage of this.#stages) {
       if (stage.finished) continue;
       stage.finished = stage.operator.finish(this.#outOf(stage)) === "done";
-      this.#drain();
-      if (!stage.finished || this.#output.length > 0) return this.#stages.every(({ finished }) => finished);
+      const drained = this.#drain();
+      if (!stage.finished || !drained || this.#output.length > 0) {
+        return drained && this.#stages.every(({ finished }) => finished);
+      }
     }
     return true;
   }
@@ -234,86 +265,6 @@ export class Dataflow {
     if (plan.emit.kind !== "pull" || isAppendOnly(plan.root, plan)) return undefined;
     const options = { limit: undefined, offset: 0, width: plan.root.types.length, appendOnly: false };
     const operator = new SortOperator("answer", [], options, this.#evaluation);
-    this.#fold = { operator, parent: undefined, port: 0, queue: [], finished: false };
-    return this.#fold;
+    return { operator, readers: [{ stage: undefined, port: 0 }], queue: [], resumes: false, finished: false };
   }
-
-  #build(node: PhysicalNode, parent: Stage | undefined, port: number, plan: PhysicalPlan): void {
-    if (node.kind === "source") {
-      must(this.#readers[node.source], () => `the plan has a source ${node.source}`).push({
-        stage: parent,
-        port,
-      });
-      return;
-    }
-    const stage: Stage = { operator: this.#operator(node, plan), parent, port, queue: [], finished: false };
-    if (node.kind !== "values") this.#build(node.input, stage, 0, plan);
-    this.#stages.push(stage);
-  }
-
-  #operator(node: Exclude<PhysicalNode, { kind: "source" }>, plan: PhysicalPlan): Operator {
-    const name = `${node.kind} (operator ${node.id})`;
-    const width = node.types.length;
-    const evaluation = this.#evaluation;
-    switch (node.kind) {
-      case "values":
-        return new ValuesOperator(
-          name,
-          node.rows.map((row) => row.map(compiled)),
-          width,
-          evaluation,
-        );
-      case "filter":
-        return new FilterOperator(name, compiled(node.predicate), evaluation);
-      case "project":
-        return new ProjectOperator(name, node.items.map(compiled), evaluation);
-      case "aggregate": {
-        const { appendOnly } = node;
-        const pull = plan.emit.kind === "pull";
-        const byKey = this.#options.materialize
-          ? groupKeysInOutput(plan) !== undefined
-          : plan.emit.kind !== "retractions";
-        const retract = !(appendOnly && updatesByKey(plan, node) && byKey);
-        const emission = pull ? "at-end" : node.emission;
-        const options = { appendOnly, emission, retract } as const;
-        return new AggregateOperator(
-          name,
-          node.keys.map(compiled),
-          node.calls.map(compiledCall),
-          options,
-          evaluation,
-        );
-      }
-      case "sort": {
-        const keys = node.keys.map((key) => ({ ...key, expression: compiled(key.expression) }));
-        const appendOnly = isAppendOnly(node.input, plan);
-        return new SortOperator(
-          name,
-          keys,
-          { limit: node.limit, offset: node.offset, width, appendOnly },
-          evaluation,
-        );
-      }
-      case "limit": {
-        const { limit, offset } = node;
-        if (isAppendOnly(node.input, plan)) return new LimitOperator(name, limit, offset);
-        return new SortOperator(name, [], { limit, offset, width, appendOnly: false }, evaluation);
-      }
-      default:
-        return unreachable(node);
-    }
-  }
-}
-
-function compiled(expression: Expression): CompiledExpression {
-  return new CompiledExpression(expression);
-}
-
-function compiledCall(call: AggregateCall): ConstructorParameters<typeof AggregateOperator>[2][number] {
-  return {
-    function: call.function,
-    args: call.args.map(compiled),
-    distinct: call.distinct,
-    filter: call.filter === undefined ? undefined : compiled(call.filter),
-  };
 }

@@ -3,8 +3,8 @@ import { type OutputColumn, type PhysicalPlan, rowKeyText, type SqlValue } from 
 import { batchOfRows, type ChangeBatch, columnOfValues, valueAt, weightAt } from "./columns.js";
 import type { Emitted, Sink } from "./emit.js";
 import { ResultEncoder, type ResultLimits } from "./encode/result-encoder.js";
-import { grown } from "./operators/accumulator.js";
 import { GroupTable } from "./operators/group-table.js";
+import { grown } from "./operators/grown.js";
 import { SortedRuns } from "./operators/sorted-runs.js";
 import { groupKeysInOutput } from "./plan-facts.js";
 import { valueBytes } from "./state-size.js";

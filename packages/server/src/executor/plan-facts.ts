@@ -1,5 +1,5 @@
 import { must, unreachable } from "@hstream/proto";
-import type { PhysicalNode, PhysicalPlan } from "@hstream/sql/runtime";
+import type { Expression, PhysicalNode, PhysicalPlan } from "@hstream/sql/runtime";
 
 /** What can be seen from a plan without running it. */
 
@@ -18,6 +18,23 @@ export function isAppendOnly(node: PhysicalNode, plan: PhysicalPlan): boolean {
     case "project":
       return isAppendOnly(node.input, plan);
     case "aggregate":
+      return plan.emit.kind === "pull" || (node.calls.length === 0 && isAppendOnly(node.input, plan));
+    case "shared":
+      return isAppendOnly(must(plan.shared?.[node.shared], "a plan has its shared parts"), plan);
+    case "union-all":
+      return node.inputs.every((input) => isAppendOnly(input, plan));
+    case "join": {
+      const left = isAppendOnly(node.left, plan);
+      if (node.lookup) return left;
+      // Rows without a partner wait for the end of a finite input; of an endless one they are taken back.
+      const keeps = node.type === "inner" || node.type === "cross" || node.type === "semi";
+      return left && isAppendOnly(node.right, plan) && (keeps || plan.emit.kind === "pull");
+    }
+    case "set-operation":
+      if (plan.emit.kind === "pull") return true;
+      return node.operator === "intersect" && isAppendOnly(node.left, plan) && isAppendOnly(node.right, plan);
+    case "top-n":
+    case "window":
       return plan.emit.kind === "pull";
     // They give their rows at the end of a finite input.
     case "sort":
@@ -25,6 +42,32 @@ export function isAppendOnly(node: PhysicalNode, plan: PhysicalPlan): boolean {
       return true;
     default:
       return unreachable(node);
+  }
+}
+
+/** The expression over columns that stand `by` places further on. */
+export function shiftColumns(expression: Expression, by: number): Expression {
+  const shift = (operand: Expression): Expression => shiftColumns(operand, by);
+  switch (expression.kind) {
+    case "literal":
+      return expression;
+    case "column":
+      return { ...expression, index: expression.index + by };
+    case "call":
+    case "and":
+    case "or":
+      return { ...expression, args: expression.args.map(shift) };
+    case "case": {
+      const branches = expression.branches.map(({ when, then }) => ({
+        when: shift(when),
+        then: shift(then),
+      }));
+      return { ...expression, branches, otherwise: shift(expression.otherwise) };
+    }
+    case "cast":
+      return { ...expression, operand: shift(expression.operand) };
+    default:
+      return unreachable(expression);
   }
 }
 

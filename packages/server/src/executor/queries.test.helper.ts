@@ -32,9 +32,9 @@ export const values = fc.oneof(
 export const inputRow = fc.tuple(keys, values);
 
 /** Insertions, and deletions of what is there. */
-export const changes = (deletions: boolean): fc.Arbitrary<Change[]> =>
+export const changes = (deletions: boolean, maxLength = 25): fc.Arbitrary<Change[]> =>
   fc
-    .array(fc.record({ row: inputRow, deletes: fc.option(fc.nat(), { freq: 2 }) }), { maxLength: 25 })
+    .array(fc.record({ row: inputRow, deletes: fc.option(fc.nat(), { freq: 2 }) }), { maxLength })
     .map((steps) => {
       const present: (readonly SqlValue[])[] = [];
       return steps.map(({ row, deletes }): Change => {
@@ -181,7 +181,17 @@ export function planOf(query: Query, emit: EmitMode, appendOnly: boolean): Physi
   const source: PhysicalNode = { id: 0, kind: "source", source: 0, types: dynamicTypes(2) };
   const names = Array.from({ length: query.width }, (_, i) => `c${i}`);
   return {
-    sources: [{ kind: "rows", name: "r", id: "1", columns: [0, 1], types: dynamicTypes(2), appendOnly }],
+    sources: [
+      {
+        kind: "rows",
+        relation: "view",
+        name: "r",
+        id: "1",
+        columns: [0, 1],
+        types: dynamicTypes(2),
+        appendOnly,
+      },
+    ],
     root: query.over(source),
     output: outputColumns(...names),
     emit,

@@ -13,11 +13,23 @@ import {
   type StoredBatch,
 } from "./log-store.js";
 import type { EmbeddedLogOptions } from "./options.js";
-import type { ProducerAppend } from "./producer-table.js";
+import { type ProducerAppend, ProducerTable } from "./producer-table.js";
 import type { Segment } from "./segment.js";
 import type { Shard, Shards } from "./shard.js";
 import type { TailCache } from "./tail-cache.js";
 import { type WaitingAppend, WaitingAppends } from "./waiting-appends.js";
+
+const never = () => undefined;
+const settlers: { -readonly [K in "resolve" | "reject"]: PendingAppend[K] } = {
+  resolve: never,
+  reject: never,
+};
+
+/** One function for the promises of all appends: a closure for each is measurably slower. */
+function takeSettlers(resolve: (result: AppendResult) => void, reject: (error: Error) => void): void {
+  settlers.resolve = resolve;
+  settlers.reject = reject;
+}
 
 /** Judges appends, in the order of the calls, and lets as many wait for the disk as there is room for. */
 export class Appender {
@@ -60,18 +72,25 @@ export class Appender {
   /** These are durable now: readers may see them, and their callers are told. The shards that advanced. */
   committed(appends: readonly PendingAppend[], segment: Segment): Shard[] {
     const advanced: Shard[] = [];
+    const index = segment.open;
+    assert(index !== undefined, "groups are committed to the segment that is being written");
     for (const append of appends) {
       const { shard, batch, length } = append;
       const { batchId, timeMs } = batch;
-      shard.locate(segment, batchId, append.previousId, timeMs, append.offset, length);
+      let { slot } = shard;
+      if (slot?.owner !== index.serial) {
+        slot = index.slot(shard.id);
+        shard.slot = slot;
+      }
+      index.push(slot, batchId, append.previousId, timeMs, append.offset, length);
       shard.advance(batchId, timeMs);
       this.#cache.add(batch);
       this.#bytesInFlight -= length;
       if (append.producerAppend !== undefined) {
-        shard.producers.settle(append.producerId, append.producerAppend);
+        shard.producers?.settle(append.producerId, append.producerAppend);
         this.#joinable.delete(batchId);
       }
-      if (shard.listeners.size > 0 && !shard.toNotify) {
+      if (shard.listeners !== undefined && !shard.toNotify) {
         shard.toNotify = true;
         advanced.push(shard);
       }
@@ -88,7 +107,7 @@ export class Appender {
       shard.newestTimeMs = shard.tailTimeMs;
       this.#bytesInFlight -= length;
       if (producerAppend === undefined) continue;
-      shard.producers.revoke(producerId, producerAppend);
+      shard.producers?.revoke(producerId, producerAppend);
       this.#joinable.delete(batch.batchId);
     }
   }
@@ -119,7 +138,8 @@ export class Appender {
     const { producer, expectTail } = options;
     if (options.fence !== shard.fence) return Promise.resolve({ kind: "fenced", current: shard.fence });
     if (producer !== undefined) {
-      const verdict = shard.producers.judge(producer);
+      const producers = (shard.producers ??= new ProducerTable());
+      const verdict = producers.judge(producer);
       if (verdict.kind === "repeat") return this.#repeat(verdict.append);
       if (verdict.kind !== "new") return Promise.resolve(verdict);
     }
@@ -132,24 +152,23 @@ export class Appender {
     const { recordCount, compression, payload } = batch;
     const stored: StoredBatch = { shardId, batchId, timeMs, recordCount, compression, payload };
     const previousId = shard.newest;
-    const producerAppend = producer && shard.producers.record(producer, batchId, timeMs);
+    const producerAppend = producer && shard.producers?.record(producer, batchId, timeMs);
     shard.newest = batchId;
     shard.newestTimeMs = timeMs;
     this.#bytesInFlight += bytes;
-    const result = new Promise<AppendResult>((resolve, reject) => {
-      const pending: PendingAppend = {
-        shard,
-        batch: stored,
-        previousId,
-        offset: group.end,
-        length: bytes,
-        producerId: producer === undefined ? "" : producer.id,
-        producerAppend,
-        resolve,
-        reject,
-      };
-      this.#committer.addAppend(group, pending, producer);
-    });
+    const result = new Promise<AppendResult>(takeSettlers);
+    const pending: PendingAppend = {
+      shard,
+      batch: stored,
+      previousId,
+      offset: group.end,
+      length: bytes,
+      producerId: producer === undefined ? "" : producer.id,
+      producerAppend,
+      resolve: settlers.resolve,
+      reject: settlers.reject,
+    };
+    this.#committer.addAppend(group, pending, producer);
     if (producer !== undefined) this.#joinable.set(batchId, result);
     return result;
   }

@@ -1,6 +1,7 @@
 import { assert } from "@hstream/proto";
-import type { Clock, Disk } from "../env/env.js";
+import type { Clock, Disk, Env, Timers } from "../env/env.js";
 import { BatchIds } from "./batch-id.js";
+import type { BulkLane } from "./bulk-lane.js";
 import {
   BufferPool,
   CommitGroup,
@@ -27,6 +28,7 @@ export interface CommitListener {
   refused(groups: readonly CommitGroup[]): void;
   /** Whether these groups have happened is not known; no other will be committed. */
   failed(groups: readonly CommitGroup[], error: LogError): void;
+  opened(segment: Segment): void;
   sealed(segment: Segment): void;
 }
 
@@ -37,11 +39,13 @@ export interface CommitListener {
 export class Committer {
   readonly #disk: Disk;
   readonly #clock: Clock;
+  readonly #timers: Timers;
   readonly #directory: string;
   readonly #options: EmbeddedLogOptions;
   readonly #shards: Shards;
   readonly #files: SegmentFiles;
   readonly #listener: CommitListener;
+  readonly #lane: BulkLane;
   readonly #pool: BufferPool;
   #writer: SegmentWriter | undefined;
   #ids: BatchIds;
@@ -53,29 +57,37 @@ export class Committer {
   #nextSegment: number;
   #nextPosition = Number.POSITIVE_INFINITY;
   #whenIdle: (() => void)[] = [];
+  /** With a sync to come. */
+  #unsynced: SegmentWriter | undefined;
+  #syncing: Promise<void> = Promise.resolve();
 
   constructor(
-    disk: Disk,
-    clock: Clock,
+    { disk, clock, timers }: Pick<Env, "disk" | "clock" | "timers">,
     directory: string,
     options: EmbeddedLogOptions,
     shards: Shards,
     files: SegmentFiles,
     listener: CommitListener,
+    lane: BulkLane,
     epoch: number,
     firstSegment: number,
   ) {
     this.#disk = disk;
     this.#clock = clock;
+    this.#timers = timers;
     this.#directory = directory;
     this.#options = options;
     this.#shards = shards;
     this.#files = files;
     this.#listener = listener;
+    this.#lane = lane;
     this.#pool = new BufferPool(options.groupCommitBytesMax, buffersKeptMax);
     this.#ids = new BatchIds(epoch);
     this.#nextSegment = firstSegment;
   }
+
+  /** Groups that were made durable, and their bytes, since the start. */
+  readonly statistics = { groups: 0, bytesCommitted: 0 };
 
   get failure(): LogError | undefined {
     return this.#failure;
@@ -102,6 +114,7 @@ export class Committer {
     }
     if (!this.#running) {
       this.#running = true;
+      this.#lane.commitsBegin();
       // The appends of this tick share a group.
       queueMicrotask(() => void this.#run());
     }
@@ -137,10 +150,11 @@ export class Committer {
     assert(!this.#running, "a log is closed when nothing waits");
     const writer = this.#writer;
     this.#writer = undefined;
+    await this.#syncing;
     if (writer === undefined) return;
     if (this.#failure !== undefined) return writer.close();
     try {
-      await writer.seal(this.#shards, this.#files);
+      await writer.seal(this.#shards, this.#files, () => undefined);
     } catch (error) {
       await writer.close();
       // The frames are durable and the next start scans them: a full disk must not stop an orderly end.
@@ -172,7 +186,9 @@ export class Committer {
         if (durable !== undefined) this.#complete(durable);
         durable = undefined;
         await writing;
-        await writer.sync(group);
+        if (this.#options.fsync === "always") await writer.sync();
+        else if (this.#options.fsync === "interval") this.#syncLater(writer);
+        writer.advance(group);
         durable = group;
       } catch (error) {
         await this.#abandon(group, error);
@@ -180,27 +196,48 @@ export class Committer {
     }
     this.#running = false;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
+    this.#lane.commitsEnd();
+  }
+
+  #syncLater(writer: SegmentWriter): void {
+    if (this.#unsynced === writer) return;
+    // A segment that was left meanwhile has been synced as a whole.
+    this.#unsynced = writer;
+    this.#timers.after(this.#options.fsyncIntervalMs, () => {
+      if (this.#unsynced !== writer) return;
+      this.#unsynced = undefined;
+      if (this.#writer !== writer) return;
+      this.#syncing = writer.sync().catch((error: unknown) => {
+        this.#failure ??= new LogError("failed", "The disk refused a sync of the log.", error);
+      });
+    });
   }
 
   #complete(group: CommitGroup): void {
     const segment = this.#writer?.segment;
     assert(segment?.number === group.segmentNumber, "a group is completed before its segment is left");
+    this.statistics.groups++;
+    this.statistics.bytesCommitted += group.bytes;
     this.#listener.committed(group, segment);
     group.recycle(this.#pool);
+    this.#lane.groupCommitted();
   }
 
   async #rotate(group: CommitGroup): Promise<void> {
     const full = this.#writer;
     if (full !== undefined) {
-      await full.seal(this.#shards, this.#files);
+      await this.#syncing;
+      if (this.#failure !== undefined) throw this.#failure;
+      await full.seal(this.#shards, this.#files, (segment) => this.#listener.sealed(segment));
       this.#writer = undefined;
-      this.#listener.sealed(full.segment);
     }
     this.#writer = await this.#create(group.segmentNumber, group.epoch);
   }
 
-  #create(number: number, epoch: number): Promise<SegmentWriter> {
-    return SegmentWriter.create(this.#disk, this.#clock, this.#directory, number, epoch);
+  async #create(number: number, epoch: number): Promise<SegmentWriter> {
+    const writer = await SegmentWriter.create(this.#disk, this.#clock, this.#directory, number, epoch);
+    this.#listener.opened(writer.segment);
+    return writer;
   }
 
   /** A group could not be committed: everything behind it builds on it, and goes with it. */

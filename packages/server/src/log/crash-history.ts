@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DiskError } from "../env/env.js";
-import { SeededRandom, SimulatedEnv } from "../env/simulated-env.js";
+import { SeededRandom } from "../env/seeded-random.js";
+import { SimulatedEnv, settle } from "../env/simulated-env.js";
 import { EmbeddedLog } from "./embedded-log.js";
 import {
   type AppendResult,
@@ -69,6 +70,8 @@ export async function runHistory(seed: number): Promise<void> {
       } catch (error) {
         assert.ok(tries < 4, error instanceof Error ? error : new Error(String(error)));
         env.disk.faults = undefined;
+        env.disk.stop();
+        await settle();
         env.disk.crash(random);
       }
     }
@@ -89,6 +92,8 @@ export async function runHistory(seed: number): Promise<void> {
     if (random.below(3) === 0) await log.close().catch(() => undefined);
     const machineRuns = !env.disk.isDown;
     env.disk.faults = undefined;
+    env.disk.stop();
+    await settle();
     // A killed process leaves behind what it wrote, also what a failed sync was for.
     if (machineRuns && random.below(3) === 0) env.disk.endProcess();
     else env.disk.crash(random);

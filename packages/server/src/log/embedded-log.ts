@@ -2,6 +2,7 @@ import { assert } from "@hstream/proto";
 import type { DirectoryLock, Env } from "../env/env.js";
 import { limits } from "../limits.js";
 import { Appender } from "./appender.js";
+import { BulkLane } from "./bulk-lane.js";
 import type { CommitGroup } from "./commit-group.js";
 import { type CommitListener, Committer } from "./committer.js";
 import {
@@ -23,27 +24,24 @@ import { Reader } from "./reader.js";
 import { type RecoveryNotice, recover } from "./recovery.js";
 import type { Segment } from "./segment.js";
 import { SegmentFiles } from "./segment-files.js";
+import { SegmentList } from "./segment-list.js";
 import { isNoSpace, SegmentWriter } from "./segment-writer.js";
 import { Shard, type Shards } from "./shard.js";
 import { TailCache } from "./tail-cache.js";
-
-/** Footers that are never removed: with one of them damaged, the other still has the log's state. */
-const footersKept = 2;
+import { Tidier } from "./tidier.js";
 
 /** The log in a directory of this machine: one sequence of segments for all shards. */
 export class EmbeddedLog implements LogStore {
   /** What the start found damaged or unfinished. */
   readonly notices: readonly RecoveryNotice[];
-  readonly #env: Env;
   readonly #lock: DirectoryLock & { kind: "locked" };
   readonly #shards: Shards;
-  /** Those that are not written any more, ascending. */
-  readonly #sealed: Segment[];
+  readonly #segments: SegmentList;
   readonly #files: SegmentFiles;
   readonly #reader: Reader;
   readonly #committer: Committer;
   readonly #appender: Appender;
-  #removing: Promise<void> = Promise.resolve();
+  readonly #tidier: Tidier;
   #closed = false;
 
   private constructor(
@@ -53,41 +51,50 @@ export class EmbeddedLog implements LogStore {
     lock: DirectoryLock & { kind: "locked" },
     files: SegmentFiles,
     shards: Shards,
-    sealed: Segment[],
+    sealed: readonly Segment[],
     notices: readonly RecoveryNotice[],
     epoch: number,
     firstSegment: number,
   ) {
-    this.#env = env;
     this.#lock = lock;
     this.#files = files;
     this.#shards = shards;
-    this.#sealed = sealed;
+    this.#segments = new SegmentList(files, sealed);
     this.notices = notices;
+    const lane = new BulkLane();
     const cache = new TailCache(options.tailCacheBytesMax);
-    this.#reader = new Reader(files, cache);
+    this.#reader = new Reader(files, this.#segments, cache, lane);
     const listener: CommitListener = {
       committed: (group, segment) => this.#committed(group, segment),
       refused: (groups) => this.#refused(groups),
       failed: (groups, error) => this.#failed(groups, error),
+      opened: (segment) => {
+        this.#segments.open = segment;
+      },
       sealed: (segment) => {
-        this.#sealed.push(segment);
-        this.#removeEmptySegments();
+        this.#segments.add(segment);
+        this.#tidier.wake();
       },
     };
-    const { disk, clock } = env;
     this.#committer = new Committer(
-      disk,
-      clock,
+      env,
       directory,
       options,
       shards,
       files,
       listener,
+      lane,
       epoch,
       firstSegment,
     );
-    this.#appender = new Appender(clock, options, shards, cache, this.#committer);
+    const { disk, clock } = env;
+    const room = { disk, directory, shards, files, now: () => clock.now() };
+    const mayGoOn = async () => {
+      (await lane.turn())();
+      return this.#committer.failure === undefined;
+    };
+    this.#tidier = new Tidier(room, mayGoOn, this.#segments, options.segmentBytes);
+    this.#appender = new Appender(env.clock, options, shards, cache, this.#committer);
   }
 
   /**
@@ -108,26 +115,24 @@ export class EmbeddedLog implements LogStore {
     }
     const files = new SegmentFiles(disk, all.openSegmentsMax, all.indexCacheBytesMax);
     try {
-      const { shards, segments, epoch, notices, lastGroup, unbegun } = await recover(disk, directory, files);
+      const recovered = await recover(disk, directory, files);
+      const { shards, segments, epoch, notices, lastGroup } = recovered;
       const newest = segments.at(-1);
-      if (newest !== undefined && !newest.sealed) {
+      if (newest?.open !== undefined) {
         const writer = await SegmentWriter.reopen(disk, clock, newest, epoch, lastGroup);
         try {
-          await writer.seal(shards, files);
+          await writer.seal(shards, files, () => undefined);
         } catch (error) {
           if (!isNoSpace(error)) throw error;
           await writer.cutBack();
           await writer.close();
-          newest.sealed = true;
+          newest.pinned = newest.open.pack(0);
+          newest.open = undefined;
         }
         files.forget(newest);
       }
-      if (unbegun !== undefined) {
-        files.forget(unbegun);
-        await disk.remove(unbegun.path);
-      }
-      const sealed = [...segments];
-      const number = Math.max(newest?.number ?? 0, unbegun?.number ?? 0) + 1;
+      for (const path of recovered.leftovers) await disk.remove(path);
+      const number = recovered.highestNumber + 1;
       const log = new EmbeddedLog(
         env,
         directory,
@@ -135,7 +140,7 @@ export class EmbeddedLog implements LogStore {
         lock,
         files,
         shards,
-        sealed,
+        segments,
         notices,
         epoch + 1,
         number,
@@ -146,7 +151,7 @@ export class EmbeddedLog implements LogStore {
         // A full disk must not keep anybody from reading; the first append tries again.
         if (!isNoSpace(error)) throw error;
       }
-      log.#removeEmptySegments();
+      log.#tidier.wake();
       return log;
     } catch (error) {
       await files.close();
@@ -174,7 +179,7 @@ export class EmbeddedLog implements LogStore {
     await this.#committer.control(shard, { kind: "delete" }, () => {
       shard.state = "present";
     });
-    this.#removeEmptySegments();
+    this.#tidier.touch(shard.firstId, shard.tail);
   }
 
   shards(): ShardId[] {
@@ -189,7 +194,7 @@ export class EmbeddedLog implements LogStore {
   describe(shardId: ShardId): ShardDescription {
     this.#mustBeOpen();
     const { tail, tailTimeMs, trimmedUpTo, holds } = this.#shard(shardId);
-    return { shardId, tail, trimmedUpTo, tailTimeMs, holds: new Map(holds) };
+    return { shardId, tail, trimmedUpTo, tailTimeMs, holds: new Map(holds ?? []) };
   }
 
   async open(shardId: ShardId): Promise<Fence> {
@@ -221,9 +226,12 @@ export class EmbeddedLog implements LogStore {
     this.#mustBeOpen();
     // A listener of its own for every call, so that one function may watch twice.
     const own = (tail: BatchId) => listener(tail);
-    const { listeners } = this.#shard(shardId);
-    listeners.add(own);
-    return () => void listeners.delete(own);
+    const shard = this.#shard(shardId);
+    (shard.listeners ??= new Set()).add(own);
+    return () => {
+      shard.listeners?.delete(own);
+      if (shard.listeners?.size === 0) shard.listeners = undefined;
+    };
   }
 
   findTime(shardId: ShardId, timeMs: number): Promise<BatchId | undefined> {
@@ -236,12 +244,13 @@ export class EmbeddedLog implements LogStore {
     const last = await this.#reader.floor(shard, upTo);
     this.#mustWork();
     this.#shard(shardId);
-    for (const [by, from] of shard.holds) {
+    for (const [by, from] of shard.holds ?? []) {
       if (from <= last) return { kind: "held", by, from };
     }
-    if (last > shard.trimmedUpTo) {
+    const before = shard.trimmedUpTo;
+    if (last > before) {
       await this.#committer.control(shard, { kind: "trim", upTo: last }, () => undefined);
-      this.#removeEmptySegments();
+      this.#tidier.touch(Math.max(before, shard.firstId), last);
     }
     return { kind: "trimmed", upTo: shard.trimmedUpTo };
   }
@@ -252,7 +261,7 @@ export class EmbeddedLog implements LogStore {
       Buffer.byteLength(name) <= limits.holdNameBytesMax,
       "the name of a hold is at most 1024 bytes long",
     );
-    const { holds } = this.#shard(shardId);
+    const holds = (this.#shard(shardId).holds ??= new Map());
     const before = holds.get(name);
     // Counts from now on, so that no trim overtakes it.
     holds.set(name, from);
@@ -265,8 +274,18 @@ export class EmbeddedLog implements LogStore {
   async releaseHold(shardId: ShardId, name: string): Promise<void> {
     this.#mustWork();
     const shard = this.#shard(shardId);
-    if (!shard.holds.has(name)) return;
+    if (shard.holds?.has(name) !== true) return;
     await this.#committer.control(shard, { kind: "release", name }, () => undefined);
+  }
+
+  /** Resolves when no segment has space to give back and none is left to be sorted. */
+  tidied(): Promise<void> {
+    return this.#tidier.idle();
+  }
+
+  /** Groups that were made durable, and their bytes, since the start. */
+  statistics(): { readonly groups: number; readonly bytesCommitted: number } {
+    return { ...this.#committer.statistics };
   }
 
   async close(): Promise<void> {
@@ -274,7 +293,7 @@ export class EmbeddedLog implements LogStore {
     this.#closed = true;
     this.#appender.dismissWaiting((waiting) => waiting.reject(closedError()));
     await this.#committer.idle();
-    await this.#removing;
+    await this.#tidier.stop();
     try {
       await this.#committer.close();
     } finally {
@@ -302,7 +321,7 @@ export class EmbeddedLog implements LogStore {
     }
     this.#appender.admitWaiting();
     for (const shard of advanced) {
-      for (const listener of [...shard.listeners]) notify(listener, shard.tail);
+      for (const listener of [...(shard.listeners ?? [])]) notify(listener, shard.tail);
     }
   }
 
@@ -333,18 +352,6 @@ export class EmbeddedLog implements LogStore {
     for (const group of [...groups].reverse()) {
       for (const control of group.controls.reverse()) control.undo();
       this.#appender.undo(group.appends);
-    }
-  }
-
-  /** Removes sealed segments of which nothing is needed any more. */
-  #removeEmptySegments(): void {
-    for (let i = this.#sealed.length - footersKept - 1; i >= 0; i--) {
-      const segment = this.#sealed[i];
-      if (segment === undefined || segment.extents.size > 0) continue;
-      this.#sealed.splice(i, 1);
-      this.#files.forget(segment);
-      // A segment that stays by mistake is only space: the next start finds it empty again.
-      this.#removing = this.#removing.then(() => this.#env.disk.remove(segment.path)).catch(() => undefined);
     }
   }
 

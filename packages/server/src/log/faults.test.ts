@@ -174,8 +174,9 @@ describe("damage of the files", () => {
     const fence = await log.open(1);
     for (let i = 0; i < 12; i++) await appended(log.append(1, textBatch(`${i}`.padEnd(100, "x")), { fence }));
     await log.close();
-    const whole = await story((await started({}, env)).log);
-    env.disk.crash(env.random);
+    const { log: second } = await started({ segmentBytes: 300 }, env);
+    const whole = await story(second);
+    await second.close();
     env.disk.erase(segmentPath(directory, 4));
     const told = await story((await started({}, env)).log);
     const at = told.indexOf("corrupt");
@@ -190,9 +191,9 @@ describe("damage of the files", () => {
     const { env, path } = await written(["one", "two", "three"], "close");
     const { log } = await started({}, env);
     let reads = 0;
-    // Those of all three (after the index) and of the second alone fail, and again when reading goes on.
+    // Those of all three (after directory and index) and of the second alone fail, and again when reading goes on.
     env.disk.faults = ({ name, path: where }) =>
-      name === "read" && where === path && [1, 3, 6, 7].includes(reads++) ? "io" : undefined;
+      name === "read" && where === path && [2, 4, 8, 9].includes(reads++) ? "io" : undefined;
     assert.deepEqual(await story(log), ["one", "corrupt", "three"]);
   });
 

@@ -1,4 +1,6 @@
 import { ByteReader, ByteWriter, fromCode } from "./byte-cursor.js";
+import type { BatchId } from "./log-store.js";
+import { ProducerTable } from "./producer-table.js";
 import { Shard, Shards } from "./shard.js";
 
 const producerModes = ["contiguous", "monotone"] as const;
@@ -6,7 +8,7 @@ const producerModes = ["contiguous", "monotone"] as const;
 /*
  * The state of a log as a footer keeps it (everything that earlier frames add up to):
  *   u32 shards, for each:
- *     f64 shard id, f64 fence, f64 tail, f64 tail time, f64 trimmed up to
+ *     f64 shard id, f64 fence, f64 tail, f64 tail time, f64 trimmed up to, f64 first
  *     u32 holds, for each: text name, f64 from
  *     u32 producers, for each: text id, u32 mode, u32 appends,
  *       for each: f64 step, u32 chunk, f64 batch id, f64 time
@@ -28,12 +30,14 @@ function encodeShard(writer: ByteWriter, shard: Shard): void {
   writer.float64(shard.tail);
   writer.float64(shard.tailTimeMs);
   writer.float64(shard.trimmedUpTo);
-  writer.uint32(shard.holds.size);
-  for (const [name, from] of shard.holds) {
+  writer.float64(shard.firstId);
+  const holds = shard.holds ?? new Map<string, BatchId>();
+  writer.uint32(holds.size);
+  for (const [name, from] of holds) {
     writer.text(name);
     writer.float64(from);
   }
-  const producers = shard.producers.durableStates();
+  const producers = shard.producers?.durableStates() ?? [];
   writer.uint32(producers.length);
   for (const { id, mode, appends } of producers) {
     writer.text(id);
@@ -64,9 +68,10 @@ function decodeShard(reader: ByteReader): Shard {
   const tail = reader.float64();
   shard.advance(tail, reader.float64());
   shard.trimmedUpTo = reader.float64();
+  shard.firstId = reader.float64();
   reader.list(() => {
     const name = reader.text();
-    shard.holds.set(name, reader.float64());
+    (shard.holds ??= new Map()).set(name, reader.float64());
   });
   reader.list(() => {
     const id = reader.text();
@@ -77,7 +82,7 @@ function decodeShard(reader: ByteReader): Shard {
       timeMs: reader.float64(),
       durable: true,
     }));
-    shard.producers.restore({ id, mode, appends });
+    (shard.producers ??= new ProducerTable()).restore({ id, mode, appends });
   });
   return shard;
 }

@@ -1,8 +1,19 @@
 import { limits } from "../limits.js";
 
+/**
+ * When appends are synced to the disk. `always`: before they are acknowledged; they survive everything but
+ * the loss of the disk. `interval`: within fsyncIntervalMs; a power failure may cost what is younger than
+ * that. `never`: when a segment is full or the log closed; otherwise the system decides. With all of them
+ * what was acknowledged survives the end of the process, and what a power failure has left is read in
+ * order, with gaps that are told.
+ */
+export type FsyncPolicy = "always" | "interval" | "never";
+
 export interface EmbeddedLogOptions {
   /** Who holds the directory, for the message that a second process gets. */
   readonly holder: string;
+  readonly fsync: FsyncPolicy;
+  readonly fsyncIntervalMs: number;
   readonly segmentBytes: number;
   readonly groupCommitBytesMax: number;
   readonly appendBytesInFlightMax: number;
@@ -14,6 +25,8 @@ export interface EmbeddedLogOptions {
 
 export const defaultOptions: EmbeddedLogOptions = {
   holder: "hstream",
+  fsync: "always",
+  fsyncIntervalMs: limits.fsyncIntervalMs,
   segmentBytes: limits.segmentBytes,
   groupCommitBytesMax: limits.groupCommitBytesMax,
   appendBytesInFlightMax: limits.appendBytesInFlightMax,

@@ -1,18 +1,21 @@
 import { must } from "@hstream/proto";
 import { DiskError } from "../env/env.js";
+import type { BulkLane } from "./bulk-lane.js";
 import { decodeFrame, frameHeaderBytes } from "./frame.js";
 import type { BatchId, ReadLimits, ReadResult, StoredBatch } from "./log-store.js";
-import { scanFrames } from "./recovery.js";
 import type { Segment } from "./segment.js";
 import type { SegmentFiles } from "./segment-files.js";
-import type { Extent, Shard } from "./shard.js";
-import { type IndexEntry, ShardIndex } from "./shard-index.js";
+import { type Found, SegmentGone, type SegmentList } from "./segment-list.js";
+import type { Shard } from "./shard.js";
+import type { IndexEntry } from "./shard-index.js";
 import type { TailCache } from "./tail-cache.js";
 
 /** Frames this close to each other are fetched by one read, with what is between them. */
 const bridgedBytesMax = 16 * 1024;
-/** One read of the disk. */
-const readBytesMax = 1_048_576;
+/** Reads of less need no turn. */
+const turnBytesMin = 32 * 1024;
+/** One read of the disk, and what a reader's turn between commits costs those who append. */
+const readBytesMax = 256 * 1024;
 
 interface Wanted {
   readonly segment: Segment;
@@ -30,85 +33,126 @@ type Gap = NonNullable<ReadResult["gap"]>;
 /** Finds and fetches durable batches. */
 export class Reader {
   readonly #files: SegmentFiles;
+  readonly #lane: BulkLane;
+  readonly #segments: SegmentList;
   readonly #cache: TailCache;
 
-  constructor(files: SegmentFiles, cache: TailCache) {
+  constructor(files: SegmentFiles, segments: SegmentList, cache: TailCache, lane: BulkLane) {
     this.#files = files;
+    this.#lane = lane;
+    this.#segments = segments;
     this.#cache = cache;
   }
 
-  async read(shard: Shard, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
+  read(shard: Shard, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
+    return again(() => this.#read(shard, from, limits));
+  }
+
+  async #read(shard: Shard, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
     if (from > shard.tail) return { batches: [], next: from };
     const first = Math.max(from, shard.trimmedUpTo + 1);
     const trimmed: Gap | undefined =
       from > 0 && from < first
         ? { kind: "trimmed", upTo: shard.trimmedUpTo, detail: `shard ${shard.id} is trimmed up to there` }
         : undefined;
-    const missing = missingBefore(shard, first);
+    const begin = await this.#segments.find(shard, first);
+    if (shard.trimmedUpTo >= first) return this.#read(shard, from, limits);
+    const missing = missingBefore(shard, first, begin);
     if (missing !== undefined) {
       // One gap at a time: the next read tells of the second.
       if (trimmed !== undefined) return { batches: [], next: trimmed.upTo + 1, gap: trimmed };
-      const following = await this.read(shard, missing.upTo + 1, limits);
+      const following = await this.#read(shard, missing.upTo + 1, limits);
       if (following.gap?.kind === "trimmed") return { batches: [], next: missing.upTo + 1, gap: missing };
       return { ...following, gap: following.gap ?? missing };
     }
-    const wanted = await this.#select(shard, first, limits);
+    const wanted = await this.#select(shard, first, begin, limits);
     const found = await this.#fetch(shard, wanted);
-    if (shard.trimmedUpTo >= first) return this.read(shard, from, limits);
+    // A trim or a rewrite has overtaken this read.
+    if (shard.trimmedUpTo >= first || wanted.some(({ segment }) => segment.gone)) {
+      return this.#read(shard, from, limits);
+    }
     return assemble(from, found, trimmed);
   }
 
   /** The first batch with append time ≥ `timeMs` that is not trimmed. */
-  async findTime(shard: Shard, timeMs: number): Promise<BatchId | undefined> {
-    for (const extent of [...shard.extents]) {
-      if (extent.lastTimeMs < timeMs) continue;
-      const index = await this.#index(extent);
+  findTime(shard: Shard, timeMs: number): Promise<BatchId | undefined> {
+    return again(() => this.#findTime(shard, timeMs));
+  }
+
+  async #findTime(shard: Shard, timeMs: number): Promise<BatchId | undefined> {
+    for (let from = shard.trimmedUpTo + 1; from <= shard.tail; ) {
+      const found = await this.#segments.find(shard, from);
+      if (found === undefined) return undefined;
+      from = found.extent.lastId + 1;
+      if (found.extent.lastTimeMs < timeMs) continue;
+      const index = await this.#segments.index(found);
       for (let position = index.seekTime(timeMs); position < index.count; position++) {
         const { batchId } = index.entry(position);
+        if (batchId > shard.tail) return undefined;
         if (batchId > shard.trimmedUpTo) return batchId;
       }
     }
     return undefined;
   }
 
-  /** The newest kept batch with an id ≤ `upTo`; 0 when there is none. */
-  async floor(shard: Shard, upTo: BatchId): Promise<BatchId> {
+  /** The newest kept batch with an id ≤ `upTo`, or `upTo` itself where that is lost; 0 when there is none. */
+  floor(shard: Shard, upTo: BatchId): Promise<BatchId> {
+    return again(() => this.#floor(shard, upTo));
+  }
+
+  async #floor(shard: Shard, upTo: BatchId): Promise<BatchId> {
     if (upTo >= shard.tail) return shard.tail;
-    const at = shard.seekId(upTo);
-    const extent = shard.extents[at];
-    if (extent === undefined) return shard.extents.at(-1)?.lastId ?? 0;
-    if (extent.firstId > upTo) return extent.previousId <= upTo ? extent.previousId : 0;
-    const index = await this.#index(extent);
+    const found = await this.#segments.find(shard, upTo);
+    if (found === undefined) return upTo;
+    const { firstId, previousId } = found.extent;
+    if (firstId > upTo) return previousId <= upTo ? previousId : 0;
+    const index = await this.#segments.index(found);
     const position = index.seekId(upTo + 1);
     return position === 0 ? 0 : index.entry(position - 1).batchId;
   }
 
   /** The batches from `first` on that the limits allow, as far as they are consecutive. */
-  async #select(shard: Shard, first: BatchId, limits: ReadLimits): Promise<Wanted[]> {
+  async #select(
+    shard: Shard,
+    first: BatchId,
+    begin: Found | undefined,
+    limits: ReadLimits,
+  ): Promise<Wanted[]> {
     const wanted: Wanted[] = [];
+    const { tail } = shard;
     let bytes = 0;
     let last: BatchId | undefined;
-    for (const extent of shard.extents.slice(shard.seekId(first))) {
+    for (let found = begin; found !== undefined; found = await this.#segments.find(shard, last + 1)) {
+      const { segment, extent } = found;
       if (last !== undefined && extent.previousId !== last) break;
-      const index = await this.#index(extent);
+      const index = await this.#segments.index(found, first, limits.batchesMax - wanted.length);
       for (let position = index.seekId(first); position < index.count; position++) {
         if (wanted.length >= limits.batchesMax) return wanted;
         const entry = index.entry(position);
+        if (entry.batchId > tail) return wanted;
         bytes += entry.length - frameHeaderBytes;
         if (bytes > limits.bytesMax && wanted.length > 0) return wanted;
-        wanted.push({ segment: extent.segment, entry });
+        wanted.push({ segment, entry });
       }
-      last = extent.lastId;
+      last = Math.max(extent.lastId, wanted.at(-1)?.entry.batchId ?? 0);
+      if (last >= tail || wanted.length >= limits.batchesMax) break;
     }
     return wanted;
   }
 
   async #fetch(shard: Shard, wanted: readonly Wanted[]): Promise<(StoredBatch | Unreadable)[]> {
     const found: (StoredBatch | Unreadable)[] = [];
+    // The disk reads the next run while this one is decoded.
+    let ahead: Promise<(StoredBatch | Unreadable)[]> | undefined;
+    const settle = async () => {
+      for (const item of (await ahead) ?? []) found.push(item);
+      ahead = undefined;
+    };
     for (let i = 0; i < wanted.length; ) {
       const { segment, entry } = must(wanted[i], "within the list");
       const cached = this.#cache.get(entry.batchId);
       if (cached !== undefined) {
+        await settle();
         found.push(cached);
         i++;
         continue;
@@ -124,8 +168,14 @@ export class Reader {
         run.push(next.entry);
         end = nextEnd;
       }
-      for (const item of await this.#fetchRun(shard, segment, run, entry.offset, end)) found.push(item);
+      const endTurn = end - entry.offset > turnBytesMin ? await this.#lane.turn() : () => undefined;
+      const next = this.#fetchRun(shard, segment, run, entry.offset, end).finally(endTurn);
+      // Should the one before fail, this one's failure is told by it.
+      next.catch(() => undefined);
+      await settle();
+      ahead = next;
     }
+    await settle();
     return found;
   }
 
@@ -173,38 +223,28 @@ export class Reader {
       };
     });
   }
+}
 
-  /** The extent's index; scans the segment for it when the footer's is damaged. */
-  async #index(extent: Extent): Promise<ShardIndex> {
-    const loaded = await this.#files.index(extent);
-    if (loaded !== undefined) return loaded;
-    const { segment } = extent;
-    const index = new ShardIndex();
-    let last = extent.previousId;
-    const content = await this.#files.read(segment, 0, segment.end);
-    for (const frame of scanFrames(content, false).frames) {
-      if (frame.kind !== "batch" || frame.shardId !== extent.shardId) continue;
-      if (frame.batchId < extent.firstId || frame.batchId > extent.lastId) continue;
-      // An entry without a frame stands for what is damaged, so that a read reports it.
-      if (frame.previousId > last) index.push(frame.previousId, frame.timeMs, frame.offset, 0);
-      index.push(frame.batchId, frame.timeMs, frame.offset, frame.length);
-      last = frame.batchId;
+/** Does the work once more whenever a segment has gone under it. */
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof SegmentGone)) throw error;
     }
-    if (last < extent.lastId) index.push(extent.lastId, extent.lastTimeMs, 0, 0);
-    this.#files.keep(extent, index);
-    return index;
   }
 }
 
 /** The gap that a read from `first` would begin with because of a damage. */
-function missingBefore(shard: Shard, first: BatchId): Gap | undefined {
-  const extent = shard.extents[shard.seekId(first)];
-  if (extent === undefined) {
+function missingBefore(shard: Shard, first: BatchId, found: Found | undefined): Gap | undefined {
+  if (found === undefined) {
     if (shard.tail < first) return undefined;
     return { kind: "corrupt", upTo: shard.tail, detail: `shard ${shard.id}: the newest batches are missing` };
   }
+  const { segment, extent } = found;
   if (extent.firstId <= first || extent.previousId < first) return undefined;
-  const detail = `${extent.segment.path}, shard ${shard.id}: batches before ${extent.firstId} are missing`;
+  const detail = `${segment.path}, shard ${shard.id}: batches before ${extent.firstId} are missing`;
   return { kind: "corrupt", upTo: extent.previousId, detail };
 }
 

@@ -1,25 +1,29 @@
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import type { Disk } from "../env/env.js";
 import { epochOf } from "./batch-id.js";
 import { decodeControl } from "./control-frame.js";
-import { decodeFrame, type Frame, frameHeaderBytes } from "./frame.js";
+import type { Frame } from "./frame.js";
 import { decodeState } from "./log-state.js";
 import { LogError } from "./log-store.js";
+import { OpenIndex } from "./open-index.js";
+import { scanFrames } from "./scan.js";
 import {
-  decodeDirectory,
   decodeHeader,
   decodeTrailer,
+  newSegment,
   type Segment,
   type SegmentHeader,
   segmentHeaderBytes,
   segmentNumber,
+  segmentPath,
   type Trailer,
   trailerBytes,
   UnknownVersion,
 } from "./segment.js";
 import type { SegmentFiles } from "./segment-files.js";
 import { Shards } from "./shard.js";
+import { rewriteSuffix } from "./segment.js";
+import { takeStock } from "./stock.js";
 
 /** Something that a start found and had to work around. */
 export interface RecoveryNotice {
@@ -30,22 +34,23 @@ export interface RecoveryNotice {
 
 export interface Recovered {
   readonly shards: Shards;
-  /** Ascending. */
+  /** Ascending. The last one has an open index if it was not sealed. */
   readonly segments: readonly Segment[];
+  /** The highest number of a segment that there is a trace of. */
+  readonly highestNumber: number;
   /** The highest epoch of which there is a trace. */
   readonly epoch: number;
   readonly notices: readonly RecoveryNotice[];
   /** Where the last group of the newest segment begins, if that was not sealed. */
   readonly lastGroup: number;
-  /** A segment that was begun and whose header did not get to the disk. Holds nothing. */
-  readonly unbegun: Segment | undefined;
+  /** Files that are of no use: begun and never filled, or replaced by a rewritten segment. */
+  readonly leftovers: readonly string[];
 }
 
 interface Found {
   readonly segment: Segment;
-  readonly bytes: number;
-  /** Whether the header is intact. */
-  readonly headed: boolean;
+  /** What the header says, if that is intact. */
+  readonly header: SegmentHeader | undefined;
   readonly trailer: Trailer | undefined;
 }
 
@@ -67,11 +72,12 @@ export async function recover(disk: Disk, directory: string, files: SegmentFiles
     shards = state;
     described = i;
   }
-  for (const [i, { segment, bytes, headed, trailer }] of found.segments.entries()) {
+  for (const [i, { segment, header, trailer }] of found.segments.entries()) {
     const newest = i === found.segments.length - 1;
     if (i <= described && trailer !== undefined) {
       if (await attachDirectory(shards, segment, trailer, files, notices)) continue;
     }
+    const { bytes } = segment.space;
     const content = await files.read(segment, 0, bytes);
     const scan = scanFrames(content, newest);
     for (const damage of scan.damages) notices.push({ path: segment.path, ...damage });
@@ -80,17 +86,46 @@ export async function recover(disk: Disk, directory: string, files: SegmentFiles
       notices.push({ path: segment.path, offset: scan.end, detail });
     }
     segment.end = scan.end;
-    // Without a header and without a frame there is no saying what the rest is: it is left as it is.
-    segment.sealed = !newest || (!headed && scan.frames.length === 0);
+    segment.space.damaged = true;
     lastGroup = scan.frames.at(-1)?.groupOffset ?? segmentHeaderBytes;
+    const index = new OpenIndex();
     for (const frame of scan.frames) {
       epoch = Math.max(epoch, epochOf(frame.batchId));
-      if (frame.kind === "batch") shards.recover(segment, frame);
-      else if (i > described) applyControl(shards, frame);
+      if (frame.kind === "batch") {
+        if (!shards.recover(frame)) continue;
+        const { batchId, previousId, timeMs, offset, length } = frame;
+        index.push(index.slot(frame.shardId), batchId, previousId, timeMs, offset, length);
+      } else if (i > described) {
+        applyControl(shards, frame);
+      }
     }
+    if (index.count > 0) {
+      segment.firstId = index.firstId;
+      segment.lastId = index.lastId;
+    }
+    // Without a header and without a frame there is no saying what the rest is: it is left as it is.
+    if (newest && (header !== undefined || scan.frames.length > 0)) segment.open = index;
+    else segment.pinned = index.pack(0);
   }
   const segments = found.segments.map(({ segment }) => segment);
-  return { shards, segments, epoch, notices, lastGroup, unbegun: found.unbegun };
+  orderByIds(segments);
+  const { highestNumber, leftovers } = found;
+  return { shards, segments, highestNumber, epoch, notices, lastGroup, leftovers };
+}
+
+/** Segments without batches stand where they are; renamed files come to where their batches belong. */
+function orderByIds(segments: Segment[]): void {
+  let last = 0;
+  for (const segment of segments) {
+    if (segment.lastId === 0) {
+      segment.firstId = last;
+      segment.lastId = last;
+    }
+    last = Math.max(last, segment.lastId);
+  }
+  const newest = segments.at(-1)?.open === undefined ? undefined : segments.pop();
+  segments.sort((a, b) => a.lastId - b.lastId || a.number - b.number);
+  if (newest !== undefined) segments.push(newest);
 }
 
 async function findSegments(
@@ -98,35 +133,39 @@ async function findSegments(
   directory: string,
   files: SegmentFiles,
   notices: RecoveryNotice[],
-): Promise<{ segments: Found[]; epoch: number; unbegun: Segment | undefined }> {
+): Promise<{ segments: Found[]; epoch: number; highestNumber: number; leftovers: string[] }> {
   const segments: Found[] = [];
+  const leftovers: string[] = [];
+  const names = await disk.list(directory);
+  const numbers = names.map(segmentNumber).filter((number) => number !== undefined);
+  numbers.sort((a, b) => a.number - b.number || a.generation - b.generation);
+  const highestNumber = numbers.at(-1)?.number ?? 0;
   let epoch = 0;
-  let unbegun: Segment | undefined;
-  const names = (await disk.list(directory)).filter((name) => segmentNumber(name) !== undefined);
   for (const name of names) {
-    const path = join(directory, name);
-    const segment: Segment = {
-      number: segmentNumber(name) ?? 0,
-      path,
-      end: 0,
-      sealed: true,
-      extents: new Set(),
-    };
-    const file = await disk.open(path, "read");
-    const bytes = await file.size();
-    await file.close();
+    if (name.endsWith(rewriteSuffix)) leftovers.push(join(directory, name));
+  }
+  for (const { number, generation } of numbers) {
+    const path = segmentPath(directory, number, generation);
+    const segment = newSegment(number, path, generation);
+    const bytes = await sizeOf(disk, path);
+    segment.space.bytes = bytes;
     const header = headerOf(path, await files.read(segment, 0, segmentHeaderBytes));
     if (typeof header === "string") {
       notices.push({ path, offset: 0, detail: header });
       // The header is durable before the first frame is written.
-      if (bytes <= segmentHeaderBytes && name === names.at(-1)) {
-        unbegun = segment;
+      if (bytes <= segmentHeaderBytes && number === highestNumber) {
+        files.forget(segment);
+        leftovers.push(path);
         continue;
       }
     } else {
       epoch = Math.max(epoch, header.epoch);
-      if (header.number !== segment.number) {
+      segment.space.sorted = header.sorted;
+      if (header.number !== number) {
         notices.push({ path, offset: 0, detail: `the file was segment ${header.number} and was renamed` });
+      } else {
+        segment.firstNumber = header.firstNumber;
+        dropReplaced(segments, header.firstNumber, files, leftovers);
       }
     }
     let trailer: Trailer | undefined;
@@ -136,12 +175,39 @@ async function findSegments(
       if (typeof decoded !== "string") {
         trailer = decoded;
         segment.end = decoded.footerOffset;
+        const { stateOffset: offset, stateChecksum: checksum } = decoded;
+        const stateBytes = bytes - trailerBytes - offset;
+        if (stateBytes > 0) segment.state = { offset, bytes: stateBytes, checksum };
         epoch = Math.max(epoch, decoded.epoch);
       }
     }
-    segments.push({ segment, bytes, headed: typeof header !== "string", trailer });
+    segments.push({ segment, header: typeof header === "string" ? undefined : header, trailer });
   }
-  return { segments, epoch, unbegun };
+  return { segments, epoch, highestNumber, leftovers };
+}
+
+/** A crash came between the last step of a rewrite and the removal of what it replaced. */
+function dropReplaced(
+  segments: Found[],
+  firstNumber: number,
+  files: SegmentFiles,
+  leftovers: string[],
+): void {
+  for (let last = segments.at(-1); last !== undefined; last = segments.at(-1)) {
+    if (last.segment.number < firstNumber) return;
+    segments.pop();
+    files.forget(last.segment);
+    leftovers.push(last.segment.path);
+  }
+}
+
+async function sizeOf(disk: Disk, path: string): Promise<number> {
+  const file = await disk.open(path, "read");
+  try {
+    return await file.size();
+  } finally {
+    await file.close();
+  }
 }
 
 function headerOf(path: string, bytes: Buffer): SegmentHeader | string {
@@ -158,13 +224,14 @@ async function loadState(
   files: SegmentFiles,
   notices: RecoveryNotice[],
 ): Promise<Shards | undefined> {
-  if (found?.trailer === undefined) return undefined;
-  const { stateOffset, stateChecksum } = found.trailer;
-  const length = found.bytes - trailerBytes - stateOffset;
-  const bytes = await files.read(found.segment, stateOffset, length);
-  if (bytes.byteLength === length && crc32(bytes) === stateChecksum) return decodeState(bytes);
+  const segment = found?.segment;
+  if (segment?.state === undefined) return undefined;
+  const bytes = await files.state(segment);
+  if (bytes !== undefined) return decodeState(bytes);
+  const { offset } = segment.state;
+  segment.state = undefined;
   const detail = "the state in the footer is damaged; an older one and the frames since replace it";
-  notices.push({ path: found.segment.path, offset: stateOffset, detail });
+  notices.push({ path: segment.path, offset, detail });
   return undefined;
 }
 
@@ -176,70 +243,21 @@ async function attachDirectory(
   files: SegmentFiles,
   notices: RecoveryNotice[],
 ): Promise<boolean> {
-  const length = trailer.stateOffset - trailer.directoryOffset;
-  const bytes = await files.read(segment, trailer.directoryOffset, length);
-  if (bytes.byteLength !== length || crc32(bytes) !== trailer.directoryChecksum) {
+  const offset = trailer.directoryOffset;
+  segment.directory = { offset, bytes: trailer.stateOffset - offset, checksum: trailer.directoryChecksum };
+  const directory = await files.directory(segment);
+  if (directory === undefined) {
+    segment.directory = undefined;
     const detail = "the directory in the footer is damaged; the frames were scanned instead";
-    notices.push({ path: segment.path, offset: trailer.directoryOffset, detail });
+    notices.push({ path: segment.path, offset, detail });
     return false;
   }
-  for (const extent of decodeDirectory(bytes, segment)) {
-    const shard = shards.present.get(extent.shardId);
-    if (shard === undefined || extent.lastId <= shard.trimmedUpTo) continue;
-    shard.extents.push(extent);
-    segment.extents.add(extent);
-  }
+  takeStock(segment, directory, shards);
+  if (directory.count <= 1) segment.space.sorted = true;
   return true;
 }
 
 function applyControl(shards: Shards, frame: Frame): void {
   const control = decodeControl(frame);
   if (control !== undefined) shards.apply(frame.shardId, control);
-}
-
-export interface Scan {
-  readonly frames: readonly Frame[];
-  /** Where the frames end: at the footer, at an unfinished write, or at the end of the file. */
-  readonly end: number;
-  readonly damages: readonly { readonly offset: number; readonly detail: string }[];
-}
-
-/**
- * All frames of a segment. What is broken is a torn write if the log was writing here last (`newest`)
- * and no frame of a later group follows: a later group is only written once the earlier is durable.
- * Everything else that is broken is a damage; the frames after it count.
- */
-export function scanFrames(content: Buffer, newest: boolean): Scan {
-  const frames: Frame[] = [];
-  const damages: { offset: number; detail: string }[] = [];
-  let at = segmentHeaderBytes;
-  while (at < content.byteLength) {
-    const frame = decodeFrame(content, at, at);
-    if (typeof frame !== "string") {
-      if (frame.kind === "seal") break;
-      frames.push(frame);
-      at += frame.length;
-      continue;
-    }
-    const next = findFrame(content, at + 1, newest ? at : -1);
-    if (next === undefined) break;
-    damages.push({ offset: at, detail: `${next - at} bytes are damaged: ${frame}` });
-    at = next;
-  }
-  return { frames, end: Math.min(at, content.byteLength), damages };
-}
-
-/** Offset of the first intact frame from `from` on if some intact frame's group begins after `group`. */
-function findFrame(content: Buffer, from: number, group: number): number | undefined {
-  let first: number | undefined;
-  for (let at = from; at <= content.byteLength - frameHeaderBytes; at++) {
-    // Cheap tests first: nearly every place fails the one of the offset.
-    if (content.readUInt32LE(at + 12) !== at) continue;
-    const frame = decodeFrame(content, at, at);
-    if (typeof frame === "string") continue;
-    first ??= at;
-    if (frame.groupOffset > group) return first;
-    at += frame.length - 1;
-  }
-  return undefined;
 }

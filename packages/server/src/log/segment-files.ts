@@ -1,7 +1,6 @@
-import { crc32 } from "node:zlib";
 import type { Disk, DiskFile } from "../env/env.js";
-import type { Segment } from "./segment.js";
-import type { Extent } from "./shard.js";
+import { Directory, type Extent } from "./directory.js";
+import { checksumOf, type FooterPlace, type Segment } from "./segment.js";
 import { ShardIndex } from "./shard-index.js";
 
 interface OpenFile {
@@ -10,22 +9,25 @@ interface OpenFile {
   leaving: boolean;
 }
 
+/** What a cached directory takes besides its bytes, roughly. */
+const directoryOverheadBytes = 256;
+
 /**
- * Read access to segments. Keeps a bounded number of files open and a bounded amount of indexes in
- * memory; the least recently used leave.
+ * Read access to segments. Keeps a bounded number of files open and a bounded amount of directories and
+ * indexes in memory; the least recently used leave.
  */
 export class SegmentFiles {
   readonly #disk: Disk;
   readonly #openMax: number;
-  readonly #indexBytesMax: number;
+  readonly #cacheBytesMax: number;
   readonly #open = new Map<number, OpenFile>();
-  readonly #indexes = new Map<Extent, ShardIndex>();
-  #indexBytes = 0;
+  readonly #cache = new Map<number, ShardIndex | Directory>();
+  #cacheBytes = 0;
 
-  constructor(disk: Disk, openMax: number, indexBytesMax: number) {
+  constructor(disk: Disk, openMax: number, cacheBytesMax: number) {
     this.#disk = disk;
     this.#openMax = openMax;
-    this.#indexBytesMax = indexBytesMax;
+    this.#cacheBytesMax = cacheBytesMax;
   }
 
   /** Fills a new buffer from the segment; shorter than `length` only at the end of the file. */
@@ -45,40 +47,63 @@ export class SegmentFiles {
     }
   }
 
+  cachedDirectory(segment: Segment): Directory | undefined {
+    if (segment.pinned !== undefined) return segment.pinned.directory;
+    const cached = this.#cached(directoryKey(segment));
+    return cached instanceof Directory ? cached : undefined;
+  }
+
+  /** The directory of a sealed segment; undefined when the footer has it no longer intact. */
+  async directory(segment: Segment): Promise<Directory | undefined> {
+    const cached = this.cachedDirectory(segment);
+    if (cached !== undefined) return cached;
+    const bytes = await this.#part(segment, segment.directory);
+    if (bytes === undefined) return undefined;
+    const directory = new Directory(bytes);
+    this.keepDirectory(segment, directory);
+    return directory;
+  }
+
+  /** The state of the log in a footer; undefined when there is none that is intact. */
+  state(segment: Segment): Promise<Buffer | undefined> {
+    return this.#part(segment, segment.state);
+  }
+
+  async #part(segment: Segment, place: FooterPlace | undefined): Promise<Buffer | undefined> {
+    if (place === undefined) return undefined;
+    const bytes = await this.read(segment, place.offset, place.bytes);
+    return bytes.byteLength === place.bytes && checksumOf(bytes) === place.checksum ? bytes : undefined;
+  }
+
   /** The index of an extent; undefined when the footer has it no longer intact. */
-  async index(extent: Extent): Promise<ShardIndex | undefined> {
-    if (extent.index !== undefined) return extent.index;
-    const cached = this.#indexes.get(extent);
-    if (cached !== undefined) {
-      this.#indexes.delete(extent);
-      this.#indexes.set(extent, cached);
-      return cached;
-    }
+  async index(segment: Segment, extent: Extent): Promise<ShardIndex | undefined> {
     const length = ShardIndex.storedBytes(extent.count);
-    const bytes = await this.read(extent.segment, extent.indexOffset, length);
-    if (bytes.byteLength !== length || crc32(bytes) !== extent.indexChecksum) return undefined;
+    const { pinned } = segment;
+    if (pinned !== undefined) {
+      return ShardIndex.decode(pinned.indexes.subarray(extent.indexOffset, extent.indexOffset + length));
+    }
+    const cached = this.#cached(indexKey(segment, extent));
+    if (cached instanceof ShardIndex) return cached;
+    const bytes = await this.read(segment, extent.indexOffset, length);
+    if (bytes.byteLength !== length || checksumOf(bytes) !== extent.indexChecksum) return undefined;
     const index = ShardIndex.decode(bytes);
-    this.keep(extent, index);
+    this.keepIndex(segment, extent, index);
     return index;
   }
 
-  /** Takes an index into the bounded cache. */
-  keep(extent: Extent, index: ShardIndex): void {
-    if (this.#indexes.has(extent)) return;
-    this.#indexes.set(extent, index);
-    this.#indexBytes += index.memoryBytes;
-    for (const [oldest, { memoryBytes }] of this.#indexes) {
-      if (this.#indexBytes <= this.#indexBytesMax) break;
-      this.#indexes.delete(oldest);
-      this.#indexBytes -= memoryBytes;
-    }
+  keepDirectory(segment: Segment, directory: Directory): void {
+    this.#keep(directoryKey(segment), directory);
+  }
+
+  keepIndex(segment: Segment, extent: Extent, index: ShardIndex): void {
+    this.#keep(indexKey(segment, extent), index);
   }
 
   /** Closes the segment's file as soon as nobody reads it. */
   forget(segment: Segment): void {
-    const open = this.#open.get(segment.number);
+    const open = this.#open.get(segment.serial);
     if (open === undefined) return;
-    this.#open.delete(segment.number);
+    this.#open.delete(segment.serial);
     open.leaving = true;
     this.#closeIfUnused(open);
   }
@@ -89,20 +114,46 @@ export class SegmentFiles {
     for (const { file } of files) await file.then((opened) => opened.close()).catch(() => undefined);
   }
 
+  #cached(key: number): ShardIndex | Directory | undefined {
+    const cached = this.#cache.get(key);
+    if (cached === undefined) return undefined;
+    this.#cache.delete(key);
+    this.#cache.set(key, cached);
+    return cached;
+  }
+
+  #keep(key: number, value: ShardIndex | Directory): void {
+    if (this.#cache.has(key)) return;
+    this.#cache.set(key, value);
+    this.#cacheBytes += memoryBytes(value);
+    for (const [oldest, leaving] of this.#cache) {
+      if (this.#cacheBytes <= this.#cacheBytesMax) break;
+      this.#cache.delete(oldest);
+      this.#cacheBytes -= memoryBytes(leaving);
+    }
+  }
+
   #take(segment: Segment): OpenFile {
-    let open = this.#open.get(segment.number);
-    if (open === undefined) open = { file: this.#disk.open(segment.path, "read"), users: 0, leaving: false };
-    this.#open.delete(segment.number);
-    this.#open.set(segment.number, open);
+    const { serial } = segment;
+    let open = this.#open.get(serial);
+    if (open === undefined) {
+      open = { file: this.#disk.open(segment.path, "read"), users: 0, leaving: false };
+    }
+    this.#open.delete(serial);
+    this.#open.set(serial, open);
     open.users++;
-    for (const [number, candidate] of this.#open) {
+    if (this.#open.size > this.#openMax) this.#closeOldest();
+    return open;
+  }
+
+  #closeOldest(): void {
+    for (const [serial, candidate] of this.#open) {
       if (this.#open.size <= this.#openMax) break;
       if (candidate.users > 0) continue;
-      this.#open.delete(number);
+      this.#open.delete(serial);
       candidate.leaving = true;
       this.#closeIfUnused(candidate);
     }
-    return open;
   }
 
   #closeIfUnused(open: OpenFile): void {
@@ -110,4 +161,17 @@ export class SegmentFiles {
     // What was read is good even when the close is not; a failed open has nothing to close.
     open.file.then((file) => file.close()).catch(() => undefined);
   }
+}
+
+/** Offsets are below 2^32; there is nothing at 0 but the header. */
+function directoryKey(segment: Segment): number {
+  return segment.serial * 2 ** 32;
+}
+
+function indexKey(segment: Segment, extent: Extent): number {
+  return segment.serial * 2 ** 32 + extent.indexOffset;
+}
+
+function memoryBytes(value: ShardIndex | Directory): number {
+  return value instanceof Directory ? value.bytes.byteLength + directoryOverheadBytes : value.memoryBytes;
 }

@@ -1,11 +1,14 @@
 import { dirname } from "node:path";
+import { assert } from "@hstream/proto";
 import { type Clock, type Disk, DiskError, type DiskFile } from "../env/env.js";
 import { limits } from "../limits.js";
 import type { CommitGroup } from "./commit-group.js";
 import { encodeState } from "./log-state.js";
-import { encodeFooter, encodeHeader, type Segment, segmentPath } from "./segment.js";
+import { OpenIndex } from "./open-index.js";
+import { encodeFooter, encodeHeader, newSegment, type Segment, segmentPath } from "./segment.js";
 import type { SegmentFiles } from "./segment-files.js";
 import type { Shards } from "./shard.js";
+import { takeStock } from "./stock.js";
 
 /** The segment that is being written. */
 export class SegmentWriter {
@@ -32,11 +35,13 @@ export class SegmentWriter {
     const path = segmentPath(directory, number);
     const file = await disk.open(path, "create");
     try {
-      const header = encodeHeader({ number, epoch, createdAtMs: clock.now() });
+      const createdAtMs = clock.now();
+      const header = encodeHeader({ number, epoch, createdAtMs, firstNumber: number, sorted: false });
       await file.write([header], 0);
       await file.datasync();
       await disk.syncDirectory(dirname(path));
-      const segment = { number, path, end: header.byteLength, sealed: false, extents: new Set<never>() };
+      const segment = newSegment(number, path);
+      segment.open = new OpenIndex();
       return new SegmentWriter(segment, epoch, file, clock);
     } catch (error) {
       await file.close();
@@ -77,8 +82,12 @@ export class SegmentWriter {
     return this.#file.write(group.parts(), group.position);
   }
 
-  async sync(group: CommitGroup): Promise<void> {
-    await this.#file.datasync();
+  sync(): Promise<void> {
+    return this.#file.datasync();
+  }
+
+  /** The group belongs to the segment from now on. */
+  advance(group: CommitGroup): void {
     this.segment.end = group.end;
   }
 
@@ -88,23 +97,28 @@ export class SegmentWriter {
     await this.#file.datasync();
   }
 
-  /** Writes the footer and closes the file. After a failure the segment can be sealed again or left. */
-  async seal(shards: Shards, files: SegmentFiles): Promise<void> {
+  /**
+   * Writes the footer and closes the file; calls `sealed` in the moment from which on the footer counts.
+   * After a failure the segment can be sealed again or left.
+   */
+  async seal(shards: Shards, files: SegmentFiles, sealed: (segment: Segment) => void): Promise<void> {
     const nowMs = this.#clock.now();
-    for (const shard of shards.present.values()) shard.producers.expire(nowMs - limits.producerExpiryMs);
+    for (const shard of shards.present.values()) shard.producers?.expire(nowMs - limits.producerExpiryMs);
     const { segment } = this;
-    const extents = [...segment.extents];
-    const footer = encodeFooter(segment.number, this.epoch, segment.end, nowMs, extents, encodeState(shards));
+    const { open } = segment;
+    assert(open !== undefined, "a segment is sealed once");
+    const state = encodeState(shards);
+    const footer = encodeFooter(segment.number, this.epoch, segment.end, nowMs, open, state);
     await this.#file.write(footer.parts, segment.end);
     await this.#file.datasync();
-    segment.sealed = true;
-    for (const { extent, offset, checksum } of footer.places) {
-      const { index } = extent;
-      extent.indexOffset = offset;
-      extent.indexChecksum = checksum;
-      extent.index = undefined;
-      if (index !== undefined) files.keep(extent, index);
-    }
+    segment.directory = footer.directoryPlace;
+    segment.state = footer.statePlace;
+    files.keepDirectory(segment, footer.packed.directory);
+    segment.space.bytes = segment.end + footer.bytes;
+    segment.space.sorted = open.shardCount <= 1;
+    segment.open = undefined;
+    takeStock(segment, footer.packed.directory, shards);
+    sealed(segment);
     await this.close();
   }
 

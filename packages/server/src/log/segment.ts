@@ -1,29 +1,93 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { ByteReader, ByteWriter } from "./byte-cursor.js";
 import { encodeControl, frameBuffer, frameHeaderBytes } from "./frame.js";
-import type { Extent } from "./shard.js";
-import { ShardIndex } from "./shard-index.js";
+import type { BatchId } from "./log-store.js";
+import type { OpenIndex, PackedIndex } from "./open-index.js";
+
+/** Where a footer has a part of itself. */
+export interface FooterPlace {
+  readonly offset: number;
+  readonly bytes: number;
+  readonly checksum: number;
+}
 
 /** One file of the log. */
 export interface Segment {
+  /** Of this object and no other: what is cached of a file is void once the file is rewritten. */
+  readonly serial: number;
   readonly number: number;
+  /** How often it was rewritten. */
+  readonly generation: number;
+  /** The lowest number of the segments that it stands for. */
+  firstNumber: number;
   readonly path: string;
   /** Where its frames end. */
   end: number;
-  sealed: boolean;
-  /** The parts of shards in it that are neither trimmed nor deleted. */
-  readonly extents: Set<Extent>;
+  /** Of its batches; those of the segment before where it has none. */
+  firstId: BatchId;
+  lastId: BatchId;
+  /** Of its batches while it is being written. */
+  open: OpenIndex | undefined;
+  /** Once it has a footer. */
+  directory: FooterPlace | undefined;
+  /** Stands for a footer that is missing or damaged. */
+  pinned: PackedIndex | undefined;
+  /** If its footer has the state of the log. */
+  state: FooterPlace | undefined;
+  space: SegmentSpace;
+  /** Removed, or replaced by another object. */
+  gone: boolean;
 }
 
-export function segmentPath(directory: string, number: number): string {
-  return join(directory, `${String(number).padStart(12, "0")}.segment`);
+/** What a sealed segment takes, and of what use that is. */
+export interface SegmentSpace {
+  /** Of the file. */
+  bytes: number;
+  /** Of frames that can still be read, roughly; wrong when `stale`. */
+  liveBytes: number;
+  /** Of all its batches. */
+  batchBytes: number;
+  stale: boolean;
+  /** Whether its batches are in the order of the shards, or of one shard only. */
+  sorted: boolean;
+  /** Damaged: it stays as it is. */
+  damaged: boolean;
 }
 
-/** The number of a segment's file; undefined for other files. */
-export function segmentNumber(name: string): number | undefined {
-  const match = /^(\d{12})\.segment$/.exec(name);
-  return match === null ? undefined : Number(match[1]);
+let segmentsMade = 0;
+
+export function newSegment(number: number, path: string, generation = 0): Segment {
+  return {
+    serial: ++segmentsMade,
+    number,
+    generation,
+    firstNumber: number,
+    path,
+    end: segmentHeaderBytes,
+    firstId: 0,
+    lastId: 0,
+    open: undefined,
+    directory: undefined,
+    pinned: undefined,
+    state: undefined,
+    space: { bytes: 0, liveBytes: 0, batchBytes: 0, stale: true, sorted: false, damaged: false },
+    gone: false,
+  };
+}
+
+/** `generation`: how often it was rewritten. */
+export function segmentPath(directory: string, number: number, generation = 0): string {
+  const suffix = generation === 0 ? "" : `-${generation}`;
+  return join(directory, `${String(number).padStart(12, "0")}${suffix}.segment`);
+}
+
+/** Of a segment that is being rewritten. */
+export const rewriteSuffix = ".rewrite";
+
+/** The number of a segment's file and how often it was rewritten; undefined for other files. */
+export function segmentNumber(name: string): { number: number; generation: number } | undefined {
+  const match = /^(\d{12})(?:-([1-9]\d{0,8}))?\.segment$/.exec(name);
+  return match === null ? undefined : { number: Number(match[1]), generation: Number(match[2] ?? 0) };
 }
 
 export const segmentHeaderBytes = 64;
@@ -44,6 +108,10 @@ export interface SegmentHeader {
   readonly number: number;
   readonly epoch: number;
   readonly createdAtMs: number;
+  /** The lowest number of the segments that it stands for: less than its own where it replaced several. */
+  readonly firstNumber: number;
+  /** Rewritten: in the order of the shards. */
+  readonly sorted: boolean;
 }
 
 /*
@@ -55,14 +123,16 @@ export interface SegmentHeader {
  *            16  f64 segment number
  *            24  f64 epoch of the batch ids
  *            32  f64 time of creation, ms since 1970
- *            40  zeros
+ *            40  f64 lowest number of the segments that were rewritten to this one (else its own)
+ *            48  u32 1 when it was rewritten in the order of the shards, else 0
+ *            52  zeros
  *   frames   64  frame.ts
  *   footer       once the segment is full:
  *                a frame of kind "seal"
  *                indexes     shard-index.ts, one for each extent
- *                directory   u32 extents, for each: f64 shard id, f64 count, f64 first id, f64 last id,
- *                            f64 previous id, f64 last time, f64 offset of its index, u32 CRC-32 of it
- *                state       log-state.ts: of the whole log, after the last frame of this segment
+ *                directory   directory.ts
+ *                state       log-state.ts: of the whole log, after the last frame of this segment; nothing
+ *                            when it was rewritten
  *   trailer   0  "HSTREND1"   the last 64 bytes
  *             8  u32 version
  *            12  u32 CRC-32 of the bytes 16 … 64
@@ -81,6 +151,8 @@ export function encodeHeader(header: SegmentHeader): Uint8Array {
   bytes.writeDoubleLE(header.number, 16);
   bytes.writeDoubleLE(header.epoch, 24);
   bytes.writeDoubleLE(header.createdAtMs, 32);
+  bytes.writeDoubleLE(header.firstNumber, 40);
+  bytes.writeUInt32LE(header.sorted ? 1 : 0, 48);
   bytes.writeUInt32LE(crc32(bytes.subarray(16), segmentVersion), 12);
   return bytes;
 }
@@ -98,6 +170,8 @@ export function decodeHeader(bytes: Buffer): SegmentHeader | string {
     number: bytes.readDoubleLE(16),
     epoch: bytes.readDoubleLE(24),
     createdAtMs: bytes.readDoubleLE(32),
+    firstNumber: bytes.readDoubleLE(40),
+    sorted: bytes.readUInt32LE(48) === 1,
   };
 }
 
@@ -113,59 +187,60 @@ export interface Trailer {
   readonly stateChecksum: number;
 }
 
-/** A place of an extent's index in a footer. */
-export interface IndexPlace {
-  readonly extent: Extent;
-  readonly offset: number;
-  readonly checksum: number;
+export interface Footer {
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly packed: PackedIndex;
+  readonly directoryPlace: FooterPlace;
+  /** None when the state is empty. */
+  readonly statePlace: FooterPlace | undefined;
 }
 
-/** Encodes a footer that begins at `offset`, with its trailer. All extents have their index in memory. */
+/** Encodes a footer that begins at `offset`, with its trailer. */
 export function encodeFooter(
   number: number,
   epoch: number,
   offset: number,
   nowMs: number,
-  extents: readonly Extent[],
+  index: OpenIndex,
   state: Uint8Array,
-): { readonly parts: readonly Uint8Array[]; readonly places: readonly IndexPlace[]; readonly bytes: number } {
+): Footer {
   const seal = frameBuffer(frameHeaderBytes);
   encodeControl(seal, 0, offset, offset, "seal", 0, nowMs, new Uint8Array(0));
-  const parts: Uint8Array[] = [seal.bytes];
-  const places: IndexPlace[] = [];
-  let at = offset + frameHeaderBytes;
-  const directory = new ByteWriter();
-  directory.uint32(extents.length);
-  for (const extent of extents) {
-    const index = (extent.index ?? new ShardIndex()).encode();
-    const checksum = crc32(index);
-    parts.push(index);
-    places.push({ extent, offset: at, checksum });
-    directory.float64(extent.shardId);
-    directory.float64(extent.count);
-    directory.float64(extent.firstId);
-    directory.float64(extent.lastId);
-    directory.float64(extent.previousId);
-    directory.float64(extent.lastTimeMs);
-    directory.float64(at);
-    directory.uint32(checksum);
-    at += index.byteLength;
-  }
-  const directoryBytes = directory.finish();
+  const packed = index.pack(offset + frameHeaderBytes);
+  const { indexes, directory } = packed;
+  const directoryOffset = offset + frameHeaderBytes + indexes.byteLength;
+  const directoryBytes = directory.bytes.byteLength;
+  const checksum = checksumOf(directory.bytes);
+  const statePlace = {
+    offset: directoryOffset + directoryBytes,
+    bytes: state.byteLength,
+    checksum: checksumOf(state),
+  };
   const trailer = Buffer.alloc(trailerBytes);
   trailer.write(trailerMagic);
   trailer.writeUInt32LE(segmentVersion, 8);
   trailer.writeDoubleLE(number, 16);
   trailer.writeDoubleLE(offset, 24);
-  trailer.writeDoubleLE(at, 32);
-  trailer.writeDoubleLE(at + directoryBytes.byteLength, 40);
+  trailer.writeDoubleLE(directoryOffset, 32);
+  trailer.writeDoubleLE(statePlace.offset, 40);
   trailer.writeDoubleLE(epoch, 48);
-  trailer.writeUInt32LE(crc32(directoryBytes), 56);
-  trailer.writeUInt32LE(crc32(state), 60);
+  trailer.writeUInt32LE(checksum, 56);
+  trailer.writeUInt32LE(statePlace.checksum, 60);
   trailer.writeUInt32LE(crc32(trailer.subarray(16)), 12);
-  parts.push(directoryBytes, state, trailer);
-  const bytes = at - offset + directoryBytes.byteLength + state.byteLength + trailerBytes;
-  return { parts, places, bytes };
+  const parts = [seal.bytes, indexes, directory.bytes, state, trailer];
+  return {
+    parts,
+    bytes: parts.reduce((sum, part) => sum + part.byteLength, 0),
+    packed,
+    directoryPlace: { offset: directoryOffset, bytes: directoryBytes, checksum },
+    statePlace: statePlace.bytes === 0 ? undefined : statePlace,
+  };
+}
+
+/** CRC-32; 0 of nothing. */
+export function checksumOf(bytes: Uint8Array): number {
+  return bytes.byteLength === 0 ? 0 : crc32(bytes);
 }
 
 /** The trailer in a segment's last bytes, or what is wrong with it. */
@@ -187,24 +262,7 @@ export function decodeTrailer(bytes: Buffer, segment: Segment, fileBytes: number
   const inOrder =
     segmentHeaderBytes <= footerOffset &&
     footerOffset < directoryOffset &&
-    directoryOffset < stateOffset &&
+    directoryOffset <= stateOffset &&
     stateOffset <= fileBytes - trailerBytes;
   return inOrder ? trailer : "the trailer's offsets are not in order";
-}
-
-/** The extents that a directory lists, without their indexes. Throws RangeError when it is none. */
-export function decodeDirectory(bytes: Uint8Array, segment: Segment): Extent[] {
-  const reader = new ByteReader(bytes);
-  return reader.list(() => ({
-    shardId: reader.float64(),
-    segment,
-    count: reader.float64(),
-    firstId: reader.float64(),
-    lastId: reader.float64(),
-    previousId: reader.float64(),
-    lastTimeMs: reader.float64(),
-    index: undefined,
-    indexOffset: reader.float64(),
-    indexChecksum: reader.uint32(),
-  }));
 }

@@ -2,26 +2,8 @@ import type { Control } from "./control-frame.js";
 import { unreachable } from "@hstream/proto";
 import type { Frame } from "./frame.js";
 import type { BatchId, Fence, ShardId } from "./log-store.js";
+import type { ShardSlot } from "./open-index.js";
 import { ProducerTable } from "./producer-table.js";
-import type { Segment } from "./segment.js";
-import { ShardIndex } from "./shard-index.js";
-
-/** Consecutive batches of one shard in one segment. */
-export interface Extent {
-  readonly shardId: ShardId;
-  readonly segment: Segment;
-  readonly firstId: BatchId;
-  /** The shard's batch before `firstId`. Where it is not the end of the extent before: a damage. */
-  readonly previousId: BatchId;
-  lastId: BatchId;
-  lastTimeMs: number;
-  count: number;
-  /** In memory while the segment has no footer that it could be loaded from. */
-  index: ShardIndex | undefined;
-  /** Where it is in the footer. */
-  indexOffset: number;
-  indexChecksum: number;
-}
 
 /** What the log knows of one shard. */
 export class Shard {
@@ -34,11 +16,14 @@ export class Shard {
   newest: BatchId = 0;
   newestTimeMs = 0;
   trimmedUpTo: BatchId = 0;
-  readonly holds = new Map<string, BatchId>();
-  readonly producers = new ProducerTable();
-  /** Ascending. */
-  extents: Extent[] = [];
-  readonly listeners = new Set<(tail: BatchId) => void>();
+  // Most shards of many have none of these.
+  holds: Map<string, BatchId> | undefined;
+  producers: ProducerTable | undefined;
+  /** Its first batch ever, 0 as long as there is none; less than that where it is not known. */
+  firstId: BatchId = 0;
+  /** Its place in the index of the segment that it was last appended to. */
+  slot: ShardSlot | undefined;
+  listeners: Set<(tail: BatchId) => void> | undefined;
   /** Whether the listeners wait to be told of the group that is being completed. */
   toNotify = false;
   state: "creating" | "present" | "deleting" = "present";
@@ -47,71 +32,15 @@ export class Shard {
     this.id = id;
   }
 
-  /** Notes where a durable batch is. */
-  locate(
-    segment: Segment,
-    batchId: BatchId,
-    previousId: BatchId,
-    timeMs: number,
-    offset: number,
-    length: number,
-  ): void {
-    let extent = this.extents.at(-1);
-    if (extent === undefined || extent.segment !== segment || extent.lastId !== previousId) {
-      extent = {
-        shardId: this.id,
-        segment,
-        firstId: batchId,
-        previousId,
-        lastId: batchId,
-        lastTimeMs: timeMs,
-        count: 0,
-        index: new ShardIndex(),
-        indexOffset: 0,
-        indexChecksum: 0,
-      };
-      this.extents.push(extent);
-      segment.extents.add(extent);
-    }
-    extent.index?.push(batchId, timeMs, offset, length);
-    extent.lastId = batchId;
-    extent.lastTimeMs = timeMs;
-    extent.count++;
-  }
-
   /** Moves the tail to a durable batch. */
   advance(batchId: BatchId, timeMs: number): void {
+    if (this.tail === 0) this.firstId = batchId;
     this.tail = batchId;
     this.tailTimeMs = timeMs;
     if (batchId > this.newest) {
       this.newest = batchId;
       this.newestTimeMs = timeMs;
     }
-  }
-
-  /** Forgets batches up to and including `upTo`; segments with nothing else in them become empty. */
-  trim(upTo: BatchId): void {
-    if (upTo <= this.trimmedUpTo) return;
-    this.trimmedUpTo = upTo;
-    let gone = 0;
-    for (const extent of this.extents) {
-      if (extent.lastId > upTo) break;
-      extent.segment.extents.delete(extent);
-      gone++;
-    }
-    if (gone > 0) this.extents.splice(0, gone);
-  }
-
-  /** Position of the first extent that has a batch ≥ `from`. */
-  seekId(from: BatchId): number {
-    let low = 0;
-    let high = this.extents.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.extents[middle]?.lastId ?? 0) < from) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }
 
@@ -132,9 +61,7 @@ export class Shards {
     if (shard === undefined) return;
     switch (control.kind) {
       case "delete":
-        for (const extent of shard.extents) extent.segment.extents.delete(extent);
-        shard.extents = [];
-        shard.listeners.clear();
+        shard.listeners = undefined;
         this.present.delete(shardId);
         this.deleted.add(shardId);
         return;
@@ -142,35 +69,44 @@ export class Shards {
         shard.fence = Math.max(shard.fence, control.fence);
         return;
       case "trim":
-        shard.trim(control.upTo);
+        shard.trimmedUpTo = Math.max(shard.trimmedUpTo, control.upTo);
         return;
       case "hold":
-        shard.holds.set(control.name, control.from);
+        (shard.holds ??= new Map()).set(control.name, control.from);
         return;
       case "release":
-        shard.holds.delete(control.name);
+        shard.holds?.delete(control.name);
         return;
       default:
         unreachable(control);
     }
   }
 
-  /** Takes in a batch that was found on the disk. */
-  recover(segment: Segment, frame: Frame): void {
-    if (this.deleted.has(frame.shardId)) return;
+  /** Takes in a batch that was found on the disk. False when it is one that nobody can read any more. */
+  recover(frame: Frame): boolean {
+    if (this.deleted.has(frame.shardId)) return false;
     let shard = this.present.get(frame.shardId);
     if (shard === undefined) {
       // Its creation was in a part of the log that cannot be read: what is left of it stays readable.
       shard = new Shard(frame.shardId);
       this.present.set(shard.id, shard);
     }
-    if (frame.batchId <= shard.trimmedUpTo) return;
-    shard.locate(segment, frame.batchId, frame.previousId, frame.timeMs, frame.offset, frame.length);
-    if (frame.batchId <= shard.tail) return;
+    if (frame.batchId <= shard.trimmedUpTo) return false;
+    if (frame.batchId <= shard.tail) return true;
+    const isFirst = frame.previousId === 0;
     shard.advance(frame.batchId, frame.timeMs);
+    if (!isFirst && shard.firstId === frame.batchId) shard.firstId = 0;
     if (frame.producer !== undefined) {
-      const append = shard.producers.record(frame.producer, frame.batchId, frame.timeMs);
-      shard.producers.settle(frame.producer.id, append);
+      const producers = (shard.producers ??= new ProducerTable());
+      const append = producers.record(frame.producer, frame.batchId, frame.timeMs);
+      producers.settle(frame.producer.id, append);
     }
+    return true;
+  }
+
+  /** Whether a read can still give batches of this shard up to this id. */
+  isAlive(shardId: ShardId, lastId: BatchId): boolean {
+    const shard = this.present.get(shardId);
+    return shard !== undefined && lastId > shard.trimmedUpTo;
   }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type HStreamApiClient, NodeState } from "@hstream/proto";
+import { DescribeClusterResponse, type HStreamApiClient, NodeState } from "@hstream/proto";
+import { encodeDescription, knowsOldDescription } from "./describe-codec.js";
 import { call, failureOf, startTestServer, type TestServer } from "./test-server.test.helper.js";
 
 describe("the cluster over gRPC", () => {
@@ -39,7 +40,7 @@ describe("the cluster over gRPC", () => {
     const reader = await call(api, api.lookupShardReader, { readerId });
     assert.deepEqual(reader, { readerId, serverNode: node });
     assert.deepEqual(await call(api, api.lookupKey, { partitionKey: "k" }), node);
-    for (const resType of [0, 1, 2, 3, 4, 5, 6] as const) {
+    for (const resType of [0, 1, 2, 3, 4, 5] as const) {
       assert.deepEqual(await call(api, api.lookupResource, { resType, resId: "17" }), node);
     }
   });
@@ -65,12 +66,43 @@ describe("the cluster over gRPC", () => {
     }
   });
 
+  it("describes the cluster in the older form to clients that know no other", () => {
+    const node = { id: 7, host: "h", port: 6570, version: { version: "1", commit: "" } };
+    const description = {
+      protocolVersion: "0.1.0",
+      serverNodes: [node],
+      serverNodesStatus: [{ node, state: NodeState.Running }],
+      clusterUpTime: 300n,
+    };
+    assert.deepEqual(DescribeClusterResponse.decode(encodeDescription(description, false)), description);
+    assert.equal(
+      encodeDescription(description, true).toString("hex"),
+      "0a05302e312e30" + // 1: "0.1.0"
+        "120131" + // 2: "1", the version
+        "1a0d" + // 3: the node
+        "0807120168" +
+        "18aa33" +
+        "22030a0131" +
+        "2211" + // 4: its status
+        "0a0d08071201" +
+        "6818aa3322030a0131" +
+        "1001" +
+        "28ac02", // 5: 300
+    );
+    for (const [agent, old] of [
+      ["grpc-go/1.47.0", true],
+      ["proxy/1 grpc-go/1.9.0", true],
+      ["grpc-go/1.53.0", false],
+      ["grpc-node-js/1.14.7", false],
+      ["", false],
+    ] as const) {
+      assert.equal(knowsOldDescription(agent), old, agent);
+    }
+  });
+
   it("answers every other call with UNIMPLEMENTED", async () => {
-    const plan = await failureOf(call(api, api.parseSql, { sql: "SELECT 1;" }));
+    const plan = await failureOf(call(api, api.getSchema, { owner: "s" }));
     assert.deepEqual([plan.status, plan.error], [12, 0]);
-    assert.match(plan.text ?? "", /ParseSql/);
-    const stream = api.readStream({ readerId: "r", streamName: "s", maxReadBatches: 0n });
-    const error = await new Promise<{ code: number }>((resolve) => stream.on("error", resolve));
-    assert.equal(error.code, 12);
+    assert.match(plan.text ?? "", /GetSchema/);
   });
 });

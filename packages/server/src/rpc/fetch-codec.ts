@@ -7,7 +7,7 @@ import {
   WireCursor,
   writeVarint,
 } from "@hstream/proto";
-import type { Delivery } from "../subscription/delivery.js";
+import type { Delivery } from "../streams/delivery.js";
 import type { RecordId } from "../subscription/subscription-driver.js";
 import { readRecordId, recordIdsBytesMax, writeRecordIds } from "./record-ids-codec.js";
 

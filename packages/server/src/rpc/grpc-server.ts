@@ -1,20 +1,30 @@
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
-import { HStreamApiService, HStreamExtService } from "@hstream/proto";
+import { HStreamApiService, HStreamExtService, type Inflate } from "@hstream/proto";
 import type { Cluster } from "../cluster/cluster.js";
 import { addressText } from "../config/address.js";
 import type { Timers } from "../env/env.js";
 import { limits } from "../limits.js";
 import type { LogStore } from "../log/log-store.js";
+import type { ShardReaders } from "../streams/shard-readers.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
+import type { Trimming } from "../streams/trimming.js";
 import type { SubscriptionService } from "../subscription/subscription-service.js";
+import { adminRpc } from "./admin-rpc.js";
 import { appendMethod, appendRpc } from "./append-rpc.js";
 import { clusterRpcs } from "./cluster-rpcs.js";
+import { connectorRpcs } from "./connector-rpcs.js";
+import { describeMethod } from "./describe-codec.js";
 import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
+import { keyReaderMethod, keyReaderRpc } from "./key-reader-rpc.js";
+import { queryRpcs } from "./query-rpcs.js";
+import { readerMethods, readerRpcs } from "./reader-rpcs.js";
+import { trimRpcs } from "./trim-rpcs.js";
 import { Handlers } from "./handlers.js";
 import { sqlMethod, sqlRpc } from "./sql-rpc.js";
 import type { SqlService } from "../queries/sql-service.js";
 import type { ReportDefect } from "./status.js";
+import { statsRpcs } from "./stats-rpcs.js";
 import { streamRpcs } from "./stream-rpcs.js";
 import { subscriptionRpcs } from "./subscription-rpcs.js";
 import { tolerant } from "./tolerant.js";
@@ -27,6 +37,9 @@ export interface RpcRooms {
   readonly streams: StreamCatalogue;
   readonly appender: StreamAppender;
   readonly log: LogStore;
+  readonly inflate: Inflate;
+  readonly readers: ShardReaders;
+  readonly trimming: Trimming;
   readonly subscriptions: SubscriptionService;
   readonly sql: SqlService;
 }
@@ -77,11 +90,18 @@ export class GrpcServer {
   static #serve(server: Server, port: number, rooms: RpcRooms, report: ReportDefect): GrpcServer {
     const handlers = new Handlers(report);
     const api = {
-      ...clusterRpcs(handlers, rooms.cluster),
+      ...clusterRpcs(handlers, rooms.cluster, rooms.sql),
       ...streamRpcs(handlers, rooms.streams, rooms.log),
       ...appendRpc(handlers, rooms.appender),
       ...subscriptionRpcs(handlers, rooms.subscriptions),
       ...fetchRpc(handlers, rooms.subscriptions),
+      ...readerRpcs(handlers, rooms),
+      ...keyReaderRpc(handlers, rooms),
+      ...trimRpcs(handlers, rooms.trimming),
+      ...queryRpcs(handlers, rooms.sql, rooms.cluster),
+      ...connectorRpcs(handlers),
+      ...statsRpcs(handlers, rooms.streams),
+      ...adminRpc(handlers, rooms),
     };
     const ext = sqlRpc(handlers, rooms.sql);
     server.addService(apiService, withUnimplemented(handlers, apiService, api));
@@ -104,7 +124,10 @@ export class GrpcServer {
 const apiService = tolerant({
   ...HStreamApiService,
   append: appendMethod,
+  describeCluster: describeMethod,
   streamingFetch: fetchMethod,
+  readStreamByKey: keyReaderMethod,
+  ...readerMethods,
 });
 
 /** Our own service, whose answers are encoded where they are made. */

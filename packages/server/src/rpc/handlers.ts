@@ -10,6 +10,7 @@ export class Handlers {
   /** Calls under way: how to ask each to end early. */
   readonly #underWay = new Set<() => void>();
   #idle: (() => void) | undefined;
+  readonly #closingSignal = new AbortController();
 
   constructor(report: ReportDefect) {
     this.report = report;
@@ -20,6 +21,11 @@ export class Handlers {
     work: (request: Request, call: ServerUnaryCall<Request, Response>) => Response | Promise<Response>,
   ): handleUnaryCall<Request, Response> {
     return (call, callback) => void this.#run(work, call, callback);
+  }
+
+  /** Aborted, with ShuttingDown, when the server wants to end: for calls that wait for something. */
+  get closing(): AbortSignal {
+    return this.#closingSignal.signal;
   }
 
   /**
@@ -39,6 +45,7 @@ export class Handlers {
   /** From now on every call is refused, and streams are asked to end; resolves when all are over. */
   drain(): Promise<void> {
     this.#closing = true;
+    this.#closingSignal.abort(new HStreamError("ShuttingDown", {}));
     for (const hurry of [...this.#underWay]) hurry();
     if (this.#underWay.size === 0) return Promise.resolve();
     return new Promise((resolve) => {

@@ -11,6 +11,7 @@ import { nameProblem } from "../streams/names.js";
 import { type StreamDocument, shardsOf } from "../streams/stream.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
 import type { Handlers } from "./handlers.js";
+import { userStream } from "./reader-rpcs.js";
 import { idOf, timestampOf } from "./wire-numbers.js";
 
 type StreamRpcs = Pick<
@@ -87,13 +88,6 @@ export function streamRpcs(handlers: Handlers, streams: StreamCatalogue, log: Lo
       return { tailRecordId: { shardId: request.shardId, batchId, batchIndex: 0 } };
     }),
   };
-}
-
-/** Internal streams do not exist for the API's callers. */
-function userStream(streams: StreamCatalogue, name: string): StreamDocument {
-  const stream = streams.get(name);
-  if (stream.kind === "internal") throw new HStreamError("StreamNotFound", { stream: name });
-  return stream;
 }
 
 function toWire(stream: StreamDocument): Stream {

@@ -49,6 +49,11 @@ export class Documents<T> {
     return cached?.value === undefined ? 0 : cached.revision;
   }
 
+  /** How many there are, or a few more: those that we deleted may count for a moment. */
+  get size(): number {
+    return this.#cached.size;
+  }
+
   /** In the order of their keys. */
   entries(): [key: string, value: T][] {
     const found: [string, T][] = [];

@@ -25,7 +25,7 @@ export class StreamReader {
   readonly #positions = new Map<ShardId, BatchId>();
   /** Shards that may have something to read, the one whose turn it is first. */
   readonly #ready = new Set<ShardId>();
-  readonly #stops: (() => void)[] = [];
+  readonly #stops = new Map<ShardId, () => void>();
   #wake: () => void = () => {};
 
   constructor(log: LogStore, stream: Pick<StreamDocument, "shardIds">, start: StreamStart) {
@@ -33,12 +33,11 @@ export class StreamReader {
     for (const shardId of stream.shardIds) {
       this.#positions.set(shardId, startOf(log, shardId, start));
       this.#ready.add(shardId);
-      this.#stops.push(
-        log.watch(shardId, () => {
-          this.#ready.add(shardId);
-          this.#wake();
-        }),
-      );
+      const stop = log.watch(shardId, () => {
+        this.#ready.add(shardId);
+        this.#wake();
+      });
+      this.#stops.set(shardId, stop);
     }
   }
 
@@ -79,8 +78,15 @@ export class StreamReader {
     });
   }
 
+  /** No more is wanted of this shard. */
+  leave(shardId: ShardId): void {
+    this.#stops.get(shardId)?.();
+    this.#stops.delete(shardId);
+    this.#ready.delete(shardId);
+  }
+
   close(): void {
-    for (const stop of this.#stops) stop();
+    for (const stop of this.#stops.values()) stop();
   }
 }
 

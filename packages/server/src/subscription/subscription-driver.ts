@@ -4,7 +4,7 @@ import type { Metrics } from "../metrics/metrics.js";
 import type { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { BatchId, LogStore, ShardId, StoredBatch } from "../log/log-store.js";
-import { type Delivery, deliveriesOf } from "./delivery.js";
+import { type Delivery, deliveriesOf } from "../streams/delivery.js";
 import type { ProgressStore } from "./progress-store.js";
 import type { SavedProgress } from "./shard-progress.js";
 import {

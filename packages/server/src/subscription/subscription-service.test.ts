@@ -9,7 +9,7 @@ import { MemoryMeta } from "../meta/memory-meta.js";
 import { MetaState } from "../meta/meta-state.js";
 import { StreamAppender } from "../streams/stream-appender.js";
 import { StreamCatalogue } from "../streams/stream-catalogue.js";
-import type { Delivery } from "./delivery.js";
+import type { Delivery } from "../streams/delivery.js";
 import type { Attachment, RecordId } from "./subscription-driver.js";
 import { type SubscriptionOptions, SubscriptionService } from "./subscription-service.js";
 

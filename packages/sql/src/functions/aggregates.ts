@@ -316,6 +316,32 @@ export function distinctAggregate(inner: AggregateImplementation): AggregateImpl
   });
 }
 
+/** The values of a group that must have one at most: the error comes with the answer, when it is known. */
+const single = implement({
+  create: () => ({ counts: new Map<string, Counted>(), rows: 0, bytes: 64 }),
+  add(state, args, weight) {
+    const value = args[0] ?? null;
+    const key = rowKeyText([value]);
+    const known = state.counts.get(key);
+    state.rows += weight;
+    if (known !== undefined) {
+      known.count += weight;
+      if (known.count === 0) {
+        state.counts.delete(key);
+        state.bytes -= 2 * key.length + 96;
+      }
+      return;
+    }
+    state.counts.set(key, { value, count: weight });
+    state.bytes += 2 * key.length + 96;
+  },
+  result(state, context) {
+    if (state.rows > 1) return context.error("A subquery gave more than one row");
+    return state.counts.values().next().value?.value ?? null;
+  },
+  stateBytes: (state) => state.bytes,
+});
+
 const exampleRows = "3, 1, NULL, 1, 2.5";
 
 export const aggregates: readonly AggregateFunction[] = [
@@ -378,6 +404,19 @@ export const aggregates: readonly AggregateFunction[] = [
     help: "Greatest value of any type, without the NULLs.",
     exampleRows,
     examples: [{ sql: "MAX(x)", result: "3" }],
+  },
+  {
+    kind: "aggregate",
+    name: "SINGLE_VALUE",
+    parameters: ["any"],
+    result: firstResult,
+    implementation: single,
+    help: "The value of the group's only record; of several an error.",
+    exampleRows,
+    examples: [
+      { sql: "SINGLE_VALUE(x) FILTER (WHERE x = 3)", result: "3" },
+      { sql: "SINGLE_VALUE(x)", result: "error" },
+    ],
   },
   {
     kind: "aggregate",

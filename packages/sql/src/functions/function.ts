@@ -103,7 +103,17 @@ export interface AggregateFunction extends Documented {
   readonly exampleRows: string;
 }
 
-export type FunctionEntry = ScalarFunction | SpecialForm | AggregateFunction;
+/** Looks at the rows of its partition; stands only before OVER (…). */
+export interface WindowFunction extends Documented {
+  readonly kind: "window";
+  readonly parameters: readonly Family[];
+  readonly optional?: number;
+  readonly result: SqlType | ((args: readonly SqlType[]) => SqlType);
+  /** Its examples give one result for each row, by rows of x, separated by commas. */
+  readonly exampleRows: string;
+}
+
+export type FunctionEntry = ScalarFunction | SpecialForm | AggregateFunction | WindowFunction;
 
 /** Whether an argument of that static type may stand for a parameter of that family. */
 export function familyAcceptsType(family: Family, type: SqlType): boolean {

@@ -5,6 +5,7 @@ import { evaluate } from "../runtime/evaluate.js";
 import { toText } from "../values/text.js";
 import type { EvaluationContext } from "./function.js";
 import { columnsOf } from "../plan/logical.js";
+import { runPlan } from "../testing/run-plan.js";
 
 class Errors implements EvaluationContext {
   readonly nowMs = 0;
@@ -21,7 +22,11 @@ describe("function table", () => {
     for (const { sql, result } of entry.examples) {
       it(`${entry.name}: ${sql} is ${result}`, () => {
         assert.equal(
-          entry.kind === "aggregate" ? runAggregate(sql, entry.exampleRows) : runScalar(sql),
+          entry.kind === "aggregate"
+            ? runAggregate(sql, entry.exampleRows)
+            : entry.kind === "window"
+              ? runWindow(sql, entry.exampleRows)
+              : runScalar(sql),
           result,
         );
       });
@@ -39,7 +44,7 @@ describe("function table", () => {
 
   it("gives a static type that the value of each example has", () => {
     for (const { examples, kind } of functionTable) {
-      for (const { sql } of kind === "aggregate" ? [] : examples) {
+      for (const { sql } of kind === "aggregate" || kind === "window" ? [] : examples) {
         const expression = bindExpressionText(sql);
         const value = evaluate(expression, [], new Errors());
         if (value === null || expression.type.kind === "dynamic" || expression.type.kind === "null") continue;
@@ -75,6 +80,14 @@ function runScalar(sql: string): string {
   return errors.messages.length > 0 ? "error" : toText(value);
 }
 
+function runWindow(sql: string, rows: string): string {
+  const values = rows.split(", ").map((value) => `(${value})`);
+  const { plan } = bindQuery(`SELECT ${sql} FROM (VALUES ${values.join(", ")}) AS t (x)`);
+  return runPlan(plan, [])
+    .map(([value = null]) => toText(value))
+    .join(", ");
+}
+
 function runAggregate(sql: string, rows: string): string {
   const { plan } = bindQuery(`SELECT ${sql} FROM flights`);
   assert(plan.kind === "project" && plan.input.kind === "aggregate");
@@ -98,5 +111,6 @@ function runAggregate(sql: string, rows: string): string {
       errors,
     );
   }
-  return errors.messages.length > 0 ? "error" : toText(implementation.result(state, errors));
+  const result = implementation.result(state, errors);
+  return errors.messages.length > 0 ? "error" : toText(result);
 }

@@ -1,5 +1,12 @@
 import { unreachable } from "@hstream/proto";
-import { columnsOf, expressionsOf, type LogicalPlan } from "../plan/logical.js";
+import {
+  columnExpression,
+  columnsOf,
+  expressionsOf,
+  type LogicalPlan,
+  type ProjectItem,
+  withInputs,
+} from "../plan/logical.js";
 import { columnsIn } from "../plan/rewrite.js";
 
 /** Drops columns, projections and aggregates that nothing above reads; a scan decodes what is left. */
@@ -45,6 +52,33 @@ function prune(plan: LogicalPlan, wanted: ReadonlySet<number>): LogicalPlan {
     case "sort":
     case "limit":
       return below(plan, wanted);
+    case "join":
+      return below(plan, wanted);
+    case "window": {
+      const calls = plan.calls.filter(({ column }) => wanted.has(column.id));
+      // Without calls it hands its rows through.
+      if (calls.length === 0) return prune(plan.input, wanted);
+      return below(
+        keep(plan, plan.calls, calls, (some) => ({ ...plan, calls: some })),
+        wanted,
+      );
+    }
+    case "top-n": {
+      const unread = plan.number !== undefined && !wanted.has(plan.number.id);
+      return below(unread ? { ...plan, number: undefined } : plan, wanted);
+    }
+    case "union-all": {
+      const kept = plan.columns.map((column) => wanted.has(column.id));
+      const inputs = plan.inputs.map((input) => {
+        const columns = columnsOf(input);
+        return exactly(input, new Set(columns.filter((_, i) => kept[i]).map((column) => column.id)));
+      });
+      if (kept.every(Boolean) && inputs.every((input, i) => input === plan.inputs[i])) return plan;
+      return { ...plan, inputs, columns: plan.columns.filter((_, i) => kept[i]) };
+    }
+    case "set-operation":
+      // Whole rows are compared.
+      return withInputs(plan, (input) => exactly(input, new Set(columnsOf(input).map(({ id }) => id))));
     default:
       return unreachable(plan);
   }
@@ -59,11 +93,20 @@ function keep<T, P extends LogicalPlan>(
   return some.length === all.length ? plan : rebuild(some);
 }
 
-/** Prunes the input to what the node itself reads and to what it hands through. */
+/** Prunes the inputs to what the node itself reads and to what it hands through. */
 function below(plan: LogicalPlan, through: ReadonlySet<number>): LogicalPlan {
-  if (plan.kind === "scan" || plan.kind === "values") return plan;
   const wanted = new Set(through);
   for (const expression of expressionsOf(plan)) columnsIn(expression, wanted);
-  const input = prune(plan.input, wanted);
-  return input === plan.input ? plan : { ...plan, input };
+  return withInputs(plan, (input) => prune(input, wanted));
+}
+
+/** Pruned to just these columns: where positions count, what a join or an aggregate must keep is projected off. */
+function exactly(plan: LogicalPlan, wanted: ReadonlySet<number>): LogicalPlan {
+  const pruned = prune(plan, wanted);
+  const columns = columnsOf(pruned);
+  if (columns.every(({ id }) => wanted.has(id))) return pruned;
+  const items = columns
+    .filter(({ id }) => wanted.has(id))
+    .map((column): ProjectItem => ({ column, expression: columnExpression(column) }));
+  return { kind: "project", input: pruned, items };
 }

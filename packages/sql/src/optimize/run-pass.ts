@@ -1,5 +1,5 @@
 import { assert } from "@hstream/proto";
-import { columnsOf, expressionsOf, type LogicalPlan } from "../plan/logical.js";
+import { columnsOf, expressionsOf, inputsOf, type LogicalPlan } from "../plan/logical.js";
 import { columnsIn } from "../plan/rewrite.js";
 import { sameType } from "../types/types.js";
 
@@ -33,13 +33,15 @@ function checkSameOutput(name: string, before: LogicalPlan, after: LogicalPlan):
   assert(same && old.length === now.length, () => `pass ${name} keeps the output columns`);
 }
 
-/** Every column that a node reads is given by its input. */
+/** Every column that a node reads is given by its inputs, and no column by two. */
 export function checkResolved(name: string, plan: LogicalPlan): void {
   if (plan.kind === "scan") return;
-  const given = new Set(plan.kind === "values" ? [] : columnsOf(plan.input).map((column) => column.id));
+  const ids = inputsOf(plan).flatMap((input) => columnsOf(input).map((column) => column.id));
+  const given = new Set(ids);
+  if (plan.kind === "join") assert(given.size === ids.length, () => `pass ${name} gives each column once`);
   for (const expression of expressionsOf(plan)) {
     for (const id of columnsIn(expression))
       assert(given.has(id), () => `pass ${name} leaves column ${id} resolved`);
   }
-  if (plan.kind !== "values") checkResolved(name, plan.input);
+  for (const input of inputsOf(plan)) checkResolved(name, input);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { ExpressionNode, StatementNode } from "../ast/ast.js";
+import type { ExpressionNode, SelectNode, StatementNode } from "../ast/ast.js";
 import { parseDepthMax, parseTextCharsMax } from "../limits.js";
 import { printExpression } from "../print/print-expression.js";
 import { bindStatement } from "../bind/bind-statement.js";
@@ -22,9 +22,14 @@ function parsed(text: string): StatementNode {
 function expressionOf(text: string): ExpressionNode {
   const statement = parsed(`SELECT ${text}`);
   assert(statement.kind === "query");
-  const [item] = statement.select.items;
+  const [item] = selectOf(statement).items;
   assert(item?.kind === "expression");
   return item.expression;
+}
+
+function selectOf(statement: StatementNode): SelectNode {
+  assert(statement.kind === "query" && statement.query.body.kind === "select");
+  return statement.query.body;
 }
 
 /** With every operator in parentheses, so that precedence shows. */
@@ -95,7 +100,9 @@ describe("parser", () => {
   it("reads a-b as one name only where a relation stands", () => {
     const statement = parsed("SELECT a-b FROM my-stream-1 WHERE x -1 > 0");
     assert(statement.kind === "query");
-    assert.equal(statement.select.from?.name.text, "my-stream-1");
+    const { from } = selectOf(statement);
+    assert(from?.kind === "relation");
+    assert.equal(from.name.text, "my-stream-1");
     assert.equal(expressionOf("a-b").kind, "binary");
   });
 
@@ -103,7 +110,7 @@ describe("parser", () => {
     const text = "SELECT\n  a + bb\nFROM s";
     const statement = parsed(text);
     assert(statement.kind === "query");
-    const [item] = statement.select.items;
+    const [item] = selectOf(statement).items;
     assert(item !== undefined);
     assert.equal(text.slice(item.span.start, item.span.end), "a + bb");
     assert.deepEqual([item.span.line, item.span.column], [2, 3]);

@@ -1,7 +1,7 @@
 import { unreachable } from "@hstream/proto";
 import type { BoundStatement } from "../bind/bound-statement.js";
-import type { LogicalPlan } from "../plan/logical.js";
-import { printAggregate, printBound, printSortKey } from "../print/print-bound.js";
+import { inputsOf, type LogicalJoin, type LogicalPlan } from "../plan/logical.js";
+import { printAggregate, printBound, printSortKey, printWindowCall } from "../print/print-bound.js";
 import { optimise } from "../optimize/optimise.js";
 import { toPhysical } from "./to-physical.js";
 
@@ -55,14 +55,14 @@ function plainJson(_key: string, value: unknown): unknown {
 /** One line a node, inputs indented below it. */
 export function planLines(plan: LogicalPlan, depth = 0): string[] {
   const line = "  ".repeat(depth) + describeNode(plan);
-  return plan.kind === "scan" || plan.kind === "values"
-    ? [line]
-    : [line, ...planLines(plan.input, depth + 1)];
+  return [line, ...inputsOf(plan).flatMap((input) => planLines(input, depth + 1))];
 }
 
 function planTree(plan: LogicalPlan): object {
   const node = { node: describeNode(plan) };
-  return plan.kind === "scan" || plan.kind === "values" ? node : { ...node, input: planTree(plan.input) };
+  const [input, ...others] = inputsOf(plan).map(planTree);
+  if (input === undefined) return node;
+  return others.length === 0 ? { ...node, input } : { ...node, inputs: [input, ...others] };
 }
 
 function describeNode(plan: LogicalPlan): string {
@@ -89,9 +89,43 @@ function describeNode(plan: LogicalPlan): string {
       return `Sort ${plan.keys.map(printSortKey).join(", ")}${limitText(plan)}`;
     case "limit":
       return `Limit${limitText(plan)}`;
+    case "join":
+      return describeJoin(plan);
+    case "union-all":
+      return `Union all, ${plan.inputs.length} inputs`;
+    case "set-operation":
+      return `${plan.operator === "except" ? "Except" : "Intersect"}${plan.all ? " all" : ""}`;
+    case "top-n":
+      return `Top${limitText(plan)}${overText(plan)}${plan.appendOnly ? ", append-only" : ""}`;
+    case "window":
+      return `Window computing [${plan.calls.map(({ call }) => printWindowCall(call)).join(", ")}]${overText(plan)}`;
     default:
       return unreachable(plan);
   }
+}
+
+function describeJoin(plan: LogicalJoin): string {
+  const name = plan.lookup ? `${plan.type} look-up` : plan.type;
+  const keys = plan.keys.map(({ left, right, nullsEqual }) => {
+    const operator = nullsEqual ? "IS NOT DISTINCT FROM" : "=";
+    return `${printBound(left)} ${operator} ${printBound(right)}`;
+  });
+  const parts = [
+    ...(keys.length === 0 ? [] : [`on ${keys.join(", ")}`]),
+    ...(plan.residual === undefined ? [] : [`where ${printBound(plan.residual)}`]),
+    ...(plan.notIn === undefined
+      ? []
+      : [`${printBound(plan.notIn.left)} not in ${printBound(plan.notIn.right)}`]),
+  ];
+  const text = `Join ${name}${parts.length === 0 ? "" : ` ${parts.join(" ")}`}`;
+  const grows = plan.leftAppendOnly && plan.rightAppendOnly ? ", append-only" : "";
+  return `${text}${plan.withinMs === undefined ? "" : `, within ${plan.withinMs} ms`}${grows}`;
+}
+
+function overText(plan: Extract<LogicalPlan, { kind: "top-n" | "window" }>): string {
+  const partition = plan.partition.map(printBound).join(", ");
+  const order = plan.keys.map(printSortKey).join(", ");
+  return `${partition === "" ? "" : ` per [${partition}]`}${order === "" ? "" : ` by ${order}`}`;
 }
 
 function limitText({

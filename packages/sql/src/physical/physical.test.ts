@@ -11,8 +11,14 @@ import { parseScript } from "../parse/parse-script.js";
 
 const physical = (text: string): PhysicalPlan => toPhysical(optimise(bindQuery(text)));
 
+function inputsOf(node: PhysicalNode): readonly PhysicalNode[] {
+  if ("input" in node) return [node.input];
+  if ("inputs" in node) return node.inputs;
+  return "left" in node ? [node.left, node.right] : [];
+}
+
 function nodesOf(node: PhysicalNode): readonly PhysicalNode[] {
-  return "input" in node ? [node, ...nodesOf(node.input)] : [node];
+  return [node, ...inputsOf(node).flatMap(nodesOf)];
 }
 
 function expressionsOf(node: PhysicalNode): readonly Expression[] {
@@ -28,9 +34,22 @@ function expressionsOf(node: PhysicalNode): readonly Expression[] {
       ];
     case "sort":
       return node.keys.map((key) => key.expression);
+    case "top-n":
+      return [...node.partition, ...node.keys.map((key) => key.expression)];
+    case "window":
+      return [
+        ...node.partition,
+        ...node.keys.map((key) => key.expression),
+        ...node.calls.flatMap((call) => [...call.args, ...(call.filter === undefined ? [] : [call.filter])]),
+      ];
+    case "join":
+      return node.residual === undefined ? [] : [node.residual];
     case "source":
+    case "shared":
     case "values":
     case "limit":
+    case "union-all":
+    case "set-operation":
       return [];
   }
 }
@@ -64,6 +83,7 @@ describe("physical plan", () => {
     assert.deepEqual(sources, [
       {
         kind: "rows",
+        relation: "view",
         name: "per_origin",
         id: "v1",
         columns: [1],
@@ -96,7 +116,7 @@ describe("physical plan", () => {
       const ids = nodesOf(plan.root).map((node) => node.id);
       assert.equal(new Set(ids).size, ids.length);
       for (const node of nodesOf(plan.root)) {
-        const types = "input" in node ? node.input.types : [];
+        const types = inputsOf(node).flatMap((input) => input.types);
         for (const column of expressionsOf(node).flatMap(columns)) {
           assert.deepEqual(types[column.index], column.type, `${text}: ${column.name}`);
           checked += 1;

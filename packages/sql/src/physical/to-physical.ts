@@ -1,15 +1,24 @@
+import { isDeepStrictEqual } from "node:util";
 import { must, unreachable } from "@hstream/proto";
 import type { BoundQuery } from "../bind/bound-statement.js";
 import type { Expression } from "../plan/expression.js";
-import { columnsOf, type LogicalPlan, mapCall, type ScanOutput } from "../plan/logical.js";
+import { columnsOf, type LogicalJoin, type LogicalPlan, mapCall, type ScanOutput } from "../plan/logical.js";
 import type { PhysicalNode, PhysicalPlan, PlanSource, ScanColumn } from "../plan/physical.js";
 import { replaceColumns } from "../plan/rewrite.js";
+import { shareParts } from "./share-parts.js";
 
 /** The plan that the executor runs. Takes a query as bound or (better) optimised. */
 export function toPhysical(query: BoundQuery): PhysicalPlan {
   const builder = new PhysicalBuilder(query.emit.kind === "changes" || query.emit.kind === "retractions");
   const root = builder.build(query.plan);
-  const plan = { sources: builder.sources, root, output: query.output, emit: query.emit };
+  const { root: shared, parts } = shareParts(root);
+  const plan: PhysicalPlan = {
+    sources: builder.sources,
+    ...(parts.length === 0 ? {} : { shared: parts }),
+    root: shared,
+    output: query.output,
+    emit: query.emit,
+  };
   return query.emitLimit === undefined ? plan : { ...plan, emitLimit: query.emitLimit };
 }
 
@@ -31,8 +40,7 @@ class PhysicalBuilder {
   #node(plan: LogicalPlan): DistributiveOmit<PhysicalNode, "id" | "types"> {
     switch (plan.kind) {
       case "scan":
-        this.sources.push(sourceOf(plan));
-        return { kind: "source", source: this.sources.length - 1 };
+        return { kind: "source", source: this.#source(sourceOf(plan)) };
       case "values":
         return { kind: "values", rows: plan.rows };
       case "filter":
@@ -64,9 +72,72 @@ class PhysicalBuilder {
       }
       case "limit":
         return { kind: "limit", input: this.build(plan.input), offset: plan.offset, ...limitOf(plan) };
+      case "join":
+        return this.#join(plan);
+      case "union-all":
+        return { kind: "union-all", inputs: plan.inputs.map((input) => this.build(input)) };
+      case "set-operation": {
+        const { operator, all } = plan;
+        return {
+          kind: "set-operation",
+          operator,
+          all,
+          left: this.build(plan.left),
+          right: this.build(plan.right),
+        };
+      }
+      case "top-n": {
+        const resolve = resolver(plan.input);
+        const { limit, offset, appendOnly } = plan;
+        return {
+          kind: "top-n",
+          input: this.build(plan.input),
+          partition: plan.partition.map(resolve),
+          keys: plan.keys.map((key) => ({ ...key, expression: resolve(key.expression) })),
+          limit,
+          offset,
+          numbered: plan.number !== undefined,
+          appendOnly,
+        };
+      }
+      case "window": {
+        const resolve = resolver(plan.input);
+        return {
+          kind: "window",
+          input: this.build(plan.input),
+          partition: plan.partition.map(resolve),
+          keys: plan.keys.map((key) => ({ ...key, expression: resolve(key.expression) })),
+          calls: plan.calls.map(({ call }) => mapCall(call, resolve)),
+          appendOnly: plan.appendOnly,
+        };
+      }
       default:
         return unreachable(plan);
     }
+  }
+
+  /** The same source is read once, by as many nodes as there are. */
+  #source(source: PlanSource): number {
+    const known = this.sources.findIndex((one) => isDeepStrictEqual(one, source));
+    return known >= 0 ? known : this.sources.push(source) - 1;
+  }
+
+  #join(plan: LogicalJoin): DistributiveOmit<PhysicalNode, "id" | "types"> {
+    const [left, right, both] = [resolver(plan.left), resolver(plan.right), resolver(plan.left, plan.right)];
+    const { type, notIn, residual, leftAppendOnly, rightAppendOnly, lookup, withinMs } = plan;
+    return {
+      kind: "join",
+      type,
+      left: this.build(plan.left),
+      right: this.build(plan.right),
+      keys: plan.keys.map((key) => ({ ...key, left: left(key.left), right: right(key.right) })),
+      ...(residual === undefined ? {} : { residual: both(residual) }),
+      ...(notIn === undefined ? {} : { notIn: { left: left(notIn.left), right: right(notIn.right) } }),
+      leftAppendOnly,
+      rightAppendOnly,
+      lookup,
+      ...(withinMs === undefined ? {} : { withinMs }),
+    };
   }
 }
 
@@ -77,9 +148,11 @@ function limitOf(plan: { readonly limit: number | undefined }): { readonly limit
   return plan.limit === undefined ? {} : { limit: plan.limit };
 }
 
-/** Column ids to positions in the input's row. */
-function resolver(input: LogicalPlan): (expression: Expression) => Expression {
-  const positions = new Map(columnsOf(input).map((column, position) => [column.id, { column, position }]));
+/** Column ids to positions in the inputs' row. */
+function resolver(...inputs: readonly LogicalPlan[]): (expression: Expression) => Expression {
+  const positions = new Map(
+    inputs.flatMap(columnsOf).map((column, position) => [column.id, { column, position }]),
+  );
   return (expression) =>
     replaceColumns(expression, (id) => {
       const { column, position } = must(positions.get(id), () => `column ${id} is given by the input`);
@@ -93,6 +166,7 @@ function sourceOf(plan: Extract<LogicalPlan, { kind: "scan" }>): PlanSource {
   if (relation.kind === "stream") return { kind: "stream", name, id, columns: columns.map(scanColumn) };
   return {
     kind: "rows",
+    relation: relation.kind,
     name,
     id,
     columns: columns.map(({ from }) =>

@@ -1,8 +1,8 @@
 import { unreachable } from "@hstream/proto";
 import type { Relation } from "../catalog/catalog.js";
 import type { SqlType } from "../types/sql-type.js";
-import type { AggregateCall, Expression, SortKey } from "./expression.js";
-import type { ScanColumn } from "./physical.js";
+import type { AggregateCall, Expression, SortKey, WindowCall } from "./expression.js";
+import type { JoinKey, JoinType, ScanColumn } from "./physical.js";
 
 /** A column that a node gives. `id` is unique in the query and stays with the column all the way up. */
 export interface LogicalColumn {
@@ -49,7 +49,58 @@ export type LogicalPlan =
       readonly input: LogicalPlan;
       readonly limit: number | undefined;
       readonly offset: number;
+    }
+  | LogicalJoin
+  /** `columns` stand for those of each input, by position; the same for set-operation. */
+  | {
+      readonly kind: "union-all";
+      readonly inputs: readonly LogicalPlan[];
+      readonly columns: readonly LogicalColumn[];
+    }
+  | {
+      readonly kind: "set-operation";
+      readonly operator: "except" | "intersect";
+      readonly all: boolean;
+      readonly left: LogicalPlan;
+      readonly right: LogicalPlan;
+      readonly columns: readonly LogicalColumn[];
+    }
+  /** The first rows of each partition, kept true under changes. */
+  | {
+      readonly kind: "top-n";
+      readonly input: LogicalPlan;
+      readonly partition: readonly Expression[];
+      readonly keys: readonly SortKey[];
+      readonly limit: number;
+      readonly offset: number;
+      /** Set when the row's position is wanted. */
+      readonly number: LogicalColumn | undefined;
+      readonly appendOnly: boolean;
+    }
+  /** Window functions with one OVER. */
+  | {
+      readonly kind: "window";
+      readonly input: LogicalPlan;
+      readonly partition: readonly Expression[];
+      readonly keys: readonly SortKey[];
+      readonly calls: readonly { readonly column: LogicalColumn; readonly call: WindowCall }[];
+      readonly appendOnly: boolean;
     };
+
+/** As the physical join, which explains the fields; both sides' expressions name columns by id. */
+export interface LogicalJoin {
+  readonly kind: "join";
+  readonly type: JoinType;
+  readonly left: LogicalPlan;
+  readonly right: LogicalPlan;
+  readonly keys: readonly JoinKey[];
+  readonly residual: Expression | undefined;
+  readonly notIn: { readonly left: Expression; readonly right: Expression } | undefined;
+  readonly leftAppendOnly: boolean;
+  readonly rightAppendOnly: boolean;
+  readonly lookup: boolean;
+  readonly withinMs: number | undefined;
+}
 
 export interface ProjectItem {
   readonly column: LogicalColumn;
@@ -61,6 +112,8 @@ export function columnsOf(plan: LogicalPlan): readonly LogicalColumn[] {
   switch (plan.kind) {
     case "scan":
     case "values":
+    case "union-all":
+    case "set-operation":
       return plan.columns;
     case "filter":
     case "sort":
@@ -70,13 +123,50 @@ export function columnsOf(plan: LogicalPlan): readonly LogicalColumn[] {
       return plan.items.map((item) => item.column);
     case "aggregate":
       return [...plan.keys.map((key) => key.column), ...plan.calls.map((call) => call.column)];
+    case "join":
+      return plan.type === "semi" || plan.type === "anti"
+        ? columnsOf(plan.left)
+        : [...columnsOf(plan.left), ...columnsOf(plan.right)];
+    case "top-n":
+      return plan.number === undefined ? columnsOf(plan.input) : [...columnsOf(plan.input), plan.number];
+    case "window":
+      return [...columnsOf(plan.input), ...plan.calls.map((call) => call.column)];
     default:
       return unreachable(plan);
   }
 }
 
-/** The same node over another input. */
-export function withInput(plan: LogicalPlan, map: (input: LogicalPlan) => LogicalPlan): LogicalPlan {
+/** A column as an expression. */
+export function columnExpression(column: LogicalColumn): Expression {
+  return { kind: "column", index: column.id, name: column.name, type: column.type };
+}
+
+/** What a node reads from. */
+export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
+  switch (plan.kind) {
+    case "scan":
+    case "values":
+      return [];
+    case "filter":
+    case "project":
+    case "aggregate":
+    case "sort":
+    case "limit":
+    case "top-n":
+    case "window":
+      return [plan.input];
+    case "join":
+    case "set-operation":
+      return [plan.left, plan.right];
+    case "union-all":
+      return plan.inputs;
+    default:
+      return unreachable(plan);
+  }
+}
+
+/** The same node over other inputs; itself when none is another. */
+export function withInputs(plan: LogicalPlan, map: (input: LogicalPlan) => LogicalPlan): LogicalPlan {
   switch (plan.kind) {
     case "scan":
     case "values":
@@ -86,7 +176,20 @@ export function withInput(plan: LogicalPlan, map: (input: LogicalPlan) => Logica
     case "aggregate":
     case "sort":
     case "limit":
-      return { ...plan, input: map(plan.input) };
+    case "top-n":
+    case "window": {
+      const input = map(plan.input);
+      return input === plan.input ? plan : { ...plan, input };
+    }
+    case "join":
+    case "set-operation": {
+      const [left, right] = [map(plan.left), map(plan.right)];
+      return left === plan.left && right === plan.right ? plan : { ...plan, left, right };
+    }
+    case "union-all": {
+      const inputs = plan.inputs.map(map);
+      return inputs.every((input, i) => input === plan.inputs[i]) ? plan : { ...plan, inputs };
+    }
     default:
       return unreachable(plan);
   }
@@ -94,37 +197,25 @@ export function withInput(plan: LogicalPlan, map: (input: LogicalPlan) => Logica
 
 /** The expressions that a node itself evaluates. */
 export function expressionsOf(plan: LogicalPlan): readonly Expression[] {
-  switch (plan.kind) {
-    case "scan":
-    case "limit":
-      return [];
-    case "values":
-      return plan.rows.flat();
-    case "filter":
-      return [plan.predicate];
-    case "project":
-      return plan.items.map((item) => item.expression);
-    case "aggregate":
-      return [
-        ...plan.keys.map((key) => key.expression),
-        ...plan.calls.flatMap(({ call }) =>
-          call.filter === undefined ? call.args : [...call.args, call.filter],
-        ),
-      ];
-    case "sort":
-      return plan.keys.map((key) => key.expression);
-    default:
-      return unreachable(plan);
-  }
+  const found: Expression[] = [];
+  withExpressions(plan, (expression) => {
+    found.push(expression);
+    return expression;
+  });
+  return found;
 }
 
 /** The same node with its own expressions mapped. */
 export function withExpressions(plan: LogicalPlan, map: (expression: Expression) => Expression): LogicalPlan {
   const items = (list: readonly ProjectItem[]): ProjectItem[] =>
     list.map((item) => ({ ...item, expression: map(item.expression) }));
+  const sortKeys = (keys: readonly SortKey[]): SortKey[] =>
+    keys.map((key) => ({ ...key, expression: map(key.expression) }));
   switch (plan.kind) {
     case "scan":
     case "limit":
+    case "union-all":
+    case "set-operation":
       return plan;
     case "values":
       return { ...plan, rows: plan.rows.map((row) => row.map(map)) };
@@ -139,13 +230,33 @@ export function withExpressions(plan: LogicalPlan, map: (expression: Expression)
         calls: plan.calls.map(({ column, call }) => ({ column, call: mapCall(call, map) })),
       };
     case "sort":
-      return { ...plan, keys: plan.keys.map((key) => ({ ...key, expression: map(key.expression) })) };
+      return { ...plan, keys: sortKeys(plan.keys) };
+    case "join":
+      return {
+        ...plan,
+        keys: plan.keys.map((key) => ({ ...key, left: map(key.left), right: map(key.right) })),
+        residual: plan.residual === undefined ? undefined : map(plan.residual),
+        notIn:
+          plan.notIn === undefined ? undefined : { left: map(plan.notIn.left), right: map(plan.notIn.right) },
+      };
+    case "top-n":
+      return { ...plan, partition: plan.partition.map(map), keys: sortKeys(plan.keys) };
+    case "window":
+      return {
+        ...plan,
+        partition: plan.partition.map(map),
+        keys: sortKeys(plan.keys),
+        calls: plan.calls.map(({ column, call }) => ({ column, call: mapCall(call, map) })),
+      };
     default:
       return unreachable(plan);
   }
 }
 
-export function mapCall(call: AggregateCall, map: (expression: Expression) => Expression): AggregateCall {
+export function mapCall<C extends Pick<AggregateCall, "args" | "filter">>(
+  call: C,
+  map: (expression: Expression) => Expression,
+): C {
   const args = call.args.map(map);
   return call.filter === undefined ? { ...call, args } : { ...call, args, filter: map(call.filter) };
 }

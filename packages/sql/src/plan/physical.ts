@@ -1,12 +1,16 @@
 import type { SqlType } from "../types/sql-type.js";
-import type { AggregateCall, Expression, SortKey } from "./expression.js";
+import type { AggregateCall, Expression, SortKey, WindowCall } from "./expression.js";
 
 /**
  * What the executor runs. Plain data: it is sent to another thread and printed by EXPLAIN.
  * Operators pass changes (row, weight) upwards; `types` are the types of an operator's output columns.
+ * Rows are equal when their exact keys are (encodeRowKey): NULL is then like NULL, and 1 like 1.0.
  */
 export interface PhysicalPlan {
+  /** A relation that is read twice with the same columns is one source that two nodes read. */
   readonly sources: readonly PlanSource[];
+  /** Parts that several nodes read, each run once; one reads only those before it. */
+  readonly shared?: readonly PhysicalNode[];
   readonly root: PhysicalNode;
   /** One for each output column of `root`. */
   readonly output: readonly OutputColumn[];
@@ -30,6 +34,8 @@ export interface OutputColumn {
   readonly type: SqlType;
   /** The value is a whole record (SqlObject) and stands for its fields: SELECT * without columns. */
   readonly spread: boolean;
+  /** Of a spread: each field is called `prefix.field`, as several records meet in the row. */
+  readonly prefix?: string;
 }
 
 export type PlanSource =
@@ -43,6 +49,8 @@ export type PlanSource =
   /** Rows of a view or a system table, handed over decoded; `columns` are indexes into the relation's. */
   | {
       readonly kind: "rows";
+      /** A table's rows are what the system knows at the moment of asking. */
+      readonly relation: "view" | "table";
       readonly name: string;
       readonly id: string;
       readonly columns: readonly number[];
@@ -61,13 +69,17 @@ export type ScanColumn =
 
 export type PhysicalNode = { readonly id: number; readonly types: readonly SqlType[] } & (
   | { readonly kind: "source"; readonly source: number }
+  /** The output of a shared part of the plan, by its position. */
+  | { readonly kind: "shared"; readonly shared: number }
   | { readonly kind: "values"; readonly rows: readonly (readonly Expression[])[] }
   /** Keeps rows for which the predicate is TRUE. */
   | { readonly kind: "filter"; readonly input: PhysicalNode; readonly predicate: Expression }
   | { readonly kind: "project"; readonly input: PhysicalNode; readonly items: readonly Expression[] }
   /**
    * Output: the keys, then the calls. No keys: one group that is there from the start. `appendOnly`:
-   * the input never retracts, so cheaper state will do. `emission`: per input record, or per step.
+   * the input never retracts, so cheaper state will do. `emission`: per input record, or per step; a -1
+   * and the +1 that comes right behind it are one record's doing. Without calls it is DISTINCT: a row is
+   * given when its group comes into being and taken back when its last record goes, nothing in between.
    */
   | {
       readonly kind: "aggregate";
@@ -92,6 +104,95 @@ export type PhysicalNode = { readonly id: number; readonly types: readonly SqlTy
       readonly limit?: number;
       readonly offset: number;
     }
+  /**
+   * Pairs of rows for which all `keys` are equal and `residual` (over the left columns, then the right ones)
+   * is TRUE. Output: left columns, then right columns; of semi and anti the left columns only.
+   *
+   * inner: the pairs. cross: the same, with neither keys nor residual. left, right, full: also rows of that
+   * side without a partner, with NULLs for the other. semi: left rows with a partner, once each. anti: left
+   * rows without one. Weights multiply in pairs; a left row of semi and anti keeps its own.
+   *
+   * A pull gives its answer at the end; else a row without a partner is given at once and taken back when a
+   * partner comes.
+   */
+  | {
+      readonly kind: "join";
+      readonly type: JoinType;
+      readonly left: PhysicalNode;
+      readonly right: PhysicalNode;
+      readonly keys: readonly JoinKey[];
+      readonly residual?: Expression;
+      /**
+       * NOT IN, of an anti join only: beyond keys and residual, a right row is a partner unless
+       * `notIn.left = notIn.right` is FALSE. So a NULL on either side is a partner of all.
+       */
+      readonly notIn?: { readonly left: Expression; readonly right: Expression };
+      /** That side never retracts. */
+      readonly leftAppendOnly: boolean;
+      readonly rightAppendOnly: boolean;
+      /**
+       * stream JOIN view, inner or left only: changes of the right side are remembered but give nothing; a
+       * left row is joined with the right rows of its moment. The output retracts only what the left does.
+       */
+      readonly lookup: boolean;
+      /**
+       * WITHIN, in milliseconds: `residual` already says it; whoever knows the records' times may let go of
+       * rows that are farther back.
+       */
+      readonly withinMs?: number;
+    }
+  /** All rows of all inputs, which have the same number and types of columns. */
+  | { readonly kind: "union-all"; readonly inputs: readonly PhysicalNode[] }
+  /**
+   * By the number of copies l and r of a row on each side. except: one copy if l > 0 and r = 0; with `all`
+   * max(0, l - r) copies. intersect: one if both have it; with `all` min(l, r).
+   */
+  | {
+      readonly kind: "set-operation";
+      readonly operator: "except" | "intersect";
+      readonly all: boolean;
+      readonly left: PhysicalNode;
+      readonly right: PhysicalNode;
+    }
+  /**
+   * Per partition (none: one for all) the rows from position `offset` on, `limit` of them, in the order of
+   * `keys`, rows with equal keys by their exact row key: kept true under changes, so a row that is pushed
+   * out is taken back. Output: the input's columns; with `numbered` then the row's position, from 1, an
+   * INTEGER. `appendOnly`: the input never retracts, so rows beyond the limit need not be kept.
+   */
+  | {
+      readonly kind: "top-n";
+      readonly input: PhysicalNode;
+      readonly partition: readonly Expression[];
+      readonly keys: readonly SortKey[];
+      readonly limit: number;
+      readonly offset: number;
+      readonly numbered: boolean;
+      readonly appendOnly: boolean;
+    }
+  /**
+   * Output: the input's columns, then the calls. Per partition in the order of `keys`; rows with equal keys
+   * are peers, and stand in the order of their exact row keys where a position is needed.
+   */
+  | {
+      readonly kind: "window";
+      readonly input: PhysicalNode;
+      readonly partition: readonly Expression[];
+      readonly keys: readonly SortKey[];
+      readonly calls: readonly WindowCall[];
+      readonly appendOnly: boolean;
+    }
 );
+
+export type JoinType = "inner" | "left" | "right" | "full" | "cross" | "semi" | "anti";
+
+/** One equality of a join. A NULL equals nothing, unless `nullsEqual` (IS NOT DISTINCT FROM). */
+export interface JoinKey {
+  /** Over the left columns. */
+  readonly left: Expression;
+  /** Over the right columns, which count from 0 here. */
+  readonly right: Expression;
+  readonly nullsEqual: boolean;
+}
 
 export type PhysicalNodeKind = PhysicalNode["kind"];

@@ -1,6 +1,13 @@
 import { unreachable } from "@hstream/proto";
-import { scalarFunction } from "../functions/table.js";
-import type { AggregateCall, Expression, SortKey } from "../plan/expression.js";
+import { aggregateFunction, scalarFunction } from "../functions/table.js";
+import type {
+  AggregateCall,
+  Expression,
+  FrameBound,
+  SortKey,
+  WindowCall,
+  WindowFrame,
+} from "../plan/expression.js";
 import type { SqlValue } from "../types/sql-value.js";
 import { typeName } from "../types/types.js";
 import { toText } from "../values/text.js";
@@ -51,7 +58,7 @@ function printCall(name: string, args: readonly string[]): string {
   return rest.length === 0 ? `(${first} ${name})` : `(${first} ${name} ${rest.join(" ")})`;
 }
 
-export function printAggregate(call: AggregateCall): string {
+export function printAggregate(call: Omit<AggregateCall, "type">): string {
   const args = call.args.length === 0 ? "*" : call.args.map(printBound).join(", ");
   const filter = call.filter === undefined ? "" : ` FILTER (WHERE ${printBound(call.filter)})`;
   return `${call.function}(${call.distinct ? "DISTINCT " : ""}${args})${filter}`;
@@ -59,4 +66,19 @@ export function printAggregate(call: AggregateCall): string {
 
 export function printSortKey(key: SortKey): string {
   return `${printBound(key.expression)}${key.descending ? " DESC" : ""}${key.nullsFirst ? " NULLS FIRST" : ""}`;
+}
+
+export function printWindowCall(call: WindowCall): string {
+  const aggregate = aggregateFunction(call.function) !== undefined;
+  const text = call.args.length === 0 && !aggregate ? `${call.function}()` : printAggregate(call);
+  return `${text}${call.ignoreNulls ? " IGNORE NULLS" : ""}${aggregate ? ` OVER ${printFrame(call.frame)}` : ""}`;
+}
+
+function printFrame({ unit, start, end }: WindowFrame): string {
+  return `${unit.toUpperCase()} ${printBoundary(start)} AND ${printBoundary(end)}`;
+}
+
+function printBoundary(bound: FrameBound): string {
+  const words = bound.kind.replace("-", " ").toUpperCase();
+  return "offset" in bound ? `${printValue(bound.offset)} ${words}` : words;
 }

@@ -2,10 +2,18 @@ import { Box, Text, useCursor, useStdout } from "ink";
 import { useEffect } from "react";
 import type { EditorLayout } from "../layout.js";
 
-/** What is below the scrollback: the prompt, or a line on what runs. */
+/** What is below the scrollback: the prompt, or what runs. */
 export type LiveArea =
-  | { readonly kind: "prompt"; readonly layout: EditorLayout; readonly hint: string | undefined }
-  | { readonly kind: "status"; readonly line: string }
+  | {
+      readonly kind: "prompt";
+      readonly layout: EditorLayout;
+      /** The rows of the layout, in colours. */
+      readonly shown: readonly string[];
+      /** The menu. */
+      readonly below: readonly string[];
+      readonly hint: string | undefined;
+    }
+  | { readonly kind: "status"; readonly panel: readonly string[]; readonly line: string }
   | { readonly kind: "nothing" };
 
 export interface ScreenProps {
@@ -27,19 +35,18 @@ export function Screen({ area, onReady }: ScreenProps): React.JSX.Element {
       return <Box />;
     case "status":
       return (
-        <Text dimColor wrap="truncate">
-          {area.line}
-        </Text>
+        <Box flexDirection="column">
+          <Lines lines={area.panel} />
+          <Text dimColor wrap="truncate">
+            {area.line}
+          </Text>
+        </Box>
       );
     case "prompt":
       return (
         <Box flexDirection="column">
-          {area.layout.rows.map((row, index) => (
-            // Rows have no identity but their place.
-            <Text key={index} wrap="truncate">
-              {row === "" ? " " : row}
-            </Text>
-          ))}
+          <Lines lines={area.shown} />
+          <Lines lines={area.below} />
           {area.hint === undefined ? null : (
             <Text dimColor wrap="truncate">
               {area.hint}
@@ -48,4 +55,17 @@ export function Screen({ area, onReady }: ScreenProps): React.JSX.Element {
         </Box>
       );
   }
+}
+
+function Lines({ lines }: { readonly lines: readonly string[] }): React.JSX.Element {
+  return (
+    <>
+      {lines.map((line, index) => (
+        // Rows have no identity but their place.
+        <Text key={index} wrap="truncate">
+          {line === "" ? " " : line}
+        </Text>
+      ))}
+    </>
+  );
 }

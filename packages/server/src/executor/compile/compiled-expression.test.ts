@@ -93,8 +93,11 @@ const { expression } = fc.letrec<{ expression: Expression }>((tie) => {
         )
         .chain((entry) =>
           fc
-            .array(sub, { minLength: arity(entry), maxLength: arity(entry) })
-            .map((args): Expression => ({ kind: "call", function: entry.name, args, type: DYNAMIC })),
+            .tuple(
+              fc.array(sub, { minLength: arity(entry), maxLength: arity(entry) }),
+              fc.constantFrom(DYNAMIC, FLOAT),
+            )
+            .map(([args, type]): Expression => ({ kind: "call", function: entry.name, args, type })),
         ),
       fc.record({
         kind: fc.constantFrom("and" as const, "or" as const),
@@ -168,9 +171,9 @@ describe("compiled expressions", () => {
     );
     const operation = fc.constantFrom("+", "-", "*", "/", "DIV", "%");
     fc.assert(
-      fc.property(edges, edges, operation, (a, b, name) => {
+      fc.property(edges, edges, operation, fc.constantFrom(DYNAMIC, FLOAT), (a, b, name, type) => {
         const args = [0, 1].map((index): Expression => ({ kind: "column", index, name: "", type: DYNAMIC }));
-        const expression: Expression = { kind: "call", function: name, args, type: DYNAMIC };
+        const expression: Expression = { kind: "call", function: name, args, type };
         const columns = [columnOfValues([a]), columnOfValues([b])];
         const batch: ChangeBatch = { rowCount: 1, columns, weights: undefined, updates: undefined };
         const result = new CompiledExpression(expression).evaluate(batch, new Evaluation(new ErrorLog(1), 1));

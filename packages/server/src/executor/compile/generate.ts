@@ -147,7 +147,7 @@ ${after}`;
       case "column":
         return this.#column(expression.index);
       case "call":
-        return this.#call(expression.function, expression.args);
+        return this.#call(expression);
       case "and":
       case "or":
         return this.#logic(expression.kind, expression.args);
@@ -216,27 +216,29 @@ ${after}`;
     }
   }
 
-  #call(name: string, args: readonly Expression[]): Fragment {
+  #call({ function: name, args, type }: Extract<Expression, { kind: "call" }>): Fragment {
     const operands = args.map((arg) => this.#compile(arg));
-    const fast = this.#fast ? this.#fastCall(name, operands) : undefined;
+    const fast = this.#fast ? this.#fastCall(name, operands, type) : undefined;
     return (
       fast ??
       this.#tableCall(
         must(scalarFunction(name), () => `function ${name} is in the table`),
         operands,
+        type,
       )
     );
   }
 
-  #tableCall(entry: ScalarFunction, operands: readonly Fragment[]): Fragment {
+  #tableCall(entry: ScalarFunction, operands: readonly Fragment[], type: SqlType): Fragment {
     this.#callsTable = true;
     const value = this.#name("v");
-    const call = `evaluateFunction(${this.#constant(entry)}, [${operands.map(boxed).join(", ")}], evaluation)`;
+    const args = `[${operands.map(boxed).join(", ")}]`;
+    const call = `evaluateFunction(${this.#constant(entry)}, ${args}, evaluation, ${this.#constant(type)})`;
     return { code: `${codeOf(operands)}const ${value} = ${call};`, form: "any", value, isNull: undefined };
   }
 
   /** The call without the table, where the forms of the operands leave no doubt about what it does. */
-  #fastCall(name: string, operands: readonly Fragment[]): Fragment | undefined {
+  #fastCall(name: string, operands: readonly Fragment[], type: SqlType): Fragment | undefined {
     const [a, b] = operands;
     const code = codeOf(operands);
     if (a === undefined) return undefined;
@@ -253,7 +255,7 @@ ${after}`;
     if (name === "NOT" && a.form === "boolean")
       return { code, form: "boolean", value: `!(${a.value})`, isNull };
     if (operands.length !== 2 || b === undefined) return undefined;
-    if (a.form === "number" && b.form === "number") return this.#numbers(name, a, b, code, isNull);
+    if (a.form === "number" && b.form === "number") return this.#numbers(name, a, b, code, isNull, type);
     const comparison = comparisonOperators.get(name);
     if (comparison === undefined) return undefined;
     if (a.form === "boolean" && b.form === "boolean") {
@@ -270,6 +272,7 @@ ${after}`;
     b: Fragment,
     code: string,
     isNull: string | undefined,
+    type: SqlType,
   ): Fragment | undefined {
     const comparison = comparisonOperators.get(name);
     if (comparison !== undefined) {
@@ -280,8 +283,9 @@ ${after}`;
     const unless = isNull === undefined ? "" : `!(${isNull}) && `;
     const arithmetic = arithmeticOperators.get(name);
     if (arithmetic !== undefined) {
-      // Beyond the safe integers the result may be exact as a bigint; + 0 makes -0 to 0.
-      const check = `if (${unless}!(${value} <= 9007199254740991 && ${value} >= -9007199254740991)) ${giveUp}`;
+      // Beyond the safe integers the result may be exact as a bigint, unless it is a FLOAT; + 0 makes -0 to 0.
+      const most = type.kind === "float" ? "1.7976931348623157e308" : "9007199254740991";
+      const check = `if (${unless}!(${value} <= ${most} && ${value} >= -${most})) ${giveUp}`;
       return {
         code: `${code}const ${value} = ${a.value} ${arithmetic} ${b.value} + 0; ${check}`,
         form: "number",

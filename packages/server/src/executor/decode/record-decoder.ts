@@ -196,7 +196,8 @@ export class RecordDecoder {
       if (slot >= 0) {
         const tag = bytes[valueStart] as number;
         if (tag === numberTag && valueLength === 9) {
-          rows.number(slot, view.getFloat64(valueStart + 1, true));
+          // Adding 0 takes the sign of a negative zero.
+          rows.number(slot, view.getFloat64(valueStart + 1, true) + 0);
         } else if (
           tag === textTag &&
           valueLength >= 2 &&

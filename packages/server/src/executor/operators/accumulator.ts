@@ -3,10 +3,12 @@ import {
   type AggregateImplementation,
   aggregateImplementation,
   type AggregateState,
+  type SqlType,
   type SqlValue,
 } from "@hstream/sql/runtime";
-import { type Column, valueAt } from "../columns.js";
+import { type Column, isNull, valueAt } from "../columns.js";
 import type { Evaluation } from "../compile/evaluation.js";
+import { grown } from "./grown.js";
 
 /**
  * The states of one aggregate for all groups. `bind` names the columns of the arguments, then rows are
@@ -18,6 +20,8 @@ export interface Accumulator {
   grow(count: number): void;
   bind(args: readonly Column[]): void;
   add(group: number, row: number, weight: number): void;
+  /** Adds each row to its group; `weights` absent: all 1; `mask`: 0 where the row is left out. */
+  addAll(groups: Int32Array, weights: Int32Array | undefined, mask: Uint8Array | undefined): void;
   result(group: number): SqlValue;
   /** The group begins anew. */
   reset(group: number): void;
@@ -28,15 +32,16 @@ export interface Accumulator {
 
 export function createAccumulator(
   name: string,
-  options: { distinct: boolean; argCount: number; appendOnly: boolean },
+  options: { distinct: boolean; argCount: number; appendOnly: boolean; type: SqlType },
   evaluation: Evaluation,
 ): Accumulator {
   const { distinct, argCount, appendOnly } = options;
   const implementation = must(
-    aggregateImplementation(name, distinct),
+    aggregateImplementation(name, distinct, options.type),
     () => `aggregate ${name} is in the table`,
   );
-  const table = new TableAccumulator(implementation, appendOnly, evaluation);
+  const fixedSize = !distinct && fixedSizeAggregates.has(name);
+  const table = new TableAccumulator(implementation, { appendOnly, fixedSize }, evaluation);
   if (distinct) return table;
   if (name === "COUNT") return new CountAccumulator(argCount > 0);
   if (name === "SUM" || name === "AVG") return new IntegerSumAccumulator(name === "AVG", table);
@@ -45,18 +50,29 @@ export function createAccumulator(
   return table;
 }
 
+/** Aggregates of which the state does not grow with the rows. */
+const fixedSizeAggregates = new Set(["COUNT", "SUM", "AVG", "MEAN"]);
+
 /** Any aggregate, by its implementation in the function table. */
 class TableAccumulator implements Accumulator {
   readonly #implementation: AggregateImplementation;
   readonly #appendOnly: boolean;
+  readonly #fixedSize: boolean;
+  /** What an implementation is given; it keeps the values, not the array. */
+  readonly #values: SqlValue[] = [];
   readonly #evaluation: Evaluation;
   readonly #states: (AggregateState | undefined)[] = [];
   #args: readonly Column[] = [];
   #bytes = 0;
 
-  constructor(implementation: AggregateImplementation, appendOnly: boolean, evaluation: Evaluation) {
+  constructor(
+    implementation: AggregateImplementation,
+    options: { readonly appendOnly: boolean; readonly fixedSize: boolean },
+    evaluation: Evaluation,
+  ) {
     this.#implementation = implementation;
-    this.#appendOnly = appendOnly;
+    this.#appendOnly = options.appendOnly;
+    this.#fixedSize = options.fixedSize;
     this.#evaluation = evaluation;
   }
 
@@ -67,11 +83,15 @@ class TableAccumulator implements Accumulator {
   }
 
   add(group: number, row: number, weight: number): void {
-    this.addValues(
-      group,
-      this.#args.map((column) => valueAt(column, row)),
-      weight,
-    );
+    for (let i = 0; i < this.#args.length; i++) this.#values[i] = valueAt(this.#args[i] as Column, row);
+    this.addValues(group, this.#values, weight);
+  }
+
+  addAll(groups: Int32Array, weights: Int32Array | undefined, mask: Uint8Array | undefined): void {
+    for (let row = 0; row < groups.length; row++) {
+      if (mask !== undefined && mask[row] === 0) continue;
+      this.add(groups[row] as number, row, weights === undefined ? 1 : (weights[row] as number));
+    }
   }
 
   addValues(group: number, values: readonly SqlValue[], weight: number): void {
@@ -79,11 +99,13 @@ class TableAccumulator implements Accumulator {
     if (state === undefined) {
       state = this.#implementation.create(this.#appendOnly);
       this.#states[group] = state;
-    } else this.#bytes -= this.#implementation.stateBytes(state);
+      this.#bytes += this.#implementation.stateBytes(state);
+    }
+    const before = this.#fixedSize ? 0 : this.#implementation.stateBytes(state);
     this.#evaluation.inserting = weight > 0;
     this.#implementation.add(state, values, weight, this.#evaluation);
     this.#evaluation.inserting = true;
-    this.#bytes += this.#implementation.stateBytes(state);
+    if (!this.#fixedSize) this.#bytes += this.#implementation.stateBytes(state) - before;
   }
 
   result(group: number): SqlValue {
@@ -127,6 +149,22 @@ class CountAccumulator implements Accumulator {
   add(group: number, row: number, weight: number): void {
     if (this.#hasArgument && this.#argument !== undefined && isNull(this.#argument, row)) return;
     this.#counts[group] = (this.#counts[group] as number) + weight;
+  }
+
+  addAll(groups: Int32Array, weights: Int32Array | undefined, mask: Uint8Array | undefined): void {
+    const counts = this.#counts;
+    const argument = this.#hasArgument ? this.#argument : undefined;
+    if (mask === undefined && (argument === undefined || neverNull(argument))) {
+      for (let row = 0; row < groups.length; row++) {
+        const group = groups[row] as number;
+        counts[group] = (counts[group] as number) + (weights === undefined ? 1 : (weights[row] as number));
+      }
+      return;
+    }
+    for (let row = 0; row < groups.length; row++) {
+      if (mask !== undefined && mask[row] === 0) continue;
+      this.add(groups[row] as number, row, weights === undefined ? 1 : (weights[row] as number));
+    }
   }
 
   result(group: number): SqlValue {
@@ -185,6 +223,13 @@ class IntegerSumAccumulator implements Accumulator {
     }
     if (rows >= 0) this.#handOver(group, rows);
     this.#table.add(group, row, weight);
+  }
+
+  addAll(groups: Int32Array, weights: Int32Array | undefined, mask: Uint8Array | undefined): void {
+    for (let row = 0; row < groups.length; row++) {
+      if (mask !== undefined && mask[row] === 0) continue;
+      this.add(groups[row] as number, row, weights === undefined ? 1 : (weights[row] as number));
+    }
   }
 
   result(group: number): SqlValue {
@@ -261,6 +306,13 @@ class NumberExtremeAccumulator implements Accumulator {
     this.#table.add(group, row, weight);
   }
 
+  addAll(groups: Int32Array, weights: Int32Array | undefined, mask: Uint8Array | undefined): void {
+    for (let row = 0; row < groups.length; row++) {
+      if (mask !== undefined && mask[row] === 0) continue;
+      this.add(groups[row] as number, row, weights === undefined ? 1 : (weights[row] as number));
+    }
+  }
+
   result(group: number): SqlValue {
     const state = this.#state[group] as number;
     return state === 1 ? (this.#best[group] as number) : this.#table.result(group);
@@ -282,14 +334,6 @@ class NumberExtremeAccumulator implements Accumulator {
   }
 }
 
-export function isNull(column: Column, row: number): boolean {
-  return column.kind === "any" ? column.values[row] === null : column.nulls?.[row] === 1;
-}
-
-/** The array with room for `count` numbers. */
-export function grown(array: Float64Array<ArrayBuffer>, count: number): Float64Array<ArrayBuffer> {
-  if (count <= array.length) return array;
-  const larger = new Float64Array(Math.max(count, array.length * 2));
-  larger.set(array);
-  return larger;
+function neverNull(column: Column): boolean {
+  return column.kind !== "any" && column.nulls === undefined;
 }

@@ -1,16 +1,19 @@
-import { compareTotal, type SqlValue } from "@hstream/sql/runtime";
+import { compareTotal, type SqlType, type SqlValue } from "@hstream/sql/runtime";
 import { type ChangeBatch, type Column, columnOfValues, weightAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
-import { type Accumulator, createAccumulator, grown } from "./accumulator.js";
+import { type Accumulator, createAccumulator } from "./accumulator.js";
 import { selectTrue } from "./filter.js";
 import { GroupTable } from "./group-table.js";
+import { grown } from "./grown.js";
 import type { Operator, Output, Progress } from "./operator.js";
+import { OutputRows } from "./output-rows.js";
 
 export interface CompiledAggregateCall {
   readonly function: string;
   readonly args: readonly CompiledExpression[];
   readonly distinct: boolean;
+  readonly type: SqlType;
   readonly filter: CompiledExpression | undefined;
 }
 
@@ -75,7 +78,12 @@ export class AggregateOperator implements Operator {
     this.#accumulators = calls.map((call) =>
       createAccumulator(
         call.function,
-        { distinct: call.distinct, argCount: call.args.length, appendOnly: options.appendOnly },
+        {
+          distinct: call.distinct,
+          argCount: call.args.length,
+          appendOnly: options.appendOnly,
+          type: call.type,
+        },
         evaluation,
       ),
     );
@@ -99,7 +107,7 @@ export class AggregateOperator implements Operator {
     return "done";
   }
 
-  endStep(out: Output): void {
+  endStep(out: Output): Progress {
     const { emission } = this.#options;
     if (emission !== "at-end") {
       const rows = new OutputRows(this.#keys.length + this.#calls.length, out, this.#evaluation.stepRowsMax);
@@ -111,6 +119,7 @@ export class AggregateOperator implements Operator {
     this.#before = [];
     this.#step += 1;
     if (this.#dead > deadGroupsKept && this.#dead * 2 > this.#groups.count) this.#sweep();
+    return "done";
   }
 
   finish(out: Output): Progress {
@@ -119,7 +128,7 @@ export class AggregateOperator implements Operator {
     const end = Math.min(this.#groups.count, this.#finishing + this.#evaluation.stepRowsMax);
     for (; this.#finishing < end; this.#finishing++) {
       if (this.#isThere(this.#finishing))
-        rows.add(this.#row(this.#finishing, this.#results(this.#finishing)), 1, 0);
+        rows.add(this.#groups.keysOf(this.#finishing), this.#results(this.#finishing), 1);
     }
     rows.flush();
     return end < this.#groups.count ? "more" : "done";
@@ -152,10 +161,6 @@ export class AggregateOperator implements Operator {
     return results;
   }
 
-  #row(group: number, results: readonly SqlValue[]): SqlValue[] {
-    return [...this.#groups.keysOf(group), ...results];
-  }
-
   #addAll(batch: ChangeBatch, groups: Int32Array, masks: readonly (Uint8Array | undefined)[]): void {
     const { weights } = batch;
     if (this.#options.emission === "per-step") {
@@ -164,10 +169,7 @@ export class AggregateOperator implements Operator {
     for (let i = 0; i < this.#accumulators.length; i++) {
       const accumulator = this.#accumulators[i] as Accumulator;
       const mask = masks[i];
-      for (let row = 0; row < batch.rowCount; row++) {
-        if (mask !== undefined && mask[row] === 0) continue;
-        accumulator.add(groups[row] as number, row, weights === undefined ? 1 : (weights[row] as number));
-      }
+      accumulator.addAll(groups, weights, mask);
     }
     const rows = this.#rows;
     for (let row = 0; row < batch.rowCount; row++) {
@@ -200,24 +202,39 @@ export class AggregateOperator implements Operator {
   ): void {
     const rows = new OutputRows(this.#keys.length + this.#calls.length, out, this.#evaluation.stepRowsMax);
     const { retract } = this.#options;
+    // DISTINCT: a row that is there does not change.
+    const isDistinct = this.#calls.length === 0;
     for (let row = 0; row < batch.rowCount; row++) {
       const group = groups[row] as number;
       const weight = weightAt(batch, row);
       const sign = Math.sign(weight);
+      const continues =
+        weight === -1 && groups[row + 1] === group && isUpdate(batch, row) && weightAt(batch, row + 1) === 1;
       for (let left = Math.abs(weight); left > 0; left--) {
         const old = retract && this.#isShown(group) ? this.#oldResults(group) : undefined;
-        for (let i = 0; i < this.#accumulators.length; i++) {
-          if (masks[i]?.[row] !== 0) (this.#accumulators[i] as Accumulator).add(group, row, sign);
+        this.#addRow(group, row, sign, masks);
+        if (continues) {
+          row += 1;
+          this.#addRow(group, row, 1, masks);
         }
-        this.#rows[group] = (this.#rows[group] as number) + sign;
         const update = this.#updates++ | 0;
-        if (old !== undefined) rows.add(this.#row(group, old), -1, update);
-        if (this.#isThere(group)) rows.add(this.#row(group, this.#results(group)), 1, update);
+        const isThere = this.#isThere(group);
+        if (!(isDistinct && old !== undefined && isThere)) {
+          if (old !== undefined) rows.add(this.#groups.keysOf(group), old, -1, update);
+          if (isThere) rows.add(this.#groups.keysOf(group), this.#results(group), 1, update);
+        }
         if (sign < 0) this.#bury(group);
       }
     }
     if (this.#keys.length === 0 && batch.rowCount > 0) this.#initialEmitted = true;
     rows.flush();
+  }
+
+  #addRow(group: number, row: number, sign: number, masks: readonly (Uint8Array | undefined)[]): void {
+    for (let i = 0; i < this.#accumulators.length; i++) {
+      if (masks[i]?.[row] !== 0) (this.#accumulators[i] as Accumulator).add(group, row, sign);
+    }
+    this.#rows[group] = (this.#rows[group] as number) + sign;
   }
 
   #emitTouched(rows: OutputRows): void {
@@ -226,8 +243,8 @@ export class AggregateOperator implements Operator {
       const results = this.#isThere(group) ? this.#results(group) : undefined;
       if (old !== undefined && results !== undefined && sameValues(old, results)) continue;
       const update = this.#updates++ | 0;
-      if (old !== undefined) rows.add(this.#row(group, old), -1, update);
-      if (results !== undefined) rows.add(this.#row(group, results), 1, update);
+      if (old !== undefined) rows.add(this.#groups.keysOf(group), old, -1, update);
+      if (results !== undefined) rows.add(this.#groups.keysOf(group), results, 1, update);
       if (this.#keys.length === 0) this.#initialEmitted = true;
     }
   }
@@ -236,7 +253,7 @@ export class AggregateOperator implements Operator {
   #emitInitial(rows: OutputRows): void {
     if (this.#keys.length > 0 || this.#initialEmitted) return;
     this.#initialEmitted = true;
-    rows.add(this.#row(0, this.#results(0)), 1, this.#updates++ | 0);
+    rows.add([], this.#results(0), 1, this.#updates++ | 0);
   }
 
   /** Numbers the groups that are there anew, without gaps. */
@@ -257,48 +274,9 @@ export class AggregateOperator implements Operator {
   }
 }
 
-/** Collects output rows by column. */
-class OutputRows {
-  readonly #width: number;
-  readonly #out: Output;
-  readonly #rowsMax: number;
-  #columns: SqlValue[][] = [];
-  #weights: number[] = [];
-  #updates: number[] = [];
-  #retracts = false;
-
-  constructor(width: number, out: Output, rowsMax: number) {
-    this.#width = width;
-    this.#out = out;
-    this.#rowsMax = rowsMax;
-    this.#clear();
-  }
-
-  add(values: readonly SqlValue[], weight: 1 | -1, update: number): void {
-    // An update's two changes stay in one batch.
-    if (this.#weights.length + 1 >= this.#rowsMax && this.#updates.at(-1) !== update) this.flush();
-    for (let i = 0; i < this.#width; i++) (this.#columns[i] as SqlValue[]).push(values[i] as SqlValue);
-    this.#weights.push(weight);
-    this.#updates.push(update);
-    this.#retracts ||= weight < 0;
-  }
-
-  flush(): void {
-    const rowCount = this.#weights.length;
-    if (rowCount === 0) return;
-    const columns = this.#columns.map(columnOfValues);
-    const weights = this.#retracts ? Int32Array.from(this.#weights) : undefined;
-    const updates = this.#retracts ? Int32Array.from(this.#updates) : undefined;
-    this.#clear();
-    this.#out({ rowCount, columns, weights, updates });
-  }
-
-  #clear(): void {
-    this.#columns = Array.from({ length: this.#width }, () => []);
-    this.#weights = [];
-    this.#updates = [];
-    this.#retracts = false;
-  }
+/** Whether the change and the next one are the old and the new state of one row. */
+function isUpdate({ updates, rowCount }: ChangeBatch, row: number): boolean {
+  return updates !== undefined && row + 1 < rowCount && updates[row] === updates[row + 1];
 }
 
 function maskOf(filter: CompiledExpression, batch: ChangeBatch, evaluation: Evaluation): Uint8Array {

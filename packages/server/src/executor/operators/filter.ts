@@ -27,7 +27,9 @@ export class FilterOperator implements Operator {
     return "done";
   }
 
-  endStep(): void {}
+  endStep(): Progress {
+    return "done";
+  }
 
   finish(): Progress {
     return "done";

@@ -47,6 +47,11 @@ export class GroupTable {
     return (this.#keys[column] as SqlValue[])[group] as SqlValue;
   }
 
+  /** The groups' values of a key column, by group. */
+  values(column: number): readonly SqlValue[] {
+    return this.#keys[column] as SqlValue[];
+  }
+
   keysOf(group: number): SqlValue[] {
     return this.#keys.map((values) => values[group] as SqlValue);
   }

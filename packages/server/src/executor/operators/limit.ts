@@ -31,7 +31,9 @@ export class LimitOperator implements Operator {
     return this.#processWeighted(batch, out);
   }
 
-  endStep(): void {}
+  endStep(): Progress {
+    return "done";
+  }
 
   finish(): Progress {
     return "done";

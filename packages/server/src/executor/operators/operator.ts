@@ -6,7 +6,9 @@ import type { ChangeBatch } from "../columns.js";
  * The dataflow
  * - gives batches one at a time, of at most stepRowsMax rows, in the order of the input, and calls again
  *   with the same batch while the answer is "more";
- * - calls `endStep` after the last batch of a step, children before parents;
+ * - calls `endStep` after the last batch of a step, children before parents, again while the answer is
+ *   "more";
+ * - ends its turn after a "more", so that a step that makes many rows of few is done in several turns;
  * - calls `finish` once all inputs have ended and finished, again while the answer is "more", and
  *   nothing else after that;
  * - stops using an operator that has thrown.
@@ -30,7 +32,7 @@ export interface Operator {
   /** Takes one batch from its input number `port`. */
   process(batch: ChangeBatch, port: number, out: Output): Progress;
   /** The step's input is complete: gives what waited for that. */
-  endStep(out: Output): void;
+  endStep(out: Output): Progress;
   /** All input is complete: gives what waited for that. */
   finish(out: Output): Progress;
   /** Estimated bytes of state. Cheap: it is asked after every step. */

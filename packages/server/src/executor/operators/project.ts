@@ -25,7 +25,9 @@ export class ProjectOperator implements Operator {
     return "done";
   }
 
-  endStep(): void {}
+  endStep(): Progress {
+    return "done";
+  }
 
   finish(): Progress {
     return "done";

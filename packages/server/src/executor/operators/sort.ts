@@ -75,7 +75,9 @@ export class SortOperator implements Operator {
     return "done";
   }
 
-  endStep(): void {}
+  endStep(): Progress {
+    return "done";
+  }
 
   finish(out: Output): Progress {
     if (this.#folded !== undefined && this.#sortFolded(this.#folded)) return "more";

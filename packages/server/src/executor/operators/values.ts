@@ -33,9 +33,7 @@ export class ValuesOperator implements Operator {
     return "done";
   }
 
-  endStep(): void {}
-
-  finish(out: Output): Progress {
+  endStep(out: Output): Progress {
     const rows: SqlValue[][] = [];
     for (const row of this.#rows.slice(this.#next, this.#next + this.#evaluation.stepRowsMax)) {
       rows.push(row.map((item) => valueAt(item.evaluate(oneRow, this.#evaluation), 0)));
@@ -43,6 +41,10 @@ export class ValuesOperator implements Operator {
     this.#next += rows.length;
     if (rows.length > 0) out(batchOfRows(rows, this.#width));
     return this.#next < this.#rows.length ? "more" : "done";
+  }
+
+  finish(): Progress {
+    return "done";
   }
 
   stateBytes(): number {

@@ -1,7 +1,7 @@
 import { compression, type Inflate, isUnreadable } from "@hstream/proto";
 import { limits } from "../limits.js";
 import type { BatchId, ShardId, StoredBatch } from "../log/log-store.js";
-import { walkFrames } from "../streams/record-frames.js";
+import { walkFrames } from "./record-frames.js";
 
 /** One answer to a consumer: records of one stored batch. */
 export interface Delivery {

@@ -1,0 +1,60 @@
+import { type Column, columnOfValues } from "../columns.js";
+import { GroupTable } from "./group-table.js";
+
+/** Partitions that are gone are swept out once there are more of them than this, and than others. */
+const deadPartitionsKept = 1024;
+
+/** What an operator keeps for each combination of the values of key columns. */
+export class PartitionTable<P> {
+  readonly #width: number;
+  readonly #groups: GroupTable;
+  #partitions: (P | undefined)[] = [];
+  #live = 0;
+
+  /** `width`: number of key columns; none: one partition. */
+  constructor(width: number) {
+    this.#width = width;
+    this.#groups = new GroupTable(width);
+  }
+
+  /** The numbers of the rows' partitions. They hold until `sweep`. */
+  numbersOf(columns: readonly Column[], rowCount: number): Int32Array {
+    return this.#groups.groupsOf(columns, rowCount);
+  }
+
+  at(number: number): P | undefined {
+    return this.#partitions[number];
+  }
+
+  set(number: number, partition: P | undefined): void {
+    if (this.#partitions[number] !== undefined) this.#live -= 1;
+    if (partition !== undefined) this.#live += 1;
+    this.#partitions[number] = partition;
+  }
+
+  /** Numbers given out so far: 0 … count − 1. */
+  get count(): number {
+    return this.#groups.count;
+  }
+
+  /** Numbers the partitions that are there anew, when many are gone. */
+  sweepIfDue(): void {
+    const dead = this.count - this.#live;
+    if (dead <= deadPartitionsKept || dead * 2 <= this.count || this.#width === 0) return;
+    const live: number[] = [];
+    for (let number = 0; number < this.count; number++) {
+      if (this.#partitions[number] !== undefined) live.push(number);
+    }
+    const columns = Array.from({ length: this.#width }, (_, column) =>
+      columnOfValues(live.map((number) => this.#groups.key(number, column))),
+    );
+    this.#groups.clear();
+    this.#groups.groupsOf(columns, live.length);
+    this.#partitions = live.map((number) => this.#partitions[number]);
+  }
+
+  /** Estimated; without what the partitions themselves take. */
+  bytes(): number {
+    return this.#groups.bytes() + 8 * this.#partitions.length;
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * `npm run compat [client …]`: the official clients against our server, each with a server of its own.
+ * What the machine has no toolchain for is skipped, with the reason. `--require` makes that a failure.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { ready, root } from "./ready.mjs";
+import { serve } from "./serve.mjs";
+
+const bin = join(root, "packages/cli/bin/hstream.mjs");
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "hstream-compat");
+const folder = (name) => join(root, "compat", name);
+
+/** How each client is installed, and run. `prepare` gives the command, or throws the reason to skip. */
+const clients = [
+  { name: "python", prepare: preparePython },
+  { name: "go", prepare: prepareGo },
+];
+
+function preparePython() {
+  need("python3", ["--version"]);
+  const files = ["build-requirements.txt", "requirements.txt"].map((file) => join(folder("python"), file));
+  const place = cacheOf("python", files);
+  const python = join(place, "bin/python");
+  once(place, () => {
+    tool("python3", ["-m", "venv", "--clear", place]);
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    // The client is published as source only, and its build needs tools older than pip would take.
+    tool(python, [...pip, "-r", files[0]]);
+    tool(python, [...pip, "--no-build-isolation", "--only-binary", "grpcio,protobuf", "-r", files[1]]);
+  });
+  return [python, ["compat.py"]];
+}
+
+function prepareGo() {
+  need("go", ["version"]);
+  const files = ["go.mod", "go.sum", "main.go"].map((file) => join(folder("go"), file));
+  const place = cacheOf("go", files);
+  const program = join(place, "compat");
+  once(place, () => {
+    mkdirSync(place, { recursive: true });
+    tool("go", ["build", "-o", program, "."], folder("go"));
+  });
+  return [program, []];
+}
+
+function need(command, args) {
+  if (spawnSync(command, args).status !== 0) throw new Error(`${command} is not installed`);
+}
+
+/** A folder of the cache that belongs to these very files. */
+function cacheOf(name, files) {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(readFileSync(file));
+  return join(cache, `${name}-${hash.digest("hex").slice(0, 12)}`);
+}
+
+function once(place, install) {
+  const stamp = join(place, ".installed");
+  if (existsSync(stamp)) return;
+  install();
+  writeFileSync(stamp, "");
+}
+
+function tool(command, args, cwd = root) {
+  const { status, stderr, stdout } = spawnSync(command, args, { cwd, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${command} ${args[0]} failed:\n${stdout}${stderr}`);
+}
+
+/** Runs a program against a server of its own; its closing counts. */
+async function run(name, [command, args]) {
+  const server = await serve(bin);
+  try {
+    const child = spawn(command, args, {
+      cwd: folder(name),
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, HSTREAM_ADDRESS: `127.0.0.1:${server.port}` },
+    });
+    let counts = [0, 1];
+    for await (const line of createInterface(child.stdout)) {
+      if (line === "@restart") {
+        await server.restart();
+        child.stdin.write("restarted\n");
+        continue;
+      }
+      const closing = /^(\d+) passed, (\d+) failed$/.exec(line);
+      if (closing) counts = [Number(closing[1]), Number(closing[2])];
+      else console.log(`  ${line}`);
+    }
+    return counts;
+  } finally {
+    await server.stop();
+  }
+}
+
+const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const required = process.argv.includes("--require");
+ready();
+const total = { passed: 0, failed: 0, skipped: 0 };
+for (const { name, prepare } of clients) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  let command;
+  try {
+    command = prepare();
+  } catch (error) {
+    total[required ? "failed" : "skipped"] += 1;
+    console.log(`${name}: ${required ? "FAILED" : "skipped"}: ${error.message}`);
+    continue;
+  }
+  console.log(`${name}:`);
+  const [passed, failed] = await run(name, command);
+  console.log(`${name}: ${passed} passed, ${failed} failed.`);
+  total.passed += passed;
+  total.failed += failed;
+}
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exit(total.failed === 0 ? 0 : 1);
