@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import { join } from "node:path";
 import { root } from "../scripts/ready.mjs";
+import { freePort } from "../scripts/free-port.mjs";
 import { serve } from "../scripts/serve.mjs";
 import { bench } from "./harness.mjs";
 import { meteringCase } from "./metering.mjs";
@@ -19,8 +20,8 @@ if (process.argv.includes("--sink")) await sink();
 else await main();
 
 async function main() {
-  const httpPort = await freePort();
   const bin = join(root, "packages/cli/bin/hstream.mjs");
+  const httpPort = await freePort();
   const server = await serve(bin, ["--set", `http-port=${httpPort}`]);
   const sinkProcess = spawn(process.execPath, [process.argv[1], "--sink"], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -116,13 +117,4 @@ async function sink() {
     response.end(JSON.stringify({ records }));
   });
   server.listen(0, "127.0.0.1", () => console.log(server.address().port));
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }

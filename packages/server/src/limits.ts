@@ -136,7 +136,7 @@ export const limits = {
   httpRowsMax: 100_000,
   /** HTTP: a batch of ingested records is closed from this size on, and so many may wait for the disk. */
   ingestBatchBytes: 256 * 1_024,
-  ingestBatchesInFlightMax: 8,
+  ingestBatchesInFlightMax: 16,
   /** HTTP: what all open batches of one request may hold together. */
   ingestOpenBytesMax: 4 * 1_048_576,
   /** Objects of a kind (streams, subscriptions, queries) that are counted each for itself. */

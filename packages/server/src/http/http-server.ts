@@ -2,13 +2,14 @@ import { Readable } from "node:stream";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
+import { withSpan } from "../metrics/tracing.js";
 import { docsCss, docsHtml, docsPolicy, docsScript } from "./docs-page.js";
 import type { HttpRooms } from "./http-rooms.js";
 import { openApiDocument } from "./openapi.js";
 import { refuseForeign } from "./origin-check.js";
 import { errorAnswer, type ErrorForm, problemOf, refusalOf } from "./problem.js";
 import { Prometheus } from "./prometheus.js";
-import type { Answer, Route } from "./route.js";
+import type { Answer, Authorize, Route } from "./route.js";
 import { gatewayRoutes } from "./routes/gateway-routes.js";
 import { oldRoutes } from "./routes/old-routes.js";
 import { operatorRoutes } from "./routes/operator-routes.js";
@@ -27,6 +28,8 @@ export interface HttpOptions {
   /** Other names of this server. */
   readonly knownAs: readonly string[];
   readonly report: HttpReport;
+  /** Checks who calls; everybody may do everything if absent. */
+  readonly authorize?: Authorize;
   /** Instead of httpConnectionsMax. */
   readonly connectionsMax?: number;
 }
@@ -135,7 +138,10 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
     const { status, type, body } = errorAnswer(error, refusal, form, request.id);
     // What is left of a body that nobody will read would be taken for the next request.
     if (!request.raw.complete) void reply.header("connection", "close");
-    return reply.code(status).type(type).send(JSON.stringify(body));
+    return reply
+      .code(status)
+      .type(type)
+      .send(`${JSON.stringify(body)}\n`);
   };
 
   app.removeAllContentTypeParsers();
@@ -147,6 +153,8 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
     if (closing.aborted) throw new HStreamError("ShuttingDown", {});
   });
   app.addHook("onResponse", async (request, reply) => {
+    // Kept alive, the connection would keep the server from ending.
+    if (closing.aborted) request.raw.socket.destroySoon();
     const pattern = patternOf(request);
     prometheus.request(
       knownMethods.has(request.method) ? request.method : "other",
@@ -164,7 +172,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
   for (const route of routes) {
     app.route({
       method: route.method,
-      url: route.path.replaceAll(/\{(\w+)\}/g, ":$1"),
+      url: routerPattern(route.path),
       errorHandler: (error, request, reply) => {
         void sendError(error, route.errors, request, reply);
       },
@@ -172,7 +180,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
         const gone = new AbortController();
         const leave = () => gone.abort(new Error("the caller has gone"));
         reply.raw.once("close", leave);
-        const answer = await route.run({
+        const raw = {
           method: request.method,
           params: request.params,
           query: request.query,
@@ -181,7 +189,10 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
           id: request.id,
           gone: AbortSignal.any([gone.signal, closing]),
           timers: env.timers,
-        });
+          authorize: options.authorize ?? (() => () => undefined),
+        };
+        const attributes = { "http.request.method": route.method, "http.route": route.path };
+        const answer = await withSpan(`${route.method} ${route.path}`, attributes, () => route.run(raw));
         return send(answer, reply, gone.signal);
       },
     });
@@ -204,7 +215,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
   const patterns = [...routes, ...fixed.map(([path]) => ({ method: "GET", path }))].map(
     ({ method, path }) => ({
       method,
-      regex: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+")}/?$`),
+      regex: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/:]+")}/?$`),
     }),
   );
   app.setNotFoundHandler((request, reply) => {
@@ -225,7 +236,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
         return reply
           .code(answer.status ?? 200)
           .type("application/json")
-          .send(JSON.stringify(answer.body));
+          .send(`${JSON.stringify(answer.body)}\n`);
       case "text":
         return reply.type(answer.type).send(answer.text);
       case "empty":
@@ -269,6 +280,11 @@ const clientErrorStatus: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
   ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
 };
+
+/** `{name}` as the router has it; one that is followed by a colon ends there. */
+function routerPattern(path: string): string {
+  return path.replace(/\{(\w+)\}:/, ":$1(^[^:/]+)::").replaceAll(/\{(\w+)\}/g, ":$1");
+}
 
 /** The route's pattern, so that addresses asked for at random do not fill the metrics. */
 function patternOf(request: FastifyRequest): string {

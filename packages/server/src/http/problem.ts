@@ -53,12 +53,20 @@ export function refusalOf(error: unknown): HStreamError {
 
 /** What the HTTP framework refused on its own, by its status. */
 function refusalOfFramework(error: unknown): HStreamError | undefined {
-  if (!(error instanceof Error) || !("statusCode" in error)) return undefined;
+  if (!(error instanceof Error)) return undefined;
+  // The caller has gone in the middle; nobody will read the answer.
+  if ("code" in error && error.code === "ECONNRESET") {
+    return new HStreamError("MalformedRequest", { reason: "it broke off" });
+  }
+  if (!("statusCode" in error)) return undefined;
   switch (error.statusCode) {
     case 400:
+    case 414:
       return new HStreamError("MalformedRequest", { reason: "its address or headers are malformed" });
     case 404:
       return new HStreamError("RouteNotFound", {});
+    case 415:
+      return new HStreamError("UnsupportedMediaType", { given: "malformed", accepted: "a media type" });
     case 503:
       return new HStreamError("ShuttingDown", {});
     default:

@@ -1,12 +1,23 @@
+import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import { z } from "zod";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Timers } from "../env/env.js";
+import { parseJson } from "./parse-json.js";
 import { readBody } from "./read-body.js";
 import type { ErrorForm } from "./problem.js";
 
 export type Method = "GET" | "POST" | "DELETE";
+
+/** What a caller must be allowed to do; `nothing`: anybody may. */
+export type Need = "nothing" | "read" | "write";
+
+/**
+ * Checks who calls: at once whether the caller may do such things at all, and with the function that is
+ * returned, whether with objects of these names. Both throw what the caller is told.
+ */
+export type Authorize = (authorization: string, need: Need) => (names: readonly string[]) => void;
 
 /** What a call answers. */
 export type Answer =
@@ -28,6 +39,7 @@ export interface RawCall {
   /** Aborted when the caller has gone, or the server wants to end. */
   readonly gone: AbortSignal;
   readonly timers: Timers;
+  readonly authorize: Authorize;
 }
 
 /** A request whose parts have been checked by the route's schemas. */
@@ -56,6 +68,8 @@ interface RouteFacts {
   readonly description?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly answers: Readonly<Record<number, RouteAnswer>>;
+  /** As the method says if absent: GET reads, the others write. */
+  readonly needs?: Need;
   readonly errors: ErrorForm;
 }
 
@@ -93,7 +107,9 @@ export function route<Params = unknown, Query = unknown, Body = undefined>(
       const value = raw.headers[name];
       return Array.isArray(value) ? value.join(", ") : value;
     };
-    return handle({
+    const need = definition.needs ?? (definition.method === "GET" ? "read" : "write");
+    const allow = raw.authorize(header("authorization") ?? "", need);
+    const call: Call<Params, Query, Body> = {
       params: check(params, raw.params, "its address"),
       query: check(query, raw.query, "its query"),
       body: (body === undefined || "kind" in body
@@ -102,9 +118,22 @@ export function route<Params = unknown, Query = unknown, Body = undefined>(
       raw,
       header,
       accepts: (type) => (header("accept") ?? "").toLowerCase().includes(type),
-    });
+    };
+    if (need !== "nothing") allow([...namesIn(call.params), ...namesIn(call.body)]);
+    return handle(call);
   };
   return { ...facts, params, query, body, run };
+}
+
+/** The fields that name streams and subscriptions. */
+const nameFields = ["name", "stream_name", "subscription_id", "streamName"];
+
+function namesIn(part: unknown): string[] {
+  if (typeof part !== "object" || part === null) return [];
+  return nameFields.flatMap((field) => {
+    const value = Object.hasOwn(part, field) ? (part as Record<string, unknown>)[field] : undefined;
+    return typeof value === "string" ? [value] : [];
+  });
 }
 
 function check<T>(schema: z.ZodType<T> | undefined, value: unknown, what: string): T {
@@ -119,11 +148,11 @@ function check<T>(schema: z.ZodType<T> | undefined, value: unknown, what: string
 async function readJson(raw: RawCall): Promise<unknown> {
   refuseOtherTypes(raw, ["application/json"]);
   const bytes = await readBody(raw.stream, limits.httpBodyBytesMax, raw.timers);
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
-  } catch {
-    throw new HStreamError("MalformedRequest", { reason: "its body is no JSON" });
+  const value = isUtf8(bytes) ? parseJson(bytes.toString()) : undefined;
+  if (value === undefined) {
+    throw new HStreamError("MalformedRequest", { reason: "its body is no JSON, or nested too deep" });
   }
+  return value;
 }
 
 /** The media type of the body, without its parameters. Throws UnsupportedMediaType for any other. */

@@ -3,6 +3,7 @@ import { Cluster } from "../cluster/cluster.js";
 import { createNodeEnv } from "../env/node-env.js";
 import { TestRoom } from "../queries/test-room.js";
 import { MeteredLog } from "../streams/metered-log.js";
+import type { Authorize } from "./route.js";
 import { HttpServer } from "./http-server.js";
 import type { HttpRooms } from "./http-rooms.js";
 
@@ -23,7 +24,9 @@ export class TestHttp {
     this.defects = defects;
   }
 
-  static async start(options: { readonly connectionsMax?: number } = {}): Promise<TestHttp> {
+  static async start(
+    options: { readonly connectionsMax?: number; readonly authorize?: Authorize } = {},
+  ): Promise<TestHttp> {
     const room = await TestRoom.open();
     const env = createNodeEnv();
     const { log, streams, appender, subscriptions, metrics, sql } = room;

@@ -8,6 +8,7 @@ import {
   type StatementNode,
 } from "@hstream/sql";
 import { HStreamError, type JsonValue } from "../errors.js";
+import { spanOf } from "../metrics/tracing.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
 import type { QueryRegistry } from "./query-registry.js";
 import type { QueryTools } from "./query-tools.js";
@@ -71,7 +72,9 @@ export class SqlEngine implements SqlService {
     const notices = diagnostics.map(({ message, hint }) =>
       hint === undefined ? message : `${message}. ${hint}`,
     );
-    yield* this.#carryOut(statement, bound, notices, signal);
+    yield* spanOf(`sql ${bound.kind}`, { "db.system": "hstream" }, () =>
+      this.#carryOut(statement, bound, notices, signal),
+    );
   }
 
   async *#carryOut(

@@ -4,6 +4,7 @@ import { HStreamError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { StreamDocument } from "../../streams/stream.js";
 import type { HttpRooms } from "../http-rooms.js";
+import { parseJson } from "../parse-json.js";
 import { type Answer, type Route, route } from "../route.js";
 import { nameSchema, userStream } from "../stream-names.js";
 
@@ -32,8 +33,6 @@ const publishSchema = z.object({
   payload: z.string().meta({ example: '{"a":1}' }),
 });
 
-/** An address below /streams: a stream's name, and behind a colon what to do with it. */
-const publishSuffix = ":publish";
 const group = "As of HStreamDB 0.6";
 
 /** The calls of HStreamDB 0.6, with its bodies: those of the gRPC messages as JSON. */
@@ -82,15 +81,10 @@ export function oldRoutes({ streams, appender }: HttpRooms): Route[] {
     }),
     route({
       method: "POST",
-      path: "/streams/{call}",
+      path: "/streams/{name}:publish",
       group,
-      summary: "Append a record: /streams/{name}:publish",
-      params: z.object({
-        call: z
-          .string()
-          .max(4 * limits.nameCharactersMax + 16)
-          .meta({ example: "clicks:publish" }),
-      }),
+      summary: "Append a record",
+      params: z.object({ name: nameSchema }),
       body: publishSchema,
       answers: {
         200: answer(
@@ -103,8 +97,7 @@ export function oldRoutes({ streams, appender }: HttpRooms): Route[] {
       },
       errors: "old",
       handle: async ({ params, body }): Promise<Answer> => {
-        if (!params.call.endsWith(publishSuffix)) throw new HStreamError("RouteNotFound", {});
-        const stream = userStream(streams, params.call.slice(0, -publishSuffix.length));
+        const stream = userStream(streams, params.name);
         const flag = body.flag === 0 ? HStreamRecordHeader_Flag.JSON : HStreamRecordHeader_Flag.RAW;
         const payload = body.flag === 0 ? hrecordOf(body.payload) : Buffer.from(body.payload);
         const batch = {
@@ -124,12 +117,7 @@ export function oldRoutes({ streams, appender }: HttpRooms): Route[] {
 
 /** A JSON object in a text, as records hold it. Throws InvalidBatch. */
 export function hrecordOf(text: string): Uint8Array {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
+  const value = parseJson(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new HStreamError("InvalidBatch", { reason: "The payload is no JSON object." });
   }

@@ -12,6 +12,7 @@ export function operatorRoutes(prometheus: Prometheus): Route[] {
     route({
       method: "GET",
       path: "/healthz",
+      needs: "nothing",
       group,
       summary: "Whether the process lives",
       answers: { 200: { description: "It does.", content } },
@@ -21,6 +22,7 @@ export function operatorRoutes(prometheus: Prometheus): Route[] {
     route({
       method: "GET",
       path: "/readyz",
+      needs: "nothing",
       group,
       summary: "Whether it takes requests",
       description: "503 from the moment on when it shuts down.",

@@ -144,7 +144,7 @@ function readRoute({ streams, log, inflate }: HttpRooms): Route {
         if (bytes > limits.inflatedBytesMax) break;
         records.push(text);
       }
-      return { kind: "text", type: "application/json", text: `{"records":[${records.join(",")}]}` };
+      return { kind: "text", type: "application/json", text: `{"records":[${records.join(",")}]}\n` };
     },
   });
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { HttpRooms } from "../http-rooms.js";
+import { parseJson } from "../parse-json.js";
 import { RecordIngest } from "../records/record-ingest.js";
 import { type Answer, type Route, route } from "../route.js";
 import { nameParams, userStream } from "../stream-names.js";
@@ -48,9 +49,5 @@ export function webhookRoutes({ streams, appender, recordBytesMax }: HttpRooms):
 /** The object or array that a text is; else the text. */
 function objectIn(text: string): unknown {
   if (!/^\s*[[{]/.test(text)) return text;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
+  return parseJson(text) ?? text;
 }
