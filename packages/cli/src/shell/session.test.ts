@@ -96,6 +96,8 @@ describe("a session of the shell", function () {
   });
 
   it("complaint 13: keeps header and widths of a push query, and says what it had to cut", async () => {
+    await shell.close();
+    shell = await openTestSession(server.url, { rows: 1_000 });
     const query = await follow("SELECT city, n FROM visits EMIT CHANGES;");
     await insert("a".repeat(200), 1);
     await shell.until(() => shell.output().includes("…"));
