@@ -10,6 +10,8 @@ export interface AppendFlags {
   readonly separator: string;
   readonly keyField?: string;
   readonly compression: "none" | "gzip";
+  /** auto: on a terminal. */
+  readonly progress: "auto" | "off" | "plain";
 }
 
 /** `hstream stream append`: the records of a file, or of standard input. */
@@ -25,7 +27,7 @@ export async function appendRecords(
     await system.stderr.write("Reading records from the terminal, one a line; Ctrl-D ends.\n");
   }
   const format = flags.format ?? formatOf(file);
-  const progress = new AppendProgress(context);
+  const progress = new AppendProgress(context, flags.progress);
   const source = fromStdin
     ? (system.stdin as AsyncIterable<Uint8Array>)
     : progress.count(await open(context, file));
@@ -104,13 +106,16 @@ function formatOf(file: string | undefined): InputFormat {
 class AppendProgress {
   readonly #context: CommandContext;
   readonly #startedAt: number;
+  readonly #mode: "line" | "plain" | "off";
   #shownAt = 0;
   #shown = false;
   #bytes = 0;
   records = 0;
 
-  constructor(context: CommandContext) {
+  constructor(context: CommandContext, mode: AppendFlags["progress"]) {
     this.#context = context;
+    const auto = context.system.stderr.isTty && !context.quiet ? "line" : "off";
+    this.#mode = mode === "auto" ? auto : mode;
     this.#startedAt = context.system.uptime();
   }
 
@@ -128,12 +133,13 @@ class AppendProgress {
   add(records: number): void {
     this.records += records;
     const { stderr, uptime } = this.#context.system;
-    if (!stderr.isTty || this.#context.quiet || uptime() - this.#shownAt < 200) return;
+    if (this.#mode === "off" || uptime() - this.#shownAt < (this.#mode === "line" ? 200 : 5_000)) return;
     this.#shownAt = uptime();
-    this.#shown = true;
+    this.#shown = this.#mode === "line";
     const mebibytes = this.#bytes > 0 ? ` · ${(this.#bytes / 1_048_576).toFixed(1)} MiB` : "";
     const rate = Math.round(this.records / Math.max(0.001, this.seconds)).toLocaleString("en-US");
-    void stderr.write(`\r${this.records.toLocaleString("en-US")} records${mebibytes} · ${rate}/s   `);
+    const text = `${counted(this.records)}${mebibytes} · ${rate}/s`;
+    void stderr.write(this.#mode === "line" ? `\r${text}   ` : `${text}\n`);
   }
 
   end(): void {

@@ -45,5 +45,5 @@ export function pageOutput({ output, system }: SessionOptions): PagedOutput {
 export function needsPager(text: string, columns: number, rows: number): boolean {
   const lines = text.split("\n");
   if (lines.length > rows - 1) return true;
-  return lines.some((line) => line.length > columns && displayWidth(line) > columns);
+  return lines.some((line) => displayWidth(line) > columns);
 }

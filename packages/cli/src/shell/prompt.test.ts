@@ -23,7 +23,7 @@ const up = "\u001b[A";
 const down = "\u001b[B";
 
 describe("the prompt", () => {
-  it("runs a complete statement on Enter, and breaks the line within one", () => {
+  it("complaint 1: runs a complete statement on Enter, and breaks the line within one", () => {
     const { state, effects } = type("SELECT 1\rFROM t;\r");
     assert.deepEqual(effects, [{ kind: "submit", text: "SELECT 1\nFROM t;" }]);
     assert.equal(state.editor.text, "");
@@ -45,7 +45,7 @@ describe("the prompt", () => {
     assert.deepEqual(type("\r", state).effects, [{ kind: "submit", text: "SELECT 1;\nSELECT 2;" }]);
   });
 
-  it("walks history by statement at the edges of the text, and comes back to the draft", () => {
+  it("complaint 6: walks history by statement at the edges of the text, and comes back to the draft", () => {
     const history = historyOf(["SELECT 1;", "SELECT\n2;"]);
     const typed = type(`draft${up}`, newPrompt(history)).state;
     assert.equal(typed.editor.text, "SELECT\n2;");

@@ -26,7 +26,8 @@ describe("the shell in a terminal", function () {
   afterEach(() => {
     terminal.kill("SIGKILL");
     server.stop();
-    // Wiping what the user sees or saw is never right.
+    // Complaints 36 and 37: wiping what the user sees or saw is never right, nor is taking the mouse.
+    assert.doesNotMatch(terminal.bytes, /\u001b\[\?100[0-6]h/);
     assert.doesNotMatch(terminal.bytes, /\u001b\[[23]J/);
     assert.doesNotMatch(terminal.bytes, /\u001b\[\?1049h/);
   });
@@ -56,7 +57,7 @@ describe("the shell in a terminal", function () {
     await terminal.until(/> SELECT a FROM demo;\n\| SELECT b FROM demo;\n[^]*│ x │[^]*1 row \(/);
   });
 
-  it("keeps the cursor where typing goes", async () => {
+  it("complaint 41: keeps the cursor where typing goes", async () => {
     await open();
     terminal.type("SELECT 漢x\u001b[D");
     await terminal.until(/> SELECT 漢x/);
@@ -64,7 +65,7 @@ describe("the shell in a terminal", function () {
     assert.equal(terminal.cursor().line, "> SELECT 漢x");
   });
 
-  it("does not run what is pasted, and recalls it as one statement", async () => {
+  it("complaints 5, 6 and 40: does not run what is pasted, and recalls it as one statement", async () => {
     await open();
     terminal.type("\u001b[200~SELECT a\rFROM demo;\u001b[201~");
     await terminal.until(/\| FROM demo;$/);
@@ -75,7 +76,7 @@ describe("the shell in a terminal", function () {
     await terminal.until((text) => text.endsWith("> SELECT a\n| FROM demo;"));
   });
 
-  it("appends the rows of a push query, and Ctrl-C stops it within 100 ms and keeps the shell", async () => {
+  it("complaints 10, 11 and 43: appends the rows of a push query, and Ctrl-C stops it within 100 ms and keeps the shell", async () => {
     await open();
     terminal.type("SELECT a, b FROM demo EMIT CHANGES;\r");
     await terminal.until(/watching/);
@@ -93,7 +94,7 @@ describe("the shell in a terminal", function () {
     assert.doesNotMatch(terminal.text(), /watching/);
   });
 
-  it("points at an error with a caret and a hint", async () => {
+  it("complaint 27: points at an error with a caret and a hint", async () => {
     await open();
     terminal.type("SELECT a FROM nope;\r");
     const text = await terminal.until(/hint:/);
@@ -103,7 +104,7 @@ describe("the shell in a terminal", function () {
     );
   });
 
-  it("clears the input on Ctrl-C, and says how to leave on a second one", async () => {
+  it("complaint 9: clears the input on Ctrl-C, and says how to leave on a second one", async () => {
     await open();
     terminal.type("SELECT\u0003");
     await terminal.until((text) => /^>\n?Cleared/m.test(text));
@@ -114,14 +115,14 @@ describe("the shell in a terminal", function () {
     assert.equal(await terminal.exit, 0);
   });
 
-  it("prints rows down with \\G, and when they are too wide", async () => {
+  it("complaint 15: prints rows down with \\G, and when they are too wide", async () => {
     server.tables.set("wide", [{ a: "x".repeat(60), b: "y".repeat(60) }]);
     await open();
     terminal.type("SELECT a, b FROM wide;\r");
     await terminal.until(/── row 1 ─+\na: x{60}\nb: y{60}\n/);
   });
 
-  it("keeps its live area within a small terminal, whatever is pasted", async () => {
+  it("complaint 36: keeps its live area within a small terminal, whatever is pasted", async () => {
     await open({ rows: 8, columns: 30 });
     const lines = Array.from({ length: 200 }, (_, n) => `-- line ${n}`).join("\r");
     terminal.type(`\u001b[200~${lines}\u001b[201~`);
@@ -140,14 +141,14 @@ describe("the shell in a terminal", function () {
     assert(numbers.every((n, place) => n === place));
   });
 
-  it("escapes control characters in data", async () => {
+  it("abuse 18: escapes control characters in data", async () => {
     server.tables.set("evil", [{ a: "\u001b[2J\u0007" }]);
     await open();
     terminal.type("SELECT a FROM evil;\r");
     await terminal.until(/\\u001b\[2J\\u0007/);
   });
 
-  it("stays when the server goes, and says so", async () => {
+  it("complaint 28: stays when the server goes, and says so", async () => {
     await open({ columns: 120 });
     server.stop();
     terminal.type("SELECT a FROM demo;\r");
@@ -171,7 +172,7 @@ describe("the shell in a terminal", function () {
     assert.doesNotMatch(terminal.bytes, /\u001b\[[0-9;]*m/);
   });
 
-  it("is a plain shell when asked, with the same answers", async () => {
+  it("complaint 38: is a plain shell when asked, with the same answers", async () => {
     await open({ env: { HSTREAM_PLAIN: "1" } });
     terminal.type("SELECT a, b\n");
     await terminal.until(/^\|$/m);

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEmbeddedServer } from "../embedded-server.js";
 import { processSystem } from "../system/process-system.js";
@@ -12,7 +10,8 @@ export interface RealServer {
 }
 
 export async function startRealServer(): Promise<RealServer> {
-  const dataDir = await mkdtemp(join(tmpdir(), "hstream-test-"));
+  const { files } = processSystem();
+  const dataDir = await files.temporaryDirectory("hstream-test-");
   const server = await startEmbeddedServer(
     { ...processSystem(), env: {} },
     { dataDir, host: "127.0.0.1", port: "0", logFile: join(dataDir, "server.log") },
@@ -22,7 +21,7 @@ export async function startRealServer(): Promise<RealServer> {
     url: `hstream://127.0.0.1:${server.port}`,
     stop: async () => {
       await server.close();
-      await rm(dataDir, { recursive: true, force: true });
+      await files.removeDirectory(dataDir);
     },
   };
 }

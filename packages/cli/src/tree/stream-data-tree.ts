@@ -16,6 +16,11 @@ export function addStreamData(program: Command, context: Context, finish: Finish
     .option("--separator <text>", "between a key and its record, as in key@{…}", "@")
     .option("--key-field <field>", "the field whose value is the key")
     .addOption(new Option("--compression <kind>", "of batches").choices(["none", "gzip"]).default("none"))
+    .addOption(
+      new Option("--progress <how>", "how far it is, on standard error; auto: on a terminal")
+        .choices(["auto", "off", "plain"])
+        .default("auto"),
+    )
     .addOption(new Option("--retry-interval <seconds>", "").hideHelp().argParser(wholeNumber(0, 86_400)))
     .addOption(new Option("--retry-limit <count>", "").hideHelp().argParser(wholeNumber(0, 1_000)))
     .addHelpText(
