@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { planLines } from "../physical/explain.js";
 import { toPhysical } from "../physical/to-physical.js";
 import { bindQuery } from "../testing/bind-text.js";
 import { checkRelationalPass, planAfter } from "../testing/pass-oracle.js";
@@ -6,8 +7,10 @@ import { chooseAppendOnly } from "./choose-append-only.js";
 import { chooseTopN } from "./choose-top-n.js";
 import { extractEqualities } from "./extract-equalities.js";
 import { optimise } from "./optimise.js";
+import { mergeProjections } from "./merge-projections.js";
 import { orderJoins } from "./order-joins.js";
 import { pushPredicates } from "./push-predicates.js";
+import { readFields } from "./read-fields.js";
 import { pruneColumns } from "./prune-columns.js";
 
 describe("passes over joins", () => {
@@ -16,6 +19,17 @@ describe("passes over joins", () => {
     checkRelationalPass("order joins", (plan) => orderJoins(pushPredicates(plan)));
     checkRelationalPass("choose top-n", (plan) => chooseTopN(pushPredicates(plan)));
     checkRelationalPass("choose append-only", (plan) => chooseAppendOnly(plan, true));
+  });
+
+  it("read fields of records in the scan", () => {
+    checkRelationalPass("read fields", (plan) => readFields(mergeProjections(pushPredicates(plan))));
+    checkRelationalPass("merge projections", mergeProjections);
+    const { plan } = optimise(bindQuery("SELECT n + 1 AS x FROM (SELECT * FROM flights) WHERE delay > 8"));
+    assert.deepEqual(planLines(plan), [
+      "Project (n + 1) AS x",
+      "  Filter (delay > 8)",
+      "    Scan stream flights [delay, n]",
+    ]);
   });
 
   it("change no answer one after the other", () => {

@@ -3,9 +3,11 @@ import { chooseAppendOnly } from "./choose-append-only.js";
 import { chooseTopN } from "./choose-top-n.js";
 import { extractEqualities } from "./extract-equalities.js";
 import { foldConstants } from "./fold-constants.js";
+import { mergeProjections } from "./merge-projections.js";
 import { orderJoins } from "./order-joins.js";
 import { pruneColumns } from "./prune-columns.js";
 import { pushPredicates } from "./push-predicates.js";
+import { readFields } from "./read-fields.js";
 import { type PassRecord, runPass } from "./run-pass.js";
 
 /*
@@ -17,6 +19,9 @@ const passes = [
   // First: a predicate that folds to TRUE need not be pushed.
   ["fold constants", foldConstants],
   ["push predicates", pushPredicates],
+  // What is taken of a record shows once the projections between are gone.
+  ["merge projections", mergeProjections],
+  ["read fields", readFields],
   // Conditions of WHERE have come to the joins by now.
   ["order joins", orderJoins],
   ["extract equalities", extractEqualities],

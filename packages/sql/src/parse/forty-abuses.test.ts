@@ -77,6 +77,18 @@ describe("abuses of SQL", () => {
     taken(`SELECT 1 FROM flights WHERE a = 1${" AND a = 1".repeat(80_000)}`);
   });
 
+  it("4: long chains of UNION, JOIN and commas", () => {
+    taken(`SELECT 1${" UNION ALL SELECT 1".repeat(150)}`);
+    taken(
+      `SELECT 1 FROM flights f${Array.from({ length: 100 }, (_, i) => ` JOIN closed c${i} ON c${i}.a = f.n`).join("")}`,
+    );
+    refused(
+      `SELECT 1${" UNION SELECT 1".repeat(20_000)}`,
+      `SELECT 1 FROM flights${", flights".repeat(20_000)}`,
+    );
+    refused(`SELECT 1 FROM flights${" NATURAL JOIN flights".repeat(20_000)}`);
+  });
+
   it("5: texts, comments and names without an end", () =>
     refused("SELECT 'a", "SELECT /* a", 'SELECT "a', "SELECT `a"));
 

@@ -78,12 +78,7 @@ export abstract class SelectGrammar extends ExpressionGrammar {
   /** UNION and EXCEPT, from left to right; INTERSECT binds tighter. */
   readonly unions: ParserMethod<[], QueryBodyNode> = this.RULE("unions", () => {
     let left = this.SUBRULE(this.intersections);
-    let chained = 0;
     this.MANY(() => {
-      this.ACTION(() => {
-        chained += 1;
-        this.enter();
-      });
       const word = this.OR<Token>([
         { ALT: () => this.CONSUME(keyword("UNION")) },
         { ALT: () => this.CONSUME(keyword("EXCEPT")) },
@@ -94,29 +89,18 @@ export abstract class SelectGrammar extends ExpressionGrammar {
         left = setOperation(word, all, left, right);
       });
     });
-    this.ACTION(() => {
-      this.depth -= chained;
-    });
     return left;
   });
 
   readonly intersections: ParserMethod<[], QueryBodyNode> = this.RULE("intersections", () => {
     let left = this.SUBRULE(this.body);
-    let chained = 0;
     this.MANY(() => {
-      this.ACTION(() => {
-        chained += 1;
-        this.enter();
-      });
       const word = this.CONSUME(keyword("INTERSECT"));
       const all = this.SUBRULE(this.allOrDistinct);
       const right = this.SUBRULE1(this.body);
       this.ACTION(() => {
         left = setOperation(word, all, left, right);
       });
-    });
-    this.ACTION(() => {
-      this.depth -= chained;
     });
     return left;
   });
@@ -271,13 +255,10 @@ export abstract class SelectGrammar extends ExpressionGrammar {
   /** a, b is a cross join of the two. */
   readonly fromList: ParserMethod<[], FromNode> = this.RULE("fromList", () => {
     let left = this.SUBRULE(this.joins);
-    let chained = 0;
     this.MANY(() => {
       this.CONSUME(Comma);
       const right = this.SUBRULE1(this.joins);
       this.ACTION(() => {
-        chained += 1;
-        this.enter();
         const rest = {
           type: "cross",
           natural: false,
@@ -288,24 +269,13 @@ export abstract class SelectGrammar extends ExpressionGrammar {
         left = { kind: "join", ...rest, left, right, span: spanBetween(left.span, right.span) };
       });
     });
-    this.ACTION(() => {
-      this.depth -= chained;
-    });
     return left;
   });
 
   readonly joins: ParserMethod<[], FromNode> = this.RULE("joins", () => {
     let left = this.SUBRULE(this.fromItem);
-    let chained = 0;
     this.MANY(() => {
-      this.ACTION(() => {
-        chained += 1;
-        this.enter();
-      });
       left = this.SUBRULE(this.join, { ARGS: [left] });
-    });
-    this.ACTION(() => {
-      this.depth -= chained;
     });
     return left;
   });
