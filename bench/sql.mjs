@@ -40,6 +40,12 @@ const cases = {
           ) AS t WHERE n <= 10`,
     target: 300_000,
   },
+  "top 10, changes": {
+    sql: `SELECT auction, bidder, price FROM (
+            SELECT auction, bidder, price, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS n FROM bid
+          ) AS t WHERE n <= 10 EMIT CHANGES`,
+  },
+  "sum of fractions": { sql: "SELECT auction, sum(price * 0.908) AS s FROM bid GROUP BY auction" },
   "pull aggregate": {
     sql: "SELECT channel, count(*) AS n, avg(price) AS mean FROM bid GROUP BY channel",
     duckDb: true,

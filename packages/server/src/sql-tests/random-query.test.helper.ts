@@ -413,8 +413,8 @@ export function queryOf(
         .tuple(projection(a, 1), aggregateOf(b.columns), where(b.columns))
         .map(([{ text, kinds }, { text: one, kind }, condition]) => ({
           text: text.replace(
-            " FROM ",
-            `, (SELECT ${one} FROM ${b.text}${condition}) AS x${kinds.length} FROM `,
+            ` FROM ${a.text}`,
+            `, (SELECT ${one} FROM ${b.text}${condition}) AS x${kinds.length} FROM ${a.text}`,
           ),
           kinds: [...kinds, kind],
         })),

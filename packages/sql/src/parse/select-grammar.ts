@@ -13,14 +13,15 @@ import type {
 } from "../ast/ast.js";
 import { spanBetween, type Token, tokenSpan } from "../tokens/lexer.js";
 import { CloseParen, Comma, Dot, Integer, Minus, Name, OpenParen, Star } from "../tokens/token-types.js";
-import { ExpressionGrammar } from "./expression-grammar.js";
+
 import { windowNamed } from "../tokens/window-names.js";
 import { keyword } from "./grammar-base.js";
 import { nameOf } from "./literals.js";
+import { OverGrammar } from "./over-grammar.js";
 import { Refusal } from "./refusal.js";
 
 /** Queries and their clauses; the BNF is in grammar.ts. */
-export abstract class SelectGrammar extends ExpressionGrammar {
+export abstract class SelectGrammar extends OverGrammar {
   /** A query inside another statement. */
   readonly subquery: ParserMethod<[], QueryNode> = this.RULE("subquery", () => {
     this.ACTION(() => this.enter());
