@@ -29,6 +29,7 @@ const roomLayers = {
   meta: ["env", "log"],
   config: [],
   executor: ["env"],
+  "sql-tests": ["executor"],
   cluster: ["env", "meta"],
   streams: ["env", "metrics", "log", "meta"],
   subscription: ["env", "metrics", "log", "meta", "streams"],
@@ -41,9 +42,12 @@ const roomLayers = {
 const edges = [
   "packages/server/src/env/**",
   "packages/cli/src/system/**",
+  "packages/cli/src/test-kit/**",
   "packages/client/src/system.ts",
   "**/*.test.ts",
+  "**/*.test.helper.ts",
   "**/*.test.tsx",
+  "**/*.test.helper.ts",
 ];
 
 const through = "comes in through env, so that a test can own it";

@@ -1,7 +1,14 @@
-/** What must pass before a change lands: the check, and the official clients, which need their toolchains. */
+/**
+ * What must pass before a change lands: the check, longer runs of random tests, and the official clients,
+ * which need their toolchains.
+ */
 import { runSteps } from "./steps.mjs";
 
-runSteps([
+await runSteps([
   { name: "check", args: ["scripts/check.mjs"] },
+  {
+    name: "random queries against DuckDB",
+    args: ["scripts/test.mjs", "--seconds", "7", "--grep", "the same answers as DuckDB"],
+  },
   { name: "official clients", args: ["scripts/compat.mjs", "--require"] },
 ]);

@@ -5,8 +5,10 @@ class Reporter extends reporters.Base {
   constructor(runner, options) {
     super(runner, options);
     const skipped = [];
+    const slowest = [];
     let suite;
     runner.on("pass", (test) => {
+      slowest.push([test.duration ?? 0, test.fullTitle()]);
       const top = test.titlePath()[0];
       if (top !== suite) {
         suite = top;
@@ -19,6 +21,9 @@ class Reporter extends reporters.Base {
     });
     runner.on("end", () => {
       for (const title of skipped) console.log(`skipped: ${title}`);
+      slowest.sort(([a], [b]) => b - a);
+      console.log("\nThe slowest:");
+      for (const [ms, title] of slowest.slice(0, 8)) console.log(`  ${(ms / 1000).toFixed(1)} s  ${title}`);
       const { passes, failures, duration } = this.stats;
       console.log(`\n${(duration / 1000).toFixed(1)} s`);
       console.log(

@@ -1,12 +1,14 @@
 /**
  * Runs the examples of README.md and docs/: in every ```console block, a line that starts with `$ ` is
  * run by a shell, and what it prints must be the lines below it. `…` on a line stands for any text, a
- * line that is only `…` for any lines. The blocks of one file share one server; `npx hstream` is ours.
+ * line that is only `…` for any lines. The blocks of one file share one server, of which $REST is the address
+ * of REST; `npx hstream` is ours.
  */
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { ready, root } from "./ready.mjs";
+import { freePort } from "./free-port.mjs";
 import { serve } from "./serve.mjs";
 
 ready();
@@ -17,8 +19,9 @@ let failed = 0;
 for (const file of ["README.md", ...markdownFiles("docs")]) {
   const examples = examplesOf(readFileSync(join(root, file), "utf8"));
   if (examples.length === 0) continue;
-  const server = await serve(bin);
-  const environment = environmentFor(server);
+  const httpPort = await freePort();
+  const server = await serve(bin, ["--set", `http-port=${httpPort}`]);
+  const environment = environmentFor(server, httpPort);
   for (const { line, command, expected } of examples) {
     const printed = await runShell(command, environment);
     if (matches(printed, expected)) passed++;
@@ -54,7 +57,7 @@ function examplesOf(text) {
 }
 
 /** `npx hstream` and `hstream` run this clone's build against the example server. */
-function environmentFor(server) {
+function environmentFor(server, httpPort) {
   const directory = join(server.directory, "bin");
   mkdirSync(directory);
   const wrap = (name, script) => {
@@ -67,6 +70,7 @@ function environmentFor(server) {
     ...process.env,
     PATH: `${directory}${delimiter}${process.env.PATH}`,
     HSTREAM_PORT: String(server.port),
+    REST: `http://127.0.0.1:${httpPort}`,
     NO_COLOR: "1",
   };
 }

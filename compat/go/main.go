@@ -412,6 +412,42 @@ var tests = []test{
 		ok(client.DeleteShardReader(shard, id))
 		refused(client.DeleteShardReader(shard, id), codes.FailedPrecondition)
 	}},
+	{"admin commands are answered in their three forms", func(client *hstream.HStreamClient) {
+		made := stream(client, hstream.WithReplicationFactor(2))
+		admin := func(command string) (answer struct {
+			Type    string
+			Content json.RawMessage
+		}) {
+			text, err := client.AdminRequestToServer(address, command)
+			ok(err)
+			ok(json.Unmarshal([]byte(text), &answer))
+			return
+		}
+		described := admin("server stream describe " + made)
+		equal([]string{described.Type, string(described.Content)},
+			[]string{"table", `{"headers":["Stream Name","Replication Factor"],"rows":[["` + made + `","2"]]}`})
+		equal(admin("server ready").Type, "plain")
+		equal(admin("server stream describe absent").Type, "error")
+		_, err := client.AdminRequest("nonsense")
+		refused(err, codes.Internal)
+	}},
+	{"a certificate of the client lets it in", func(*hstream.HStreamClient) {
+		secret := func(name string) string { return os.Getenv("HSTREAM_SECRETS") + "/" + name }
+		url := "hstreams://" + os.Getenv("HSTREAM_MUTUAL_ADDRESS")
+		secure, err := hstream.NewHStreamClient(url, hstream.WithCaCert(secret("ca.crt")),
+			hstream.WithClientCert(secret("client.crt")), hstream.WithClientKey(secret("client.key")))
+		ok(err)
+		defer secure.Close()
+		made, subscription := stream(secure), name("sub")
+		ok(secure.CreateSubscription(subscription, made, hstream.WithOffset(hstream.EARLIEST)))
+		produce(secure, made, "over TLS")
+		consumer := secure.NewConsumer("one", subscription)
+		equal(collect(consumer.StartFetch(), 1, all), []string{"over TLS"})
+		consumer.Stop()
+		_, err = hstream.NewHStreamClient(url, hstream.WithCaCert(secret("ca.crt")),
+			hstream.WithClientCert(secret("expired.crt")), hstream.WithClientKey(secret("expired.key")))
+		check(err != nil, "an expired certificate let it in")
+	}},
 	{"a restart of the server loses nothing", func(client *hstream.HStreamClient) {
 		made, subscription := stream(client), name("sub")
 		ok(client.CreateSubscription(subscription, made, hstream.WithAckTimeout(600), hstream.WithOffset(hstream.EARLIEST)))

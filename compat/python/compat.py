@@ -7,7 +7,7 @@ import time
 import traceback
 
 import grpc
-from hstreamdb import insecure_client
+from hstreamdb import HStreamDBClient, insecure_client, secure_client
 from hstreamdb.aio.producer import BufferedProducer, PayloadTooBig
 from hstreamdb.types import RecordId, ShardOffset, SpecialOffset, record_id_to
 import HStream.Server.HStreamApi_pb2 as api
@@ -414,6 +414,50 @@ async def a_slow_consumer_is_held_back_and_misses_nothing(client):
     assert len(late) > 10
     await silent._stop()
     await asyncio.wait_for(task, 10)
+
+
+def secret(name):
+    with open(os.path.join(os.environ["HSTREAM_SECRETS"], name), "rb") as file:
+        return file.read()
+
+
+async def works_over(secure):
+    made, subscription = await stream(secure), name("sub")
+    await secure.create_subscription(subscription, made, offset=SpecialOffset.EARLIEST)
+    await secure.append(made, ["over TLS"])
+    consumer = Collector(secure, subscription, 1)
+    assert await consumer.wait() == [b"over TLS"]
+    await consumer.stop()
+
+
+@test
+async def a_certificate_of_the_client_lets_it_in(client):
+    host, port = os.environ["HSTREAM_MUTUAL_ADDRESS"].rsplit(":", 1)
+    pair = {"private_key": secret("client.key"), "certificate_chain": secret("client.crt")}
+    async with await secure_client(host, int(port), root_certificates=secret("ca.crt"), **pair) as secure:
+        await works_over(secure)
+    try:
+        await secure_client(host, int(port), root_certificates=secret("ca.crt"))
+        raise AssertionError("a client without a certificate came in")
+    except (grpc.aio.AioRpcError, RuntimeError):
+        pass
+
+
+@test
+async def a_token_lets_it_in(client):
+    host, port = os.environ["HSTREAM_SECURE_ADDRESS"].rsplit(":", 1)
+
+    def connect(token):
+        credentials = grpc.composite_channel_credentials(
+            grpc.ssl_channel_credentials(secret("ca.crt")), grpc.access_token_call_credentials(token)
+        )
+        return HStreamDBClient(host, int(port), credentials)
+
+    async with connect(os.environ["HSTREAM_TOKEN"]) as secure:
+        await secure.init_cluster_info()
+        await works_over(secure)
+    async with connect("wrong") as secure:
+        await refused(secure.init_cluster_info(), grpc.StatusCode.UNAUTHENTICATED)
 
 
 @test

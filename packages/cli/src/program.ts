@@ -7,6 +7,7 @@ import { addCompletion } from "./tree/completion-tree.js";
 import { addContexts } from "./tree/context-tree.js";
 import { addDoctor } from "./tree/doctor-tree.js";
 import { addHelpTopics } from "./tree/help-topics.js";
+import { addLog } from "./tree/log-tree.js";
 import { addNode } from "./tree/node-tree.js";
 import { addQueries } from "./tree/query-tree.js";
 import { addStreamData } from "./tree/stream-data-tree.js";
@@ -147,6 +148,7 @@ export function buildProgram(system: System): Program {
   addContexts(program, context, finish);
   addCompletion(program, context, finish);
   addDoctor(program, context, finish);
+  addLog(program, context, finish);
   addHelpTopics(program, system);
   helpOrSuggest(program);
   for (const command of everyCommand(program)) command.exitOverride().copyInheritedSettings(program);

@@ -6,7 +6,7 @@ import { HStreamApiService } from "./generated/hstream.js";
 /** Of each schema, the SHA-256 of `normalised` text. */
 const fingerprints = {
   "hstream.proto": "6de987eff12b92422225744f3f37d8eabe60d9ffb937c4d7427e2fd53fd4a30e",
-  "hstream_ext.proto": "0e9d31a8dd7cc040a408d940c3b1871f0a5b5082bdc195cb236f97fb21dd0443",
+  "hstream_ext.proto": "d13a74a037afdc49063bd9656c5b3b93e37e41011ebb39c57682bd1c594e19ed",
 } as const;
 
 const calls =

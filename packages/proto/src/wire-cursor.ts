@@ -78,7 +78,15 @@ export class WireCursor {
     const start = this.position;
     const low = this.uint32();
     if (this.position - start < 5 || this.failure !== null) return low;
-    // Bit operations see only 32 bits.
+    // Bit operations see only 32 bits. Up to 53 bits doubles are exact, and far faster than bigints.
+    const length = this.position - start;
+    if (length < 8 || (length === 8 && ((this.bytes[start + 7] as number) & 0x7f) < 16)) {
+      let exact = 0;
+      for (let at = this.position - 1; at >= start; at--) {
+        exact = exact * 128 + ((this.bytes[at] as number) & 0x7f);
+      }
+      return exact;
+    }
     let value = 0n;
     for (let at = this.position - 1; at >= start; at--) {
       value = (value << 7n) | BigInt((this.bytes[at] as number) & 0x7f);

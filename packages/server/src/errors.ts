@@ -167,6 +167,12 @@ export const errors = {
     409,
     (a: { subscription: string }) => `Subscription "${a.subscription}" is being deleted.`,
   ),
+  SubscriptionMoved: define(
+    0,
+    "unavailable",
+    503,
+    (a: { subscription: string }) => `Subscription "${a.subscription}" was moved. Connect again.`,
+  ),
   ConsumerExists: define(
     0,
     "alreadyExists",
@@ -274,6 +280,82 @@ export const errors = {
     409,
     (a: { relation: string; by: string }) => `"${a.relation}" is read by "${a.by}". Drop that first.`,
   ),
+  QueryExists: define(
+    401,
+    "alreadyExists",
+    409,
+    (a: { query: string }) => `Query "${a.query}" exists already. Choose another name.`,
+  ),
+  QueryHasView: define(
+    403,
+    "failedPrecondition",
+    409,
+    (a: { query: string }) => `Query "${a.query}" keeps a view. Delete the view, and it ends.`,
+  ),
+  QueryNotTerminated: define(
+    407,
+    "failedPrecondition",
+    409,
+    (a: { query: string }) => `Query "${a.query}" is running. Terminate it first.`,
+  ),
+  QueryNotAborted: define(
+    0,
+    "failedPrecondition",
+    409,
+    (a: { query: string }) => `Query "${a.query}" is running; only what was aborted can be resumed.`,
+  ),
+  WrongStatement: define(
+    0,
+    "failedPrecondition",
+    400,
+    (a: { expected: string }) => `This call makes queries that last: ${a.expected}.`,
+  ),
+  NoViewQuery: define(
+    0,
+    "invalidArgument",
+    400,
+    none("This call takes a SELECT from a view, without EMIT CHANGES."),
+  ),
+  DiscardedMethod: define(
+    0,
+    "internal",
+    400,
+    (a: { use: string }) => `Discarded method: such statements have a call of their own, ${a.use}.`,
+  ),
+  AnswerTooLarge: define(
+    0,
+    "resourceExhausted",
+    413,
+    (a: { max: number }) =>
+      `The answer has more than ${a.max} bytes (responseBytesMax). Ask for less, or use ExecuteSql.`,
+  ),
+  ConnectorNotFound: define(
+    600,
+    "notFound",
+    404,
+    (a: { connector: string }) => `Connector "${a.connector}" does not exist.`,
+  ),
+  InvalidConnectorType: define(
+    602,
+    "invalidArgument",
+    400,
+    (a: { type: string }) => `"${a.type}" is not a connector type: use SOURCE or SINK.`,
+  ),
+  InvalidConnectorName: define(603, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  InvalidConnectorConfig: define(
+    0,
+    "invalidArgument",
+    400,
+    none("The configuration of a connector is the text of a JSON object."),
+  ),
+  ConnectorUnimplemented: define(
+    605,
+    "unimplemented",
+    501,
+    (a: { target: string }) => `Connectors to "${a.target}" are not available on this server.`,
+  ),
+  InvalidStats: define(0, "invalidArgument", 400, (a: { reason: string }) => a.reason),
+  InvalidCommand: define(0, "internal", 400, (a: { reason: string }) => a.reason),
   QueryFailed: define(0, "internal", 500, (a: { message: string }) => a.message),
   QueryStateTooLarge: define(
     0,
@@ -334,11 +416,61 @@ export const errors = {
     503,
     (a: { detail: string }) => `The answer is not ready yet: ${a.detail}. Ask again.`,
   ),
+  Unauthenticated: define(
+    0,
+    "unauthenticated",
+    401,
+    none("A token is needed: metadata authorization: Basic <token>, or Bearer <token>."),
+  ),
+  PermissionDenied: define(
+    0,
+    "permissionDenied",
+    403,
+    (a: { call: string; needs: string }) => `The token does not allow ${a.call}: it needs ${a.needs}.`,
+  ),
   Unimplemented: define(
     0,
     "unimplemented",
     501,
     (a: { what: string }) => `${a.what} is not available on this server.`,
+  ),
+  RouteNotFound: define(
+    0,
+    "notFound",
+    404,
+    none("There is nothing at this address. /docs lists what there is."),
+  ),
+  MethodNotAllowed: define(
+    0,
+    "unimplemented",
+    405,
+    (a: { method: string; allowed: string }) => `${a.method} is not possible here; ${a.allowed} is.`,
+  ),
+  UnsupportedMediaType: define(
+    0,
+    "invalidArgument",
+    415,
+    (a: { given: string; accepted: string }) =>
+      `A body of type "${a.given}" is not read here; use ${a.accepted}.`,
+  ),
+  RequestTooLarge: define(
+    0,
+    "resourceExhausted",
+    413,
+    (a: { what: string; max: number; limit: string }) =>
+      `${a.what} is too large: ${a.limit} is ${a.max}. Send less at a time.`,
+  ),
+  RequestTimedOut: define(
+    0,
+    "deadlineExceeded",
+    408,
+    (a: { ms: number }) => `The request did not arrive within ${a.ms} ms.`,
+  ),
+  ForeignOrigin: define(
+    0,
+    "failedPrecondition",
+    403,
+    (a: { reason: string }) => `${a.reason} Call the server by its own address.`,
   ),
   Internal: define(0, "internal", 500, none("An unexpected error; the server's log has the details.")),
 } as const;

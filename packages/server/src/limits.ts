@@ -23,6 +23,8 @@ export const limits = {
   groupCommitBytesMax: 1_048_576,
   /** With fsync = interval: how long an acknowledged append may be unsynced, ms. */
   fsyncIntervalMs: 100,
+  /** Of the disk, kept free for trims and deletions. */
+  logReserveBytes: 1_048_576,
   /** A segment of the log is sealed once it has this size. */
   segmentBytes: 64 * 1_048_576,
   /** Recent batches kept in memory for readers at the tail. */
@@ -31,6 +33,8 @@ export const limits = {
   segmentIndexCacheBytesMax: 32 * 1_048_576,
   /** Segments that are open for reading. */
   openSegmentsMax: 64,
+  /** How often streams are rid of what is older than their backlog, ms. */
+  retentionIntervalMs: 10_000,
   /** Names of holds, UTF-8 bytes. */
   holdNameBytesMax: 1_024,
   /** A client's sequence is forgotten after this long without an append, ms. */
@@ -81,10 +85,19 @@ export const limits = {
   consumersPerSubscriptionMax: 10_000,
   /** Acks in one StreamingFetch request. */
   acksPerRequestMax: 100_000,
+  /** Longest delay of a negative ack, ms. */
+  nackDelayMsMax: 24 * 3_600_000,
+  /** What is under way of one AppendStream before no more of it is read: payload bytes, and requests. */
+  appendStreamBytesMax: 8 * 1_048_576,
+  appendStreamRequestsMax: 4_096,
   /** How long acks may stay unsaved, ms. */
   ackFlushMs: 100,
   /** How long a unary Append waits for room before it is refused, ms. */
   appendPatienceMs: 1_000,
+  /** Tokens of one server. */
+  tokensMax: 1_000,
+  /** How often the files of certificates and tokens are looked at, ms. */
+  secretsCheckMs: 10_000,
   /** gRPC calls at a time on one connection. */
   callsPerConnectionMax: 10_000,
   /** A connection is asked for a sign of life, ms; without an answer in time it and its consumers are gone. */
@@ -105,6 +118,27 @@ export const limits = {
   savedProgressBytesMax: 256 * 1_024,
   /** How long a subscription waits after a failed read of the log, ms. */
   failedReadPauseMs: 1_000,
+  /** HTTP: connections at a time, and how long one may be idle, ms. */
+  httpConnectionsMax: 10_000,
+  httpIdleMs: 30_000,
+  /** HTTP: all headers of a request, and a body that is taken in one piece. */
+  httpHeaderBytesMax: 16_384,
+  httpBodyBytesMax: 4 * 1_048_576,
+  /** HTTP: how long headers, and a body in one piece, may take to arrive, ms. */
+  httpHeadersMs: 10_000,
+  httpBodyMs: 20_000,
+  /** HTTP: how long a connection may be silent in the middle of a request or an answer, ms. */
+  httpSilenceMs: 60_000,
+  /** HTTP: a sign of life on event streams, ms. */
+  httpHeartbeatMs: 15_000,
+  /** HTTP: records of one JSON answer, and rows of one SQL answer that is not streamed. */
+  httpRecordsMax: 10_000,
+  httpRowsMax: 100_000,
+  /** HTTP: a batch of ingested records is closed from this size on, and so many may wait for the disk. */
+  ingestBatchBytes: 256 * 1_024,
+  ingestBatchesInFlightMax: 16,
+  /** HTTP: what all open batches of one request may hold together. */
+  ingestOpenBytesMax: 4 * 1_048_576,
   /** Objects of a kind (streams, subscriptions, queries) that are counted each for itself. */
   meteredObjectsMax: 20_000,
   /** Errors that the system table keeps, and the length of their sentences. */

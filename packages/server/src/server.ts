@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { loadInflate } from "@hstream/proto";
+import { loadInflate, must } from "@hstream/proto";
 import { Cluster } from "./cluster/cluster.js";
 import { loadNodeId } from "./cluster/node-id.js";
 import { addressText, parseAddress } from "./config/address.js";
@@ -10,11 +10,15 @@ import { EmbeddedLog } from "./log/embedded-log.js";
 import { LogError, type LogStore } from "./log/log-store.js";
 import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
+import type { HttpServer } from "./http/http-server.js";
 import { Metrics } from "./metrics/metrics.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
-import { MeteredLog } from "./streams/metered-log.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
+import { Secrets, SecretsError } from "./rpc/secrets.js";
+import type { Delivery } from "./streams/delivery.js";
+import { MeteredLog } from "./streams/metered-log.js";
 import { RelationNames } from "./streams/relation-names.js";
+import { Retention } from "./streams/retention.js";
 import { ShardReaders } from "./streams/shard-readers.js";
 import { StreamAppender } from "./streams/stream-appender.js";
 import { StreamCatalogue } from "./streams/stream-catalogue.js";
@@ -45,6 +49,10 @@ export interface RunningServer {
   /** host:port as clients are told. */
   readonly address: string;
   readonly port: number;
+  /** Of REST and metrics; undefined when there is none. */
+  readonly httpPort: number | undefined;
+  /** Reads certificates and tokens again, as it also does now and then by itself. Never rejects. */
+  reload(): Promise<void>;
   /** Drains and stops: what was under way is answered, streams end with UNAVAILABLE. */
   close(): Promise<void>;
 }
@@ -62,14 +70,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     for (const close of open.splice(0).reverse()) await close();
   };
   try {
-    const rpc = await startRooms(options, open);
+    const { rpc, http, secrets } = await startRooms(options, open);
     const { config } = options;
     const { host, port } = advertised(config, rpc.port);
     options.report?.("info", `Listening on ${addressText(config.host, rpc.port)}.`);
+    if (http !== undefined) {
+      const url = `http://${addressText(config.host, http.port)}`;
+      options.report?.("info", `REST on ${url}, a page to try it: ${url}/docs.`);
+    }
     let closing: Promise<void> | undefined;
     return {
       address: addressText(host, port),
       port: rpc.port,
+      httpPort: http?.port,
+      reload: () => secrets.reload(),
       close: () => {
         closing ??= closeAll();
         return closing;
@@ -81,7 +95,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-async function startRooms(options: ServerOptions, open: (() => Promise<void> | void)[]): Promise<GrpcServer> {
+interface Services {
+  readonly rpc: GrpcServer;
+  readonly http: HttpServer | undefined;
+  readonly secrets: Secrets;
+}
+
+async function startRooms(options: ServerOptions, open: (() => Promise<void> | void)[]): Promise<Services> {
   const { config, env, version } = options;
 
   const metrics = new Metrics(env.clock, env.timers);
@@ -90,6 +110,8 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     metrics.failed(where, "Internal", error instanceof Error ? error.message : String(error));
     options.report?.("error", `Unexpected: ${where}`, error);
   };
+  const secrets = await loadSecrets(options);
+  open.push(() => secrets.close());
   const log = await openLog(options);
   open.push(() => log.close());
   const meta = await (options.openMeta?.(env, log) ?? EmbeddedMeta.start(log, env));
@@ -97,13 +119,16 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   const names = new RelationNames();
   const streams = await StreamCatalogue.open(env, log, meta, names);
   open.push(() => streams.close());
+  const retention = new Retention(env, streams, log, report);
+  open.push(() => retention.close());
   const appender = new StreamAppender(env, streams, log, {
     recordBytesMax: config.maxRecordSize,
     metrics,
   });
   const inflate = await loadInflate(limits.inflatedBytesMax);
   const reading = new MeteredLog(log, streams, metrics);
-  const tools = { env, log: reading, inflate, report, metrics };
+  const deadLetter = deadLettersTo(streams, appender);
+  const tools = { env, log: reading, inflate, report, metrics, deadLetter };
   const subscriptions = await SubscriptionService.open(tools, meta, streams, {
     defaultDispatch: config.defaultDispatch,
   });
@@ -126,26 +151,110 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     subscription: (uid) => subscriptions.list().some((subscription) => subscription.uid === uid),
   });
 
+  let cluster: Cluster | undefined;
   const rooms = (port: number) => {
     const self = advertised(config, port);
     address = addressText(self.host, self.port);
-    const cluster = new Cluster({ id, version, ...self }, env.clock);
+    cluster = new Cluster({ id, version, ...self }, env.clock);
     const trimming = new Trimming(streams, log);
     const { timers } = env;
     return { timers, cluster, streams, appender, log, inflate, readers, trimming, subscriptions, sql };
   };
+  const rpc = await listening(config.host, config.port, "port", () =>
+    GrpcServer.start(config.host, config.port, rooms, secrets, report),
+  );
+  const httpPort = httpPortOf(config, secrets);
+  // The rooms below need the rest of the time to be saved.
+  const drainMs = limits.drainMs / 2;
+  open.push(() => rpc.close(drainMs));
+  if (httpPort === undefined) return { rpc, http: undefined, secrets };
+  const { HttpServer } = await import("./http/http-server.js");
+  const httpRooms = {
+    ...{ env, streams, appender, log: reading, subscriptions, sql, metrics, inflate },
+    cluster: must(cluster, "the cluster is known once the server listens"),
+    recordBytesMax: config.maxRecordSize,
+  };
+  const http = await listening(config.host, httpPort, "http-port", () =>
+    HttpServer.start(httpRooms, {
+      host: config.host,
+      port: httpPort,
+      version,
+      knownAs: [config.host, advertised(config, rpc.port).host].map((name) => name.toLowerCase()),
+      report: (level, message, cause) => options.report?.(level, message, cause),
+    }),
+  );
+  open.push(() => http.close(drainMs, (ms) => env.timers.sleep(ms)));
+  return { rpc, http, secrets };
+}
+
+/** Rejects with a sentence about the address that cannot be listened on. */
+async function listening<T>(
+  host: string,
+  port: number,
+  setting: string,
+  start: () => Promise<T>,
+): Promise<T> {
   try {
-    const rpc = await GrpcServer.start(config.host, config.port, rooms, report);
-    // The rooms below need the rest of the time to be saved.
-    open.push(() => rpc.close(limits.drainMs / 2));
-    return rpc;
+    return await start();
   } catch (error) {
-    const address = addressText(config.host, config.port);
+    const address = addressText(host, port);
     throw new ServerStartError(
-      `Cannot listen on ${address}: ${reasonOf(error)} Another server may be running there; choose another port.`,
+      `Cannot listen on ${address}: ${reasonOf(error)} Another server may be running there; choose another ${setting}.`,
       { cause: error },
     );
   }
+}
+
+/**
+ * Undefined: there shall be none. REST knows neither TLS nor tokens, so beside them it is left out, and
+ * refused when it was asked for.
+ */
+function httpPortOf({ port, httpPort }: Config, secrets: Secrets): number | undefined {
+  const isGuarded = secrets.hasTls || secrets.hasTokens;
+  if (httpPort !== "auto" && httpPort !== 0 && isGuarded) {
+    throw new ServerStartError(
+      "REST has no TLS and no tokens: with tls.cert or tokens-file, http-port must be 0.",
+    );
+  }
+  if (httpPort !== "auto") return httpPort === 0 ? undefined : httpPort;
+  const above = port + 10;
+  return port === 0 || above > 65_535 || isGuarded ? undefined : above;
+}
+
+/** Certificates and tokens; refuses to be open to everybody unless told to. */
+async function loadSecrets({ config, env, report }: ServerOptions): Promise<Secrets> {
+  const { disk, timers } = env;
+  const tools = { disk, timers, report: (problem: string) => report?.("error", problem) };
+  try {
+    const secrets = await Secrets.load(tools, config);
+    const isOpen = isWildcard(config.host) && !(secrets.hasTls && secrets.hasTokens);
+    if (!isOpen || config.allowInsecure) return secrets;
+    secrets.close();
+  } catch (error) {
+    if (error instanceof SecretsError) throw new ServerStartError(error.message, { cause: error });
+    throw error;
+  }
+  throw new ServerStartError(
+    `${config.host} is open to every machine that reaches this one. Configure tls.cert, tls.key and tokens-file, ` +
+      "listen on one address, or set allow-insecure.",
+  );
+}
+
+function isWildcard(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+/** Appends to the first shard of a stream what a subscription gives up. */
+function deadLettersTo(streams: StreamCatalogue, appender: StreamAppender) {
+  return async (streamName: string, { indexes, compression, payload }: Delivery) => {
+    const [shardId = 0] = streams.get(streamName).shardIds;
+    await appender.append(
+      streamName,
+      shardId,
+      { recordCount: indexes.length, compression, payload },
+      { restored: true },
+    );
+  };
 }
 
 async function openLog({ openLog, env, config, version, report }: ServerOptions): Promise<LogStore> {
@@ -170,8 +279,7 @@ async function openLog({ openLog, env, config, version, report }: ServerOptions)
 function advertised(config: Config, port: number): { readonly host: string; readonly port: number } {
   const given = parseAddress(config.advertisedAddress);
   if (given !== undefined) return { host: given.host, port: given.port ?? port };
-  const isWildcard = config.host === "0.0.0.0" || config.host === "::";
-  return { host: isWildcard ? "127.0.0.1" : config.host, port };
+  return { host: isWildcard(config.host) ? "127.0.0.1" : config.host, port };
 }
 
 function reasonOf(error: unknown): string {

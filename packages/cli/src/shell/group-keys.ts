@@ -5,8 +5,8 @@ export async function groupKeys(sql: string): Promise<readonly string[]> {
   const { parseScript, printExpression } = await import("@hstream/sql");
   const { statements } = parseScript(sql);
   const [first] = statements;
-  if (first?.kind !== "query") return [];
-  const { items, groupBy } = first.select;
+  if (first?.kind !== "query" || first.query.body.kind !== "select") return [];
+  const { items, groupBy } = first.query.body;
   const texts = groupBy.map((expression) => printExpression(expression));
   return items.flatMap((item) => {
     if (item.kind !== "expression") return [];

@@ -7,18 +7,41 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientReadableStream,
+  type ClientUnaryCall,
+  type handleBidiStreamingCall,
   type handleServerStreamingCall,
+  type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
+  type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { BatchedRecord, RecordId, SpecialOffset } from "./hstream.js";
 
 /**
  * What the HStream API lacks: our own service, beside hstream.server.HStreamApi on the same port.
  * Public: fields are only added.
  */
+
+export const DispatchPolicy = {
+  /** DISPATCH_DEFAULT - What the consumer's `hstream-dispatch` asks for, else the server's default. */
+  DISPATCH_DEFAULT: 0,
+  /** DISPATCH_KEY_ORDERED - A shard belongs to one consumer at a time. */
+  DISPATCH_KEY_ORDERED: 1,
+  /** DISPATCH_ROUND_ROBIN - Batches go to the consumers in turn. */
+  DISPATCH_ROUND_ROBIN: 2,
+} as const;
+
+export type DispatchPolicy = typeof DispatchPolicy[keyof typeof DispatchPolicy];
+
+export namespace DispatchPolicy {
+  export type DISPATCH_DEFAULT = typeof DispatchPolicy.DISPATCH_DEFAULT;
+  export type DISPATCH_KEY_ORDERED = typeof DispatchPolicy.DISPATCH_KEY_ORDERED;
+  export type DISPATCH_ROUND_ROBIN = typeof DispatchPolicy.DISPATCH_ROUND_ROBIN;
+}
 
 export const StatementKind = {
   /** STATEMENT_COMMAND - Did something; no rows follow. */
@@ -35,6 +58,117 @@ export namespace StatementKind {
   export type STATEMENT_COMMAND = typeof StatementKind.STATEMENT_COMMAND;
   export type STATEMENT_ROWS = typeof StatementKind.STATEMENT_ROWS;
   export type STATEMENT_CHANGES = typeof StatementKind.STATEMENT_CHANGES;
+}
+
+export interface AppendStreamRequest {
+  /** Chosen by the caller; comes back in the answer. */
+  requestId: bigint;
+  /** May be left out where it is that of the request before. */
+  streamName: string;
+  shardId: bigint;
+  records?:
+    | BatchedRecord
+    | undefined;
+  /**
+   * Makes repeats recognisable: the producer's appends to the shard are numbered 1, 2, 3, … A repeat is
+   * answered as the first time. Empty: repeats are appended again.
+   */
+  producerId: string;
+  sequence: bigint;
+}
+
+export interface AppendStreamResponse {
+  requestId: bigint;
+  result?: { $case: "appended"; value: AppendedBatch } | { $case: "failure"; value: AppendFailure } | undefined;
+}
+
+/** The records of the batch have the ids (shard_id, batch_id, 0 … record_count - 1). */
+export interface AppendedBatch {
+  shardId: bigint;
+  batchId: bigint;
+  recordCount: number;
+}
+
+export interface AppendFailure {
+  /** As a call's: status of gRPC, and its details. */
+  status: number;
+  details: string;
+}
+
+export interface SubscriptionSpec {
+  subscriptionId: string;
+  streamName: string;
+  ackTimeoutSeconds: number;
+  maxUnackedRecords: number;
+  offset: SpecialOffset;
+  dispatch: DispatchPolicy;
+  /**
+   * After so many deliveries without an ack, records go to the dead-letter stream; 0: never. Counted
+   * since the start of the server.
+   */
+  maxDeliveries: number;
+  deadLetterStream: string;
+}
+
+export interface DescribeSubscriptionRequest {
+  subscriptionId: string;
+}
+
+export interface SubscriptionDescription {
+  spec?:
+    | SubscriptionSpec
+    | undefined;
+  /** Milliseconds since 1970. */
+  createdMs: bigint;
+  shards: ShardLag[];
+  consumers: ConsumerLag[];
+}
+
+export interface ShardLag {
+  shardId: bigint;
+  /** Everything up to and including this batch is acked. */
+  ackedBatchId: bigint;
+  /** The shard's newest batch; 0 when it has none. */
+  tailBatchId: bigint;
+  /** Delivered, or due again, and not acked. */
+  unackedRecords: bigint;
+  /** For how long the first batch that is not acked has been stored; 0 when all are. */
+  lagMs: bigint;
+}
+
+export interface ConsumerLag {
+  name: string;
+  uri: string;
+  userAgent: string;
+  /** Delivered to it and not acked. */
+  unackedRecords: bigint;
+  /** With key-ordered dispatch: the shards that it has. */
+  shardIds: bigint[];
+}
+
+export interface NegativeAckRequest {
+  subscriptionId: string;
+  recordIds: RecordId[];
+  delayMs: number;
+}
+
+export interface NegativeAckResponse {
+}
+
+export interface SeekSubscriptionRequest {
+  subscriptionId: string;
+  to?: { $case: "special"; value: SpecialOffset } | //
+  /** The first batches appended at or after this time, milliseconds since 1970. */
+  { $case: "timeMs"; value: bigint } | //
+  /** The batches of these records, at most one of each shard; other shards stay where they are. */
+  { $case: "records"; value: RecordIds } | undefined;
+}
+
+export interface RecordIds {
+  ids: RecordId[];
+}
+
+export interface SeekSubscriptionResponse {
 }
 
 export interface ExecuteSqlRequest {
@@ -67,7 +201,7 @@ export interface StatementDone {
 
 export interface ColumnDef {
   name: string;
-  /** As SQL spells it: INTEGER, STRING, INTEGER[] …; DYNAMIC where each value has a type of its own. */
+  /** As SQL spells it: INTEGER, STRING, INTEGER[] …; ANY where each value has a type of its own. */
   type: string;
 }
 
@@ -101,7 +235,7 @@ export interface ColumnData {
     | { $case: "text"; value: TextValues }
     | //
     /**
-     * The value of each row as JSON text (DYNAMIC, JSONB, arrays and types JSON has no form for, with
+     * The value of each row as JSON text (ANY, JSONB, arrays and types JSON has no form for, with
      * the $-wrappers of stored values).
      */
     { $case: "json"; value: TextValues }
@@ -117,6 +251,1261 @@ export interface TextValues {
   /** UTF-8. */
   bytes: Uint8Array;
 }
+
+function createBaseAppendStreamRequest(): AppendStreamRequest {
+  return { requestId: 0n, streamName: "", shardId: 0n, records: undefined, producerId: "", sequence: 0n };
+}
+
+export const AppendStreamRequest: MessageFns<AppendStreamRequest> = {
+  encode(message: AppendStreamRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    if (message.streamName !== "") {
+      writer.uint32(18).string(message.streamName);
+    }
+    if (message.shardId !== 0n) {
+      if (BigInt.asUintN(64, message.shardId) !== message.shardId) {
+        throw new globalThis.Error("value provided for field message.shardId of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.shardId);
+    }
+    if (message.records !== undefined) {
+      BatchedRecord.encode(message.records, writer.uint32(34).fork()).join();
+    }
+    if (message.producerId !== "") {
+      writer.uint32(42).string(message.producerId);
+    }
+    if (message.sequence !== 0n) {
+      if (BigInt.asUintN(64, message.sequence) !== message.sequence) {
+        throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AppendStreamRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAppendStreamRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.streamName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.shardId = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.records = BatchedRecord.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.producerId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sequence = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AppendStreamRequest>): AppendStreamRequest {
+    return AppendStreamRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AppendStreamRequest>): AppendStreamRequest {
+    const message = createBaseAppendStreamRequest();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    message.streamName = object.streamName ?? "";
+    message.shardId = (object.shardId !== undefined && object.shardId !== null) ? BigInt(object.shardId) : 0n;
+    message.records = (object.records !== undefined && object.records !== null)
+      ? BatchedRecord.fromPartial(object.records)
+      : undefined;
+    message.producerId = object.producerId ?? "";
+    message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
+    return message;
+  },
+};
+
+function createBaseAppendStreamResponse(): AppendStreamResponse {
+  return { requestId: 0n, result: undefined };
+}
+
+export const AppendStreamResponse: MessageFns<AppendStreamResponse> = {
+  encode(message: AppendStreamResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== 0n) {
+      if (BigInt.asUintN(64, message.requestId) !== message.requestId) {
+        throw new globalThis.Error("value provided for field message.requestId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.requestId);
+    }
+    switch (message.result?.$case) {
+      case "appended":
+        AppendedBatch.encode(message.result.value, writer.uint32(18).fork()).join();
+        break;
+      case "failure":
+        AppendFailure.encode(message.result.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AppendStreamResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAppendStreamResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requestId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = { $case: "appended", value: AppendedBatch.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.result = { $case: "failure", value: AppendFailure.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AppendStreamResponse>): AppendStreamResponse {
+    return AppendStreamResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AppendStreamResponse>): AppendStreamResponse {
+    const message = createBaseAppendStreamResponse();
+    message.requestId = (object.requestId !== undefined && object.requestId !== null) ? BigInt(object.requestId) : 0n;
+    switch (object.result?.$case) {
+      case "appended": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "appended", value: AppendedBatch.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "failure": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "failure", value: AppendFailure.fromPartial(object.result.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseAppendedBatch(): AppendedBatch {
+  return { shardId: 0n, batchId: 0n, recordCount: 0 };
+}
+
+export const AppendedBatch: MessageFns<AppendedBatch> = {
+  encode(message: AppendedBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.shardId !== 0n) {
+      if (BigInt.asUintN(64, message.shardId) !== message.shardId) {
+        throw new globalThis.Error("value provided for field message.shardId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.shardId);
+    }
+    if (message.batchId !== 0n) {
+      if (BigInt.asUintN(64, message.batchId) !== message.batchId) {
+        throw new globalThis.Error("value provided for field message.batchId of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.batchId);
+    }
+    if (message.recordCount !== 0) {
+      writer.uint32(24).uint32(message.recordCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AppendedBatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAppendedBatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.shardId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.batchId = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.recordCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AppendedBatch>): AppendedBatch {
+    return AppendedBatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AppendedBatch>): AppendedBatch {
+    const message = createBaseAppendedBatch();
+    message.shardId = (object.shardId !== undefined && object.shardId !== null) ? BigInt(object.shardId) : 0n;
+    message.batchId = (object.batchId !== undefined && object.batchId !== null) ? BigInt(object.batchId) : 0n;
+    message.recordCount = object.recordCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseAppendFailure(): AppendFailure {
+  return { status: 0, details: "" };
+}
+
+export const AppendFailure: MessageFns<AppendFailure> = {
+  encode(message: AppendFailure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== 0) {
+      writer.uint32(8).uint32(message.status);
+    }
+    if (message.details !== "") {
+      writer.uint32(18).string(message.details);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AppendFailure {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAppendFailure();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.status = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.details = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AppendFailure>): AppendFailure {
+    return AppendFailure.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AppendFailure>): AppendFailure {
+    const message = createBaseAppendFailure();
+    message.status = object.status ?? 0;
+    message.details = object.details ?? "";
+    return message;
+  },
+};
+
+function createBaseSubscriptionSpec(): SubscriptionSpec {
+  return {
+    subscriptionId: "",
+    streamName: "",
+    ackTimeoutSeconds: 0,
+    maxUnackedRecords: 0,
+    offset: 0,
+    dispatch: 0,
+    maxDeliveries: 0,
+    deadLetterStream: "",
+  };
+}
+
+export const SubscriptionSpec: MessageFns<SubscriptionSpec> = {
+  encode(message: SubscriptionSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.subscriptionId !== "") {
+      writer.uint32(10).string(message.subscriptionId);
+    }
+    if (message.streamName !== "") {
+      writer.uint32(18).string(message.streamName);
+    }
+    if (message.ackTimeoutSeconds !== 0) {
+      writer.uint32(24).int32(message.ackTimeoutSeconds);
+    }
+    if (message.maxUnackedRecords !== 0) {
+      writer.uint32(32).int32(message.maxUnackedRecords);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(40).int32(message.offset);
+    }
+    if (message.dispatch !== 0) {
+      writer.uint32(48).int32(message.dispatch);
+    }
+    if (message.maxDeliveries !== 0) {
+      writer.uint32(56).uint32(message.maxDeliveries);
+    }
+    if (message.deadLetterStream !== "") {
+      writer.uint32(66).string(message.deadLetterStream);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SubscriptionSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubscriptionSpec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.subscriptionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.streamName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ackTimeoutSeconds = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.maxUnackedRecords = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.offset = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.dispatch = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.maxDeliveries = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.deadLetterStream = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SubscriptionSpec>): SubscriptionSpec {
+    return SubscriptionSpec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SubscriptionSpec>): SubscriptionSpec {
+    const message = createBaseSubscriptionSpec();
+    message.subscriptionId = object.subscriptionId ?? "";
+    message.streamName = object.streamName ?? "";
+    message.ackTimeoutSeconds = object.ackTimeoutSeconds ?? 0;
+    message.maxUnackedRecords = object.maxUnackedRecords ?? 0;
+    message.offset = object.offset ?? 0;
+    message.dispatch = object.dispatch ?? 0;
+    message.maxDeliveries = object.maxDeliveries ?? 0;
+    message.deadLetterStream = object.deadLetterStream ?? "";
+    return message;
+  },
+};
+
+function createBaseDescribeSubscriptionRequest(): DescribeSubscriptionRequest {
+  return { subscriptionId: "" };
+}
+
+export const DescribeSubscriptionRequest: MessageFns<DescribeSubscriptionRequest> = {
+  encode(message: DescribeSubscriptionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.subscriptionId !== "") {
+      writer.uint32(10).string(message.subscriptionId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeSubscriptionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeSubscriptionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.subscriptionId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DescribeSubscriptionRequest>): DescribeSubscriptionRequest {
+    return DescribeSubscriptionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DescribeSubscriptionRequest>): DescribeSubscriptionRequest {
+    const message = createBaseDescribeSubscriptionRequest();
+    message.subscriptionId = object.subscriptionId ?? "";
+    return message;
+  },
+};
+
+function createBaseSubscriptionDescription(): SubscriptionDescription {
+  return { spec: undefined, createdMs: 0n, shards: [], consumers: [] };
+}
+
+export const SubscriptionDescription: MessageFns<SubscriptionDescription> = {
+  encode(message: SubscriptionDescription, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spec !== undefined) {
+      SubscriptionSpec.encode(message.spec, writer.uint32(10).fork()).join();
+    }
+    if (message.createdMs !== 0n) {
+      if (BigInt.asIntN(64, message.createdMs) !== message.createdMs) {
+        throw new globalThis.Error("value provided for field message.createdMs of type int64 too large");
+      }
+      writer.uint32(16).int64(message.createdMs);
+    }
+    for (const v of message.shards) {
+      ShardLag.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.consumers) {
+      ConsumerLag.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SubscriptionDescription {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubscriptionDescription();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spec = SubscriptionSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.createdMs = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.shards.push(ShardLag.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.consumers.push(ConsumerLag.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SubscriptionDescription>): SubscriptionDescription {
+    return SubscriptionDescription.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SubscriptionDescription>): SubscriptionDescription {
+    const message = createBaseSubscriptionDescription();
+    message.spec = (object.spec !== undefined && object.spec !== null)
+      ? SubscriptionSpec.fromPartial(object.spec)
+      : undefined;
+    message.createdMs = (object.createdMs !== undefined && object.createdMs !== null) ? BigInt(object.createdMs) : 0n;
+    message.shards = object.shards?.map((e) => ShardLag.fromPartial(e)) || [];
+    message.consumers = object.consumers?.map((e) => ConsumerLag.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseShardLag(): ShardLag {
+  return { shardId: 0n, ackedBatchId: 0n, tailBatchId: 0n, unackedRecords: 0n, lagMs: 0n };
+}
+
+export const ShardLag: MessageFns<ShardLag> = {
+  encode(message: ShardLag, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.shardId !== 0n) {
+      if (BigInt.asUintN(64, message.shardId) !== message.shardId) {
+        throw new globalThis.Error("value provided for field message.shardId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.shardId);
+    }
+    if (message.ackedBatchId !== 0n) {
+      if (BigInt.asUintN(64, message.ackedBatchId) !== message.ackedBatchId) {
+        throw new globalThis.Error("value provided for field message.ackedBatchId of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.ackedBatchId);
+    }
+    if (message.tailBatchId !== 0n) {
+      if (BigInt.asUintN(64, message.tailBatchId) !== message.tailBatchId) {
+        throw new globalThis.Error("value provided for field message.tailBatchId of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.tailBatchId);
+    }
+    if (message.unackedRecords !== 0n) {
+      if (BigInt.asUintN(64, message.unackedRecords) !== message.unackedRecords) {
+        throw new globalThis.Error("value provided for field message.unackedRecords of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.unackedRecords);
+    }
+    if (message.lagMs !== 0n) {
+      if (BigInt.asUintN(64, message.lagMs) !== message.lagMs) {
+        throw new globalThis.Error("value provided for field message.lagMs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.lagMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShardLag {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShardLag();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.shardId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ackedBatchId = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tailBatchId = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.unackedRecords = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lagMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ShardLag>): ShardLag {
+    return ShardLag.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ShardLag>): ShardLag {
+    const message = createBaseShardLag();
+    message.shardId = (object.shardId !== undefined && object.shardId !== null) ? BigInt(object.shardId) : 0n;
+    message.ackedBatchId = (object.ackedBatchId !== undefined && object.ackedBatchId !== null)
+      ? BigInt(object.ackedBatchId)
+      : 0n;
+    message.tailBatchId = (object.tailBatchId !== undefined && object.tailBatchId !== null)
+      ? BigInt(object.tailBatchId)
+      : 0n;
+    message.unackedRecords = (object.unackedRecords !== undefined && object.unackedRecords !== null)
+      ? BigInt(object.unackedRecords)
+      : 0n;
+    message.lagMs = (object.lagMs !== undefined && object.lagMs !== null) ? BigInt(object.lagMs) : 0n;
+    return message;
+  },
+};
+
+function createBaseConsumerLag(): ConsumerLag {
+  return { name: "", uri: "", userAgent: "", unackedRecords: 0n, shardIds: [] };
+}
+
+export const ConsumerLag: MessageFns<ConsumerLag> = {
+  encode(message: ConsumerLag, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.uri !== "") {
+      writer.uint32(18).string(message.uri);
+    }
+    if (message.userAgent !== "") {
+      writer.uint32(26).string(message.userAgent);
+    }
+    if (message.unackedRecords !== 0n) {
+      if (BigInt.asUintN(64, message.unackedRecords) !== message.unackedRecords) {
+        throw new globalThis.Error("value provided for field message.unackedRecords of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.unackedRecords);
+    }
+    if (message.shardIds.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.shardIds) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field shardIds of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConsumerLag {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConsumerLag();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.userAgent = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.unackedRecords = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.shardIds.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.shardIds.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ConsumerLag>): ConsumerLag {
+    return ConsumerLag.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConsumerLag>): ConsumerLag {
+    const message = createBaseConsumerLag();
+    message.name = object.name ?? "";
+    message.uri = object.uri ?? "";
+    message.userAgent = object.userAgent ?? "";
+    message.unackedRecords = (object.unackedRecords !== undefined && object.unackedRecords !== null)
+      ? BigInt(object.unackedRecords)
+      : 0n;
+    message.shardIds = object.shardIds?.map((e) => BigInt(e)) || [];
+    return message;
+  },
+};
+
+function createBaseNegativeAckRequest(): NegativeAckRequest {
+  return { subscriptionId: "", recordIds: [], delayMs: 0 };
+}
+
+export const NegativeAckRequest: MessageFns<NegativeAckRequest> = {
+  encode(message: NegativeAckRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.subscriptionId !== "") {
+      writer.uint32(10).string(message.subscriptionId);
+    }
+    for (const v of message.recordIds) {
+      RecordId.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.delayMs !== 0) {
+      writer.uint32(24).uint32(message.delayMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NegativeAckRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNegativeAckRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.subscriptionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.recordIds.push(RecordId.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.delayMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NegativeAckRequest>): NegativeAckRequest {
+    return NegativeAckRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NegativeAckRequest>): NegativeAckRequest {
+    const message = createBaseNegativeAckRequest();
+    message.subscriptionId = object.subscriptionId ?? "";
+    message.recordIds = object.recordIds?.map((e) => RecordId.fromPartial(e)) || [];
+    message.delayMs = object.delayMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseNegativeAckResponse(): NegativeAckResponse {
+  return {};
+}
+
+export const NegativeAckResponse: MessageFns<NegativeAckResponse> = {
+  encode(_: NegativeAckResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NegativeAckResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNegativeAckResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NegativeAckResponse>): NegativeAckResponse {
+    return NegativeAckResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<NegativeAckResponse>): NegativeAckResponse {
+    const message = createBaseNegativeAckResponse();
+    return message;
+  },
+};
+
+function createBaseSeekSubscriptionRequest(): SeekSubscriptionRequest {
+  return { subscriptionId: "", to: undefined };
+}
+
+export const SeekSubscriptionRequest: MessageFns<SeekSubscriptionRequest> = {
+  encode(message: SeekSubscriptionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.subscriptionId !== "") {
+      writer.uint32(10).string(message.subscriptionId);
+    }
+    switch (message.to?.$case) {
+      case "special":
+        writer.uint32(16).int32(message.to.value);
+        break;
+      case "timeMs":
+        if (BigInt.asIntN(64, message.to.value) !== message.to.value) {
+          throw new globalThis.Error("value provided for field message.to.value of type int64 too large");
+        }
+        writer.uint32(24).int64(message.to.value);
+        break;
+      case "records":
+        RecordIds.encode(message.to.value, writer.uint32(34).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SeekSubscriptionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSeekSubscriptionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.subscriptionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.to = { $case: "special", value: reader.int32() as any };
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.to = { $case: "timeMs", value: reader.int64() as bigint };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.to = { $case: "records", value: RecordIds.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SeekSubscriptionRequest>): SeekSubscriptionRequest {
+    return SeekSubscriptionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SeekSubscriptionRequest>): SeekSubscriptionRequest {
+    const message = createBaseSeekSubscriptionRequest();
+    message.subscriptionId = object.subscriptionId ?? "";
+    switch (object.to?.$case) {
+      case "special": {
+        if (object.to?.value !== undefined && object.to?.value !== null) {
+          message.to = { $case: "special", value: object.to.value };
+        }
+        break;
+      }
+      case "timeMs": {
+        if (object.to?.value !== undefined && object.to?.value !== null) {
+          message.to = { $case: "timeMs", value: BigInt(object.to.value) };
+        }
+        break;
+      }
+      case "records": {
+        if (object.to?.value !== undefined && object.to?.value !== null) {
+          message.to = { $case: "records", value: RecordIds.fromPartial(object.to.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseRecordIds(): RecordIds {
+  return { ids: [] };
+}
+
+export const RecordIds: MessageFns<RecordIds> = {
+  encode(message: RecordIds, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.ids) {
+      RecordId.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordIds {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordIds();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ids.push(RecordId.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RecordIds>): RecordIds {
+    return RecordIds.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecordIds>): RecordIds {
+    const message = createBaseRecordIds();
+    message.ids = object.ids?.map((e) => RecordId.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSeekSubscriptionResponse(): SeekSubscriptionResponse {
+  return {};
+}
+
+export const SeekSubscriptionResponse: MessageFns<SeekSubscriptionResponse> = {
+  encode(_: SeekSubscriptionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SeekSubscriptionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSeekSubscriptionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SeekSubscriptionResponse>): SeekSubscriptionResponse {
+    return SeekSubscriptionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SeekSubscriptionResponse>): SeekSubscriptionResponse {
+    const message = createBaseSeekSubscriptionResponse();
+    return message;
+  },
+};
 
 function createBaseExecuteSqlRequest(): ExecuteSqlRequest {
   return { sql: "" };
@@ -859,6 +2248,70 @@ export const HStreamExtService = {
     responseSerialize: (value: ExecuteSqlResponse): Buffer => Buffer.from(ExecuteSqlResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExecuteSqlResponse => ExecuteSqlResponse.decode(value),
   },
+  /**
+   * Many appends in flight on one call. Each is answered by itself, once it is durable or refused; the
+   * answers come in any order. When too much is in flight the server stops reading.
+   */
+  appendStream: {
+    path: "/hstream.server.HStreamExt/AppendStream" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: AppendStreamRequest): Buffer => Buffer.from(AppendStreamRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AppendStreamRequest => AppendStreamRequest.decode(value),
+    responseSerialize: (value: AppendStreamResponse): Buffer =>
+      Buffer.from(AppendStreamResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AppendStreamResponse => AppendStreamResponse.decode(value),
+  },
+  /** CreateSubscription of the API, with what that lacks. */
+  createSubscriptionWith: {
+    path: "/hstream.server.HStreamExt/CreateSubscriptionWith" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SubscriptionSpec): Buffer => Buffer.from(SubscriptionSpec.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SubscriptionSpec => SubscriptionSpec.decode(value),
+    responseSerialize: (value: SubscriptionSpec): Buffer => Buffer.from(SubscriptionSpec.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SubscriptionSpec => SubscriptionSpec.decode(value),
+  },
+  /** A subscription, how far it is in each shard, and what each consumer has not acked. */
+  describeSubscription: {
+    path: "/hstream.server.HStreamExt/DescribeSubscription" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DescribeSubscriptionRequest): Buffer =>
+      Buffer.from(DescribeSubscriptionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DescribeSubscriptionRequest => DescribeSubscriptionRequest.decode(value),
+    responseSerialize: (value: SubscriptionDescription): Buffer =>
+      Buffer.from(SubscriptionDescription.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SubscriptionDescription => SubscriptionDescription.decode(value),
+  },
+  /**
+   * Records that shall be delivered again. A delivery comes again once each of its records is acked or
+   * negatively acked and the delay has passed, at the latest after the ack timeout.
+   */
+  negativeAck: {
+    path: "/hstream.server.HStreamExt/NegativeAck" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: NegativeAckRequest): Buffer => Buffer.from(NegativeAckRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): NegativeAckRequest => NegativeAckRequest.decode(value),
+    responseSerialize: (value: NegativeAckResponse): Buffer => Buffer.from(NegativeAckResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): NegativeAckResponse => NegativeAckResponse.decode(value),
+  },
+  /**
+   * Moves the subscription, forgetting all acks. Its consumers are ended with UNAVAILABLE, after which
+   * they come back.
+   */
+  seekSubscription: {
+    path: "/hstream.server.HStreamExt/SeekSubscription" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SeekSubscriptionRequest): Buffer =>
+      Buffer.from(SeekSubscriptionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SeekSubscriptionRequest => SeekSubscriptionRequest.decode(value),
+    responseSerialize: (value: SeekSubscriptionResponse): Buffer =>
+      Buffer.from(SeekSubscriptionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SeekSubscriptionResponse => SeekSubscriptionResponse.decode(value),
+  },
 } as const;
 
 export interface HStreamExtServer extends UntypedServiceImplementation {
@@ -867,6 +2320,25 @@ export interface HStreamExtServer extends UntypedServiceImplementation {
    * the caller cancels.
    */
   executeSql: handleServerStreamingCall<ExecuteSqlRequest, ExecuteSqlResponse>;
+  /**
+   * Many appends in flight on one call. Each is answered by itself, once it is durable or refused; the
+   * answers come in any order. When too much is in flight the server stops reading.
+   */
+  appendStream: handleBidiStreamingCall<AppendStreamRequest, AppendStreamResponse>;
+  /** CreateSubscription of the API, with what that lacks. */
+  createSubscriptionWith: handleUnaryCall<SubscriptionSpec, SubscriptionSpec>;
+  /** A subscription, how far it is in each shard, and what each consumer has not acked. */
+  describeSubscription: handleUnaryCall<DescribeSubscriptionRequest, SubscriptionDescription>;
+  /**
+   * Records that shall be delivered again. A delivery comes again once each of its records is acked or
+   * negatively acked and the delay has passed, at the latest after the ack timeout.
+   */
+  negativeAck: handleUnaryCall<NegativeAckRequest, NegativeAckResponse>;
+  /**
+   * Moves the subscription, forgetting all acks. Its consumers are ended with UNAVAILABLE, after which
+   * they come back.
+   */
+  seekSubscription: handleUnaryCall<SeekSubscriptionRequest, SeekSubscriptionResponse>;
 }
 
 export interface HStreamExtClient extends Client {
@@ -880,6 +2352,86 @@ export interface HStreamExtClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ExecuteSqlResponse>;
+  /**
+   * Many appends in flight on one call. Each is answered by itself, once it is durable or refused; the
+   * answers come in any order. When too much is in flight the server stops reading.
+   */
+  appendStream(): ClientDuplexStream<AppendStreamRequest, AppendStreamResponse>;
+  appendStream(options: Partial<CallOptions>): ClientDuplexStream<AppendStreamRequest, AppendStreamResponse>;
+  appendStream(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<AppendStreamRequest, AppendStreamResponse>;
+  /** CreateSubscription of the API, with what that lacks. */
+  createSubscriptionWith(
+    request: SubscriptionSpec,
+    callback: (error: ServiceError | null, response: SubscriptionSpec) => void,
+  ): ClientUnaryCall;
+  createSubscriptionWith(
+    request: SubscriptionSpec,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SubscriptionSpec) => void,
+  ): ClientUnaryCall;
+  createSubscriptionWith(
+    request: SubscriptionSpec,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SubscriptionSpec) => void,
+  ): ClientUnaryCall;
+  /** A subscription, how far it is in each shard, and what each consumer has not acked. */
+  describeSubscription(
+    request: DescribeSubscriptionRequest,
+    callback: (error: ServiceError | null, response: SubscriptionDescription) => void,
+  ): ClientUnaryCall;
+  describeSubscription(
+    request: DescribeSubscriptionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SubscriptionDescription) => void,
+  ): ClientUnaryCall;
+  describeSubscription(
+    request: DescribeSubscriptionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SubscriptionDescription) => void,
+  ): ClientUnaryCall;
+  /**
+   * Records that shall be delivered again. A delivery comes again once each of its records is acked or
+   * negatively acked and the delay has passed, at the latest after the ack timeout.
+   */
+  negativeAck(
+    request: NegativeAckRequest,
+    callback: (error: ServiceError | null, response: NegativeAckResponse) => void,
+  ): ClientUnaryCall;
+  negativeAck(
+    request: NegativeAckRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: NegativeAckResponse) => void,
+  ): ClientUnaryCall;
+  negativeAck(
+    request: NegativeAckRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: NegativeAckResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Moves the subscription, forgetting all acks. Its consumers are ended with UNAVAILABLE, after which
+   * they come back.
+   */
+  seekSubscription(
+    request: SeekSubscriptionRequest,
+    callback: (error: ServiceError | null, response: SeekSubscriptionResponse) => void,
+  ): ClientUnaryCall;
+  seekSubscription(
+    request: SeekSubscriptionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SeekSubscriptionResponse) => void,
+  ): ClientUnaryCall;
+  seekSubscription(
+    request: SeekSubscriptionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SeekSubscriptionResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const HStreamExtClient = makeGenericClientConstructor(

@@ -39,6 +39,14 @@ function wholeNumber(
   return { key, schema, default: fallback, expected, help, fromText };
 }
 
+/** "auto" depends on another setting. */
+function portOrAuto(key: string, help: string): Setting<number | "auto"> {
+  const schema = z.union([z.literal("auto"), z.number().int().min(0).max(65_535)]);
+  const expected = "a whole number from 0 to 65535, or auto";
+  const fromText = (value: string) => (/^\d{1,5}$/.test(value.trim()) ? Number(value) : value);
+  return { key, schema, default: "auto", expected, help, fromText };
+}
+
 function choice<const T extends string>(
   key: string,
   of: readonly T[],
@@ -47,6 +55,17 @@ function choice<const T extends string>(
 ): Setting<T> {
   const expected = `one of ${of.join(", ")}`;
   return { key, schema: z.enum(of), default: fallback, expected, help, fromText: (value) => value };
+}
+
+/** An empty text stands for "not set". */
+function file(key: string, help: string): Setting<string> {
+  const schema = z.string();
+  return { key, schema, default: "", expected: "the path of a file", help, fromText: (value) => value };
+}
+
+function yesOrNo(key: string, fallback: boolean, help: string): Setting<boolean> {
+  const fromText = (value: string) => (value === "true" ? true : value === "false" ? false : value);
+  return { key, schema: z.boolean(), default: fallback, expected: "true or false", help, fromText };
 }
 
 /** All settings of the server: parsing, names in the environment, messages and docs come from here. */
@@ -58,6 +77,10 @@ export const settings = {
     "Address to listen on; other machines reach the server only on another one.",
   ),
   port: wholeNumber("port", [0, 65_535], 6_570, "Port of the gRPC services; 0 takes any free one."),
+  httpPort: portOrAuto(
+    "http-port",
+    "Port of REST, metrics and health checks; 0 for none, auto for the one ten above the port of gRPC.",
+  ),
   advertisedAddress: address(
     "advertised-address",
     "What clients are told to connect to; by default what the server listens on.",
@@ -79,6 +102,18 @@ export const settings = {
     ["key-ordered", "round-robin"],
     "key-ordered",
     "How records are shared among the consumers of a subscription that does not say itself.",
+  ),
+  tlsCert: file("tls.cert", "Certificate of the server, PEM; with it and its key all connections are TLS."),
+  tlsKey: file("tls.key", "Private key of the certificate, PEM."),
+  tlsCa: file("tls.ca", "Certificates, PEM, one of which must have signed a client's own."),
+  tokensFile: file(
+    "tokens-file",
+    "Who may call: lines of `role token` or `role:prefix token`, role being read, write or admin.",
+  ),
+  allowInsecure: yesOrNo(
+    "allow-insecure",
+    false,
+    "Whether all addresses may be listened on (host 0.0.0.0 or ::) without TLS and tokens.",
   ),
   logLevel: choice("log-level", ["error", "warn", "info", "debug"], "info", "How much the server says."),
 } as const;

@@ -6,6 +6,26 @@ import { lockDirectory } from "./node-lock.js";
 /** POSIX allows this many buffers in one writev. */
 const buffersPerWriteMax = 1024;
 
+/**
+ * Reads at a time; the others wait. All operations share four threads: commits, which need one or two of
+ * them, must never find all busy.
+ */
+const readsAtOnceMax = 2;
+let reading = 0;
+const readers: (() => void)[] = [];
+
+async function oneOfFewReads<T>(work: () => Promise<T>): Promise<T> {
+  if (reading >= readsAtOnceMax) await new Promise<void>((resolve) => readers.push(resolve));
+  else reading++;
+  try {
+    return await work();
+  } finally {
+    const next = readers.shift();
+    if (next === undefined) reading--;
+    else next();
+  }
+}
+
 /** The file system of this machine. */
 export const nodeDisk: Disk = {
   async open(path, mode) {
@@ -88,7 +108,11 @@ class NodeFile implements DiskFile {
     return written;
   }
 
-  async read(into: Uint8Array, position: number): Promise<number> {
+  read(into: Uint8Array, position: number): Promise<number> {
+    return oneOfFewReads(() => this.#readAll(into, position));
+  }
+
+  async #readAll(into: Uint8Array, position: number): Promise<number> {
     let total = 0;
     while (total < into.byteLength) {
       const reading = this.#handle.read(into, total, into.byteLength - total, position + total);

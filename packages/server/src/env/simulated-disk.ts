@@ -134,6 +134,14 @@ export class SimulatedDisk implements Disk {
     return this.#down;
   }
 
+  /**
+   * From here on nothing happens any more, until `crash` or `endProcess`: for a test that lets everything
+   * of the old process come to its end before a new one begins.
+   */
+  stop(): void {
+    this.#down = true;
+  }
+
   /** The power fails: what was not synced is kept, torn or lost as `random` has it; all files are closed. */
   crash(random: SeededRandom): void {
     const names = new Map(this.#durableNames);
@@ -158,6 +166,7 @@ export class SimulatedDisk implements Disk {
   endProcess(): void {
     this.#locks.clear();
     this.#boot++;
+    this.#down = false;
   }
 
   /** The bytes of a file as programs see it, for a test that damages them through `overwrite`. */
@@ -216,7 +225,8 @@ export class SimulatedDisk implements Disk {
 
   async exists(path: string): Promise<boolean> {
     await this.#operate("look for", path);
-    return this.#names.has(path);
+    if (this.#names.has(path)) return true;
+    return [...this.#names.keys()].some((name) => name.startsWith(`${path}/`));
   }
 
   async rename(from: string, to: string): Promise<void> {

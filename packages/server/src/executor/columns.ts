@@ -1,12 +1,12 @@
 import { assert, must, unreachable } from "@hstream/proto";
-import type { SqlValue } from "@hstream/sql/runtime";
+import type { SqlObject, SqlValue } from "@hstream/sql/runtime";
 
 /**
  * The values of one column in a batch, in the cheapest form that holds them all. What a NULL row has in
  * `values` is undefined. `nulls` has a byte a row (a byte, not a bit: it is read once per row by every
  * expression, and written in any order), 1 where the row is NULL; absent when no row is.
  */
-export type Column = Float64Column | BooleanColumn | TextColumn | AnyColumn;
+export type Column = Float64Column | BooleanColumn | TextColumn | AnyColumn | RecordColumn;
 
 /** Numbers: whole ones up to 2^53 are INTEGERs unless the static type says FLOAT. Never NaN. */
 export interface Float64Column {
@@ -35,6 +35,18 @@ export interface TextColumn {
 export interface AnyColumn {
   readonly kind: "any";
   readonly values: readonly SqlValue[];
+}
+
+/** Whole records, by field. None is NULL. */
+export interface RecordColumn {
+  readonly kind: "record";
+  readonly fields: readonly string[];
+  /** One for each field; NULL where a record does not have it. */
+  readonly columns: readonly Column[];
+  /** The fields that a record may have, in its order. */
+  readonly shapes: readonly (readonly number[])[];
+  /** Of each row, its shape. */
+  readonly shapeOf: Int32Array;
 }
 
 /**
@@ -85,13 +97,29 @@ export function valueAt(column: Column, row: number): SqlValue {
       return column.nulls?.[row] === 1 ? null : column.values[row] === 1;
     case "text":
       return column.nulls?.[row] === 1 ? null : textAt(column, row);
+    case "record":
+      return recordAt(column, row);
     default:
       return unreachable(column);
   }
 }
 
+function recordAt(column: RecordColumn, row: number): SqlObject {
+  const record = new Map<string, SqlValue>();
+  for (const field of column.shapes[column.shapeOf[row] as number] as readonly number[]) {
+    record.set(column.fields[field] as string, valueAt(column.columns[field] as Column, row));
+  }
+  return record;
+}
+
 export function isNull(column: Column, row: number): boolean {
+  if (column.kind === "record") return false;
   return column.kind === "any" ? column.values[row] === null : column.nulls?.[row] === 1;
+}
+
+/** Whether the form of the column alone says that no row is NULL. */
+export function neverNull(column: Column): boolean {
+  return column.kind === "record" || (column.kind !== "any" && column.nulls === undefined);
 }
 
 /** All values of a row. */
@@ -199,6 +227,10 @@ function selectColumn(column: Column, selected: Int32Array, count: number): Colu
       for (let i = 0; i < count; i++) values[i] = column.values[selected[i] as number] as SqlValue;
       return { kind: "any", values };
     }
+    case "record": {
+      const shapeOf = selectInt32(column.shapeOf, selected, count) ?? column.shapeOf;
+      return { ...column, columns: column.columns.map((one) => selectColumn(one, selected, count)), shapeOf };
+    }
     default:
       return unreachable(column);
   }
@@ -209,11 +241,11 @@ export function selectColumnOrNull(column: Column, selected: Int32Array, count: 
   let none = 0;
   for (let i = 0; i < count; i++) if ((selected[i] as number) < 0) none += 1;
   if (none === 0) return selectColumn(column, selected, count);
-  if (column.kind === "any") {
+  if (column.kind === "any" || column.kind === "record") {
     const values: SqlValue[] = new Array<SqlValue>(count);
     for (let i = 0; i < count; i++) {
       const row = selected[i] as number;
-      values[i] = row < 0 ? null : (column.values[row] as SqlValue);
+      values[i] = row < 0 ? null : valueAt(column, row);
     }
     return { kind: "any", values };
   }
@@ -225,7 +257,7 @@ export function selectColumnOrNull(column: Column, selected: Int32Array, count: 
     nulls[i] = row < 0 ? 1 : (column.nulls?.[row] ?? 0);
   }
   const chosen = selectColumn(column, rows, count);
-  return chosen.kind === "any" ? chosen : { ...chosen, nulls };
+  return chosen.kind === "any" || chosen.kind === "record" ? chosen : { ...chosen, nulls };
 }
 
 function sliceColumn(column: Column, from: number, to: number): Column {
@@ -252,6 +284,10 @@ function sliceColumn(column: Column, from: number, to: number): Column {
       };
     case "any":
       return { kind: "any", values: column.values.slice(from, to) };
+    case "record": {
+      const columns = column.columns.map((one) => sliceColumn(one, from, to));
+      return { ...column, columns, shapeOf: column.shapeOf.subarray(from, to) };
+    }
     default:
       return unreachable(column);
   }

@@ -1,34 +1,17 @@
-import { assert, must, unreachable } from "@hstream/proto";
-import {
-  type AggregateCall,
-  BOOLEAN,
-  type Expression,
-  type PhysicalNode,
-  type PhysicalPlan,
-  type SortKey,
-} from "@hstream/sql/runtime";
+import { assert, type Inflate, must } from "@hstream/proto";
+import type { PhysicalPlan } from "@hstream/sql/runtime";
 import { HStreamError } from "../errors.js";
 import type { ChangeBatch } from "./columns.js";
-import { CompiledExpression } from "./compile/compiled-expression.js";
 import { Evaluation } from "./compile/evaluation.js";
+import { createOperator } from "./create-operator.js";
 import { type DivertedCounts, DivertedCounter, type Diversions } from "./decode/diverted.js";
-import type { Inflate } from "@hstream/proto";
 import { ErrorLog, type ErrorSummary } from "./error-log.js";
-import { AggregateOperator } from "./operators/aggregate.js";
 import { FilterOperator } from "./operators/filter.js";
-import { JoinOperator } from "./operators/join.js";
-import { LimitOperator } from "./operators/limit.js";
-import type { Operator } from "./operators/operator.js";
 import { ProjectOperator } from "./operators/project.js";
-import { SetOperationOperator } from "./operators/set-operation.js";
-import { type CompiledSortKey, SortOperator } from "./operators/sort.js";
+import { SortOperator } from "./operators/sort.js";
 import { Source } from "./operators/source.js";
-import { TopNOperator } from "./operators/top-n.js";
-import { UnionAllOperator } from "./operators/union-all.js";
-import { ValuesOperator } from "./operators/values.js";
-import { WindowOperator } from "./operators/window.js";
-import { PlanBuilder, type Reader, type Stage, type WorkingNode } from "./plan-builder.js";
-import { groupKeysInOutput, isAppendOnly, shiftColumns, updatesByKey } from "./plan-facts.js";
+import { PlanBuilder, type Reader, type Stage } from "./plan-builder.js";
+import { isAppendOnly } from "./plan-facts.js";
 import type { StepInput } from "./step-input.js";
 
 export interface DataflowOptions {
@@ -72,8 +55,10 @@ export class Dataflow {
   readonly #stages: readonly Stage[];
   #diverted = new DivertedCounter();
   #output: ChangeBatch[] = [];
-  /** Sources with input, in the order in which it was fed. */
-  readonly #inputs: Source[] = [];
+  /** What was fed and is not begun. */
+  readonly #inputs: StepInput[] = [];
+  /** The source that is read, until what it was given is used up. */
+  #source: Source | undefined;
   /** Rows read at once: one where an input that is read twice must give the same answer in any batching. */
   readonly #readMax: number;
   /** A step is under way that takes several turns. */
@@ -90,7 +75,9 @@ export class Dataflow {
     const divert: Diversions = { add: (reason, count) => this.#diverted.add(reason, count) };
     this.#sources = plan.sources.map((source) => new Source(source, options.inflate, divert, this.#errors));
     const sinkStage = this.#foldAtEnd(plan);
-    const builder = new PlanBuilder(plan, (node) => this.#operator(node, plan));
+    const builder = new PlanBuilder(plan, (node) =>
+      createOperator(node, plan, options.materialize, this.#evaluation),
+    );
     this.#readers = builder.build([{ stage: sinkStage, port: 0 }]);
     this.#stages = sinkStage === undefined ? builder.stages : [...builder.stages, sinkStage];
     const perRecord = plan.emit.kind === "changes" || plan.emit.kind === "retractions";
@@ -108,17 +95,12 @@ export class Dataflow {
 
   /** Gives input to read. The bytes must stay as they are until `pending` is false. */
   feed(inputs: readonly StepInput[]): void {
-    for (const input of inputs) {
-      const source = must(this.#sources[input.source], () => `the plan has a source ${input.source}`);
-      if (input.kind === "records") source.feedRecords(input.batches);
-      else source.feedRows(input.batches);
-      this.#inputs.push(source);
-    }
+    this.#inputs.push(...inputs);
   }
 
   /** Whether `step` has something to do. */
   get pending(): boolean {
-    return this.#isUnderWay || this.#inputs.length > 0;
+    return this.#isUnderWay || this.#source !== undefined || this.#inputs.length > 0;
   }
 
   /** The answer was given in full: no further input, nor the end of it, can change it. */
@@ -172,10 +154,13 @@ export class Dataflow {
   #readInput(): number {
     let processed = 0;
     let budget = this.#options.stepRowsMax;
-    for (let source = this.#inputs[0]; source !== undefined && budget > 0; source = this.#inputs[0]) {
+    while (budget > 0) {
+      this.#source ??= this.#nextSource();
+      const source = this.#source;
+      if (source === undefined) break;
       const before = this.#diverted.total;
       const batch = source.next(Math.min(budget, this.#readMax));
-      if (batch === undefined || !source.pending) this.#inputs.shift();
+      if (batch === undefined || !source.pending) this.#source = undefined;
       if (batch === undefined) continue;
       processed += batch.rowCount;
       budget -= Math.max(1, batch.rowCount + this.#diverted.total - before);
@@ -184,6 +169,19 @@ export class Dataflow {
       if (!this.#drain()) break;
     }
     return processed;
+  }
+
+  /** The source of the next inputs, which is given all those that are for it. */
+  #nextSource(): Source | undefined {
+    const index = this.#inputs[0]?.source;
+    if (index === undefined) return undefined;
+    const source = must(this.#sources[index], () => `the plan has a source ${index}`);
+    for (let input = this.#inputs[0]; input?.source === index; input = this.#inputs[0]) {
+      this.#inputs.shift();
+      if (input.kind === "records") source.feedRecords(input.batches);
+      else source.feedRows(input.batches);
+    }
+    return source;
   }
 
   #give(readers: readonly Reader[], batch: ChangeBatch): void {
@@ -269,153 +267,4 @@ export class Dataflow {
     const operator = new SortOperator("answer", [], options, this.#evaluation);
     return { operator, readers: [{ stage: undefined, port: 0 }], queue: [], resumes: false, finished: false };
   }
-
-  #operator(node: WorkingNode, plan: PhysicalPlan): Operator {
-    const name = `${node.kind} (operator ${node.id})`;
-    const width = node.types.length;
-    const evaluation = this.#evaluation;
-    const emission = emissionOf(plan);
-    const atEnd = emission === "at-end";
-    switch (node.kind) {
-      case "values":
-        return new ValuesOperator(
-          name,
-          node.rows.map((row) => row.map(compiled)),
-          width,
-          evaluation,
-        );
-      case "filter":
-        return new FilterOperator(name, compiled(node.predicate), evaluation);
-      case "project":
-        return new ProjectOperator(name, node.items.map(compiled), evaluation);
-      case "aggregate": {
-        const { appendOnly } = node;
-        const pull = plan.emit.kind === "pull";
-        const byKey = this.#options.materialize
-          ? groupKeysInOutput(plan) !== undefined
-          : plan.emit.kind !== "retractions";
-        const isDistinct = node.calls.length === 0;
-        const retract = isDistinct || !(appendOnly && updatesByKey(plan, node) && byKey);
-        const options = { appendOnly, emission: pull ? "at-end" : node.emission, retract } as const;
-        return new AggregateOperator(
-          name,
-          node.keys.map(compiled),
-          node.calls.map(compiledCall),
-          options,
-          evaluation,
-        );
-      }
-      case "sort": {
-        const keys = node.keys.map(compiledKey);
-        const appendOnly = isAppendOnly(node.input, plan);
-        return new SortOperator(
-          name,
-          keys,
-          { limit: node.limit, offset: node.offset, width, appendOnly },
-          evaluation,
-        );
-      }
-      case "limit": {
-        const { limit, offset } = node;
-        if (isAppendOnly(node.input, plan)) return new LimitOperator(name, limit, offset);
-        return new SortOperator(name, [], { limit, offset, width, appendOnly: false }, evaluation);
-      }
-      case "join":
-        return this.#join(name, node, plan);
-      case "union-all":
-        return new UnionAllOperator(name);
-      case "set-operation": {
-        const { operator, all } = node;
-        return new SetOperationOperator(name, { operator, all, width, atEnd }, evaluation);
-      }
-      case "top-n": {
-        const { limit, offset, numbered } = node;
-        const appendOnly = node.appendOnly || isAppendOnly(node.input, plan);
-        const options = { limit, offset, numbered, appendOnly, width: node.input.types.length, emission };
-        return new TopNOperator(
-          name,
-          node.partition.map(compiled),
-          node.keys.map(compiledKey),
-          options,
-          evaluation,
-        );
-      }
-      case "window": {
-        const calls = node.calls.map((call) => ({
-          call,
-          args: call.args.map(compiled),
-          filter: call.filter === undefined ? undefined : compiled(call.filter),
-        }));
-        const options = { width: node.input.types.length, emission };
-        const keys = node.keys.map(compiledKey);
-        return new WindowOperator(name, node.partition.map(compiled), keys, calls, options, evaluation);
-      }
-      default:
-        return unreachable(node);
-    }
-  }
-
-  #join(name: string, node: Extract<PhysicalNode, { kind: "join" }>, plan: PhysicalPlan): Operator {
-    const { type, left, right, lookup } = node;
-    const keys = node.keys.map((key) => ({
-      left: compiled(key.left),
-      right: compiled(key.right),
-      nullsEqual: key.nullsEqual,
-    }));
-    const residual = residualOf(node);
-    const options = {
-      type,
-      leftWidth: left.types.length,
-      rightWidth: right.types.length,
-      leftAppendOnly: node.leftAppendOnly || isAppendOnly(left, plan),
-      rightAppendOnly: node.rightAppendOnly || isAppendOnly(right, plan),
-      lookup,
-      atEnd: plan.emit.kind === "pull",
-    };
-    const condition = residual === undefined ? undefined : compiled(residual);
-    return new JoinOperator(name, keys, condition, options, this.#evaluation);
-  }
-}
-
-/** How an operator that compares its answer with the last one gives it. */
-function emissionOf(plan: PhysicalPlan): "per-record" | "per-step" | "at-end" {
-  switch (plan.emit.kind) {
-    case "pull":
-      return "at-end";
-    case "coalesced":
-      return "per-step";
-    case "changes":
-    case "retractions":
-      return "per-record";
-    default:
-      return unreachable(plan.emit);
-  }
-}
-
-/** With NOT IN as one of its conditions: a row is a partner unless it is certain that it differs. */
-function residualOf(node: Extract<PhysicalNode, { kind: "join" }>): Expression | undefined {
-  const { residual, notIn } = node;
-  if (notIn === undefined) return residual;
-  const right = shiftColumns(notIn.right, node.left.types.length);
-  const equal: Expression = { kind: "call", function: "=", args: [notIn.left, right], type: BOOLEAN };
-  const maybe: Expression = { kind: "call", function: "IS NOT FALSE", args: [equal], type: BOOLEAN };
-  return residual === undefined ? maybe : { kind: "and", args: [residual, maybe], type: BOOLEAN };
-}
-
-function compiledKey(key: SortKey): CompiledSortKey {
-  return { ...key, expression: compiled(key.expression) };
-}
-
-function compiled(expression: Expression): CompiledExpression {
-  return new CompiledExpression(expression);
-}
-
-function compiledCall(call: AggregateCall): ConstructorParameters<typeof AggregateOperator>[2][number] {
-  return {
-    function: call.function,
-    args: call.args.map(compiled),
-    distinct: call.distinct,
-    type: call.type,
-    filter: call.filter === undefined ? undefined : compiled(call.filter),
-  };
 }

@@ -32,9 +32,9 @@ export const values = fc.oneof(
 export const inputRow = fc.tuple(keys, values);
 
 /** Insertions, and deletions of what is there. */
-export const changes = (deletions: boolean): fc.Arbitrary<Change[]> =>
+export const changes = (deletions: boolean, maxLength = 25): fc.Arbitrary<Change[]> =>
   fc
-    .array(fc.record({ row: inputRow, deletes: fc.option(fc.nat(), { freq: 2 }) }), { maxLength: 25 })
+    .array(fc.record({ row: inputRow, deletes: fc.option(fc.nat(), { freq: 2 }) }), { maxLength })
     .map((steps) => {
       const present: (readonly SqlValue[])[] = [];
       return steps.map(({ row, deletes }): Change => {

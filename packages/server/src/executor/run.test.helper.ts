@@ -5,7 +5,7 @@ import { limits } from "../limits.js";
 import { batchOfRows } from "./columns.js";
 import { type Inflate, loadInflate } from "@hstream/proto";
 import { ResultEncoder } from "./encode/result-encoder.js";
-import { Execution, type SinkKind } from "./execution.js";
+import { Execution, type ExecutionLimits, type SinkKind } from "./execution.js";
 import { outputColumns } from "./plans.test.helper.js";
 import type { StepInput, StepReport } from "./step-input.js";
 
@@ -16,15 +16,21 @@ export interface Change {
   readonly weight: 1 | -1;
 }
 
-export const inputColumns = outputColumns("k", "v");
-export function encodeChanges(list: readonly Change[]): Uint8Array[] {
+/** Number of runs of a property, unless the tests run for a time. */
+export const runs = (numRuns: number): { numRuns?: number } =>
+  process.env.HSTREAM_TEST_SECONDS === undefined ? { numRuns } : {};
+
+export const encodeChanges = (list: readonly Change[]): Uint8Array[] => encodeRows(list, 2);
+
+export function encodeRows(list: readonly Change[], width: number): Uint8Array[] {
   const into: Uint8Array[] = [];
-  const encoder = new ResultEncoder(inputColumns, limits);
+  const names = Array.from({ length: width }, (_, i) => `c${i}`);
+  const encoder = new ResultEncoder(outputColumns(...names), limits);
   const operations = Uint8Array.from(list, ({ weight }) => (weight < 0 ? 1 : 0));
   encoder.encode(
     batchOfRows(
       list.map(({ row }) => row),
-      2,
+      width,
     ),
     operations,
     into,
@@ -71,8 +77,13 @@ export class Run {
   readonly #execution: Execution;
   readonly reports: StepReport[] = [];
 
-  constructor(plan: PhysicalPlan, sink: SinkKind, stepRowsMax: number) {
-    this.#execution = new Execution(plan, sink, 0, inflate, { ...limits, stepRowsMax });
+  constructor(
+    plan: PhysicalPlan,
+    sink: SinkKind,
+    stepRowsMax: number,
+    others: Partial<ExecutionLimits> = {},
+  ) {
+    this.#execution = new Execution(plan, sink, 0, inflate, { ...limits, stepRowsMax, ...others });
   }
 
   feed(inputs: readonly StepInput[]): StepReport[] {

@@ -14,6 +14,7 @@ import {
 } from "./log-store.js";
 import type { EmbeddedLogOptions } from "./options.js";
 import { type ProducerAppend, ProducerTable } from "./producer-table.js";
+import type { Reserve } from "./reserve.js";
 import type { Segment } from "./segment.js";
 import type { Shard, Shards } from "./shard.js";
 import type { TailCache } from "./tail-cache.js";
@@ -38,6 +39,7 @@ export class Appender {
   readonly #shards: Shards;
   readonly #cache: TailCache;
   readonly #committer: Committer;
+  readonly #reserve: Reserve;
   readonly #waiting = new WaitingAppends();
   /** For repeats that come before the first is durable. */
   readonly #joinable = new Map<BatchId, Promise<AppendResult>>();
@@ -49,12 +51,14 @@ export class Appender {
     shards: Shards,
     cache: TailCache,
     committer: Committer,
+    reserve: Reserve,
   ) {
     this.#clock = clock;
     this.#options = options;
     this.#shards = shards;
     this.#cache = cache;
     this.#committer = committer;
+    this.#reserve = reserve;
   }
 
   append(shardId: ShardId, batch: Batch, options: AppendOptions): Promise<AppendResult> {
@@ -145,6 +149,10 @@ export class Appender {
     }
     if (expectTail !== undefined && expectTail !== shard.newest) {
       return Promise.resolve({ kind: "tail-mismatch", tail: shard.newest });
+    }
+    if (this.#reserve.isOut) {
+      void this.#reserve.restore();
+      return Promise.resolve({ kind: "full", reason: "disk", limitBytes: 0 });
     }
     const group = this.#committer.groupFor(bytes);
     const batchId = this.#committer.nextId();

@@ -1,6 +1,7 @@
 import { assert } from "@hstream/proto";
 import type { Clock, Disk, Env, Timers } from "../env/env.js";
 import { BatchIds } from "./batch-id.js";
+import type { BulkLane } from "./bulk-lane.js";
 import {
   BufferPool,
   CommitGroup,
@@ -44,6 +45,7 @@ export class Committer {
   readonly #shards: Shards;
   readonly #files: SegmentFiles;
   readonly #listener: CommitListener;
+  readonly #lane: BulkLane;
   readonly #pool: BufferPool;
   #writer: SegmentWriter | undefined;
   #ids: BatchIds;
@@ -66,6 +68,7 @@ export class Committer {
     shards: Shards,
     files: SegmentFiles,
     listener: CommitListener,
+    lane: BulkLane,
     epoch: number,
     firstSegment: number,
   ) {
@@ -77,6 +80,7 @@ export class Committer {
     this.#shards = shards;
     this.#files = files;
     this.#listener = listener;
+    this.#lane = lane;
     this.#pool = new BufferPool(options.groupCommitBytesMax, buffersKeptMax);
     this.#ids = new BatchIds(epoch);
     this.#nextSegment = firstSegment;
@@ -110,6 +114,7 @@ export class Committer {
     }
     if (!this.#running) {
       this.#running = true;
+      this.#lane.commitsBegin();
       // The appends of this tick share a group.
       queueMicrotask(() => void this.#run());
     }
@@ -191,6 +196,7 @@ export class Committer {
     }
     this.#running = false;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
+    this.#lane.commitsEnd();
   }
 
   #syncLater(writer: SegmentWriter): void {
@@ -214,6 +220,7 @@ export class Committer {
     this.statistics.bytesCommitted += group.bytes;
     this.#listener.committed(group, segment);
     group.recycle(this.#pool);
+    this.#lane.groupCommitted();
   }
 
   async #rotate(group: CommitGroup): Promise<void> {

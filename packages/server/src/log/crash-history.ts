@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DiskError } from "../env/env.js";
 import { SeededRandom } from "../env/seeded-random.js";
-import { SimulatedEnv } from "../env/simulated-env.js";
+import { SimulatedEnv, settle } from "../env/simulated-env.js";
 import { EmbeddedLog } from "./embedded-log.js";
 import {
   type AppendResult,
@@ -52,6 +52,7 @@ export async function runHistory(seed: number): Promise<void> {
   const env = new SimulatedEnv(seed);
   const pick = <T>(...values: T[]): T => values[random.below(values.length)] as T;
   const options: Partial<EmbeddedLogOptions> = {
+    reserveBytes: pick(0, 2000),
     segmentBytes: pick(1, 600, 3000, 100_000),
     groupCommitBytesMax: pick(1, 500, 100_000),
     appendBytesInFlightMax: pick(1, 1000, 100_000),
@@ -70,6 +71,8 @@ export async function runHistory(seed: number): Promise<void> {
       } catch (error) {
         assert.ok(tries < 4, error instanceof Error ? error : new Error(String(error)));
         env.disk.faults = undefined;
+        env.disk.stop();
+        await settle();
         env.disk.crash(random);
       }
     }
@@ -90,6 +93,8 @@ export async function runHistory(seed: number): Promise<void> {
     if (random.below(3) === 0) await log.close().catch(() => undefined);
     const machineRuns = !env.disk.isDown;
     env.disk.faults = undefined;
+    env.disk.stop();
+    await settle();
     // A killed process leaves behind what it wrote, also what a failed sync was for.
     if (machineRuns && random.below(3) === 0) env.disk.endProcess();
     else env.disk.crash(random);

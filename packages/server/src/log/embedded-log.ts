@@ -2,6 +2,7 @@ import { assert } from "@hstream/proto";
 import type { DirectoryLock, Env } from "../env/env.js";
 import { limits } from "../limits.js";
 import { Appender } from "./appender.js";
+import { BulkLane } from "./bulk-lane.js";
 import type { CommitGroup } from "./commit-group.js";
 import { type CommitListener, Committer } from "./committer.js";
 import {
@@ -21,6 +22,7 @@ import {
 import { defaultOptions, type EmbeddedLogOptions } from "./options.js";
 import { Reader } from "./reader.js";
 import { type RecoveryNotice, recover } from "./recovery.js";
+import { Reserve } from "./reserve.js";
 import type { Segment } from "./segment.js";
 import { SegmentFiles } from "./segment-files.js";
 import { SegmentList } from "./segment-list.js";
@@ -41,6 +43,7 @@ export class EmbeddedLog implements LogStore {
   readonly #committer: Committer;
   readonly #appender: Appender;
   readonly #tidier: Tidier;
+  readonly #reserve: Reserve;
   #closed = false;
 
   private constructor(
@@ -60,9 +63,9 @@ export class EmbeddedLog implements LogStore {
     this.#shards = shards;
     this.#segments = new SegmentList(files, sealed);
     this.notices = notices;
-    this.#tidier = new Tidier(env.disk, shards, this.#segments, files);
+    const lane = new BulkLane();
     const cache = new TailCache(options.tailCacheBytesMax);
-    this.#reader = new Reader(files, this.#segments, cache);
+    this.#reader = new Reader(files, this.#segments, cache, lane);
     const listener: CommitListener = {
       committed: (group, segment) => this.#committed(group, segment),
       refused: (groups) => this.#refused(groups),
@@ -75,8 +78,26 @@ export class EmbeddedLog implements LogStore {
         this.#tidier.wake();
       },
     };
-    this.#committer = new Committer(env, directory, options, shards, files, listener, epoch, firstSegment);
-    this.#appender = new Appender(env.clock, options, shards, cache, this.#committer);
+    this.#committer = new Committer(
+      env,
+      directory,
+      options,
+      shards,
+      files,
+      listener,
+      lane,
+      epoch,
+      firstSegment,
+    );
+    const { disk, clock } = env;
+    this.#reserve = new Reserve(disk, directory, options.reserveBytes);
+    const room = { disk, directory, shards, files, now: () => clock.now() };
+    const mayGoOn = async () => {
+      (await lane.turn())();
+      return this.#committer.failure === undefined;
+    };
+    this.#tidier = new Tidier(room, mayGoOn, this.#segments, options.segmentBytes);
+    this.#appender = new Appender(env.clock, options, shards, cache, this.#committer, this.#reserve);
   }
 
   /**
@@ -133,6 +154,7 @@ export class EmbeddedLog implements LogStore {
         // A full disk must not keep anybody from reading; the first append tries again.
         if (!isNoSpace(error)) throw error;
       }
+      await log.#reserve.begin();
       log.#tidier.wake();
       return log;
     } catch (error) {
@@ -157,9 +179,12 @@ export class EmbeddedLog implements LogStore {
   async deleteShard(shardId: ShardId): Promise<void> {
     this.#mustWork();
     const shard = this.#shard(shardId);
-    shard.state = "deleting";
-    await this.#committer.control(shard, { kind: "delete" }, () => {
-      shard.state = "present";
+    await this.#makingRoom(() => {
+      this.#shard(shardId);
+      shard.state = "deleting";
+      return this.#committer.control(shard, { kind: "delete" }, () => {
+        shard.state = "present";
+      });
     });
     this.#tidier.touch(shard.firstId, shard.tail);
   }
@@ -231,7 +256,9 @@ export class EmbeddedLog implements LogStore {
     }
     const before = shard.trimmedUpTo;
     if (last > before) {
-      await this.#committer.control(shard, { kind: "trim", upTo: last }, () => undefined);
+      await this.#makingRoom(() =>
+        this.#committer.control(shard, { kind: "trim", upTo: last }, () => undefined),
+      );
       this.#tidier.touch(Math.max(before, shard.firstId), last);
     }
     return { kind: "trimmed", upTo: shard.trimmedUpTo };
@@ -276,12 +303,26 @@ export class EmbeddedLog implements LogStore {
     this.#appender.dismissWaiting((waiting) => waiting.reject(closedError()));
     await this.#committer.idle();
     await this.#tidier.stop();
+    await this.#reserve.settled();
     try {
       await this.#committer.close();
     } finally {
       await this.#files.close();
       await this.#lock.release();
     }
+  }
+
+  /** A change that makes room may use the reserve when the disk is full. */
+  async #makingRoom(change: () => Promise<void>): Promise<void> {
+    try {
+      await change();
+    } catch (error) {
+      const isFull = error instanceof LogError && error.kind === "full";
+      if (!isFull || !(await this.#reserve.giveUp())) throw error;
+      await change();
+    }
+    // Appends try as well, but the first of them would be refused although there is room again.
+    if (this.#reserve.isOut) await this.#reserve.restore();
   }
 
   async #reading<T>(shardId: ShardId, work: (shard: Shard) => Promise<T>): Promise<T> {

@@ -174,8 +174,9 @@ describe("damage of the files", () => {
     const fence = await log.open(1);
     for (let i = 0; i < 12; i++) await appended(log.append(1, textBatch(`${i}`.padEnd(100, "x")), { fence }));
     await log.close();
-    const whole = await story((await started({}, env)).log);
-    env.disk.crash(env.random);
+    const { log: second } = await started({ segmentBytes: 300 }, env);
+    const whole = await story(second);
+    await second.close();
     env.disk.erase(segmentPath(directory, 4));
     const told = await story((await started({}, env)).log);
     const at = told.indexOf("corrupt");
@@ -203,6 +204,40 @@ describe("damage of the files", () => {
     assert.deepEqual(await story(log), ["one"]);
     await log.close();
     assert.equal(Buffer.from(env.disk.contents("/log/notes.txt")).toString(), "mine");
+  });
+});
+
+describe("a disk without any room left", () => {
+  it("still lets trims and deletions make room, and takes appends again after that", async () => {
+    const { env, log } = await started({ segmentBytes: 2000, reserveBytes: 10_000 });
+    const fences: number[] = [];
+    for (const id of [1, 2, 3]) {
+      await log.createShard(id);
+      fences.push(await log.open(id));
+    }
+    const append = (id: number) => log.append(id, textBatch("x".repeat(300)), { fence: fences[id - 1] ?? 0 });
+    const used = async () => {
+      const names = await env.disk.list(directory);
+      return names.reduce((sum, name) => sum + env.disk.contents(`${directory}/${name}`).byteLength, 0);
+    };
+    for (let i = 0; i < 90; i++) await appended(append(1 + Math.floor(i / 30)));
+    await log.tidied();
+    env.disk.capacityBytes = await used();
+    assert.equal((await append(3)).kind, "full");
+    // Room for the trim comes from the reserve, and is not for appends.
+    assert.equal((await log.trim(1, log.tail(1))).kind, "trimmed");
+    await log.deleteShard(2);
+    await log.tidied();
+    assert.ok((await used()) < env.disk.capacityBytes - 10_000);
+    await append(3);
+    await settle();
+    await appended(append(3));
+    assert.ok(await env.disk.exists(`${directory}/reserve`));
+    await log.close();
+    const { log: again } = await started({}, env);
+    assert.deepEqual(again.shards(), [1, 3]);
+    assert.deepEqual(await readTexts(again, 1), []);
+    assert.ok((await readTexts(again, 3)).length > 30);
   });
 });
 

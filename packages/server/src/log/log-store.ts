@@ -3,8 +3,9 @@
  * `conformance.ts` checks. Nothing above this file knows which engine is below.
  *
  * Caller and engine owe each other:
- * - A batch is acknowledged (`append` resolves with "appended") only once it survives a crash, and
- *   only such batches are ever seen by `read`, `tail`, `watch` and `findTime`.
+ * - A batch is acknowledged (`append` resolves with "appended") only once it survives a crash (what kind
+ *   of crash, an engine may let its operator choose: FsyncPolicy of the embedded one), and only such
+ *   batches are ever seen by `read`, `tail`, `watch` and `findTime`.
  * - Per shard, batch ids rise in the order in which appends were called, and are never used twice,
  *   whatever crashes in between. Append times never fall.
  * - The engine owns the bytes of a batch from the call of `append` on; the caller leaves them alone.

@@ -14,6 +14,8 @@ export interface EmbeddedLogOptions {
   readonly holder: string;
   readonly fsync: FsyncPolicy;
   readonly fsyncIntervalMs: number;
+  /** Kept free for trims and deletions on a full disk; 0 for none. */
+  readonly reserveBytes: number;
   readonly segmentBytes: number;
   readonly groupCommitBytesMax: number;
   readonly appendBytesInFlightMax: number;
@@ -27,6 +29,7 @@ export const defaultOptions: EmbeddedLogOptions = {
   holder: "hstream",
   fsync: "always",
   fsyncIntervalMs: limits.fsyncIntervalMs,
+  reserveBytes: limits.logReserveBytes,
   segmentBytes: limits.segmentBytes,
   groupCommitBytesMax: limits.groupCommitBytesMax,
   appendBytesInFlightMax: limits.appendBytesInFlightMax,

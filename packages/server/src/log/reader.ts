@@ -1,18 +1,21 @@
 import { must } from "@hstream/proto";
 import { DiskError } from "../env/env.js";
+import type { BulkLane } from "./bulk-lane.js";
 import { decodeFrame, frameHeaderBytes } from "./frame.js";
 import type { BatchId, ReadLimits, ReadResult, StoredBatch } from "./log-store.js";
 import type { Segment } from "./segment.js";
 import type { SegmentFiles } from "./segment-files.js";
-import type { Found, SegmentList } from "./segment-list.js";
+import { type Found, SegmentGone, type SegmentList } from "./segment-list.js";
 import type { Shard } from "./shard.js";
 import type { IndexEntry } from "./shard-index.js";
 import type { TailCache } from "./tail-cache.js";
 
 /** Frames this close to each other are fetched by one read, with what is between them. */
 const bridgedBytesMax = 16 * 1024;
-/** One read of the disk. */
-const readBytesMax = 1_048_576;
+/** Reads of less need no turn. */
+const turnBytesMin = 32 * 1024;
+/** One read of the disk, and what a reader's turn between commits costs those who append. */
+const readBytesMax = 128 * 1024;
 
 interface Wanted {
   readonly segment: Segment;
@@ -30,16 +33,22 @@ type Gap = NonNullable<ReadResult["gap"]>;
 /** Finds and fetches durable batches. */
 export class Reader {
   readonly #files: SegmentFiles;
+  readonly #lane: BulkLane;
   readonly #segments: SegmentList;
   readonly #cache: TailCache;
 
-  constructor(files: SegmentFiles, segments: SegmentList, cache: TailCache) {
+  constructor(files: SegmentFiles, segments: SegmentList, cache: TailCache, lane: BulkLane) {
     this.#files = files;
+    this.#lane = lane;
     this.#segments = segments;
     this.#cache = cache;
   }
 
-  async read(shard: Shard, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
+  read(shard: Shard, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
+    return again(() => this.#read(shard, from, limits));
+  }
+
+  async #read(shard: Shard, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
     if (from > shard.tail) return { batches: [], next: from };
     const first = Math.max(from, shard.trimmedUpTo + 1);
     const trimmed: Gap | undefined =
@@ -47,12 +56,12 @@ export class Reader {
         ? { kind: "trimmed", upTo: shard.trimmedUpTo, detail: `shard ${shard.id} is trimmed up to there` }
         : undefined;
     const begin = await this.#segments.find(shard, first);
-    if (shard.trimmedUpTo >= first) return this.read(shard, from, limits);
+    if (shard.trimmedUpTo >= first) return this.#read(shard, from, limits);
     const missing = missingBefore(shard, first, begin);
     if (missing !== undefined) {
       // One gap at a time: the next read tells of the second.
       if (trimmed !== undefined) return { batches: [], next: trimmed.upTo + 1, gap: trimmed };
-      const following = await this.read(shard, missing.upTo + 1, limits);
+      const following = await this.#read(shard, missing.upTo + 1, limits);
       if (following.gap?.kind === "trimmed") return { batches: [], next: missing.upTo + 1, gap: missing };
       return { ...following, gap: following.gap ?? missing };
     }
@@ -60,13 +69,17 @@ export class Reader {
     const found = await this.#fetch(shard, wanted);
     // A trim or a rewrite has overtaken this read.
     if (shard.trimmedUpTo >= first || wanted.some(({ segment }) => segment.gone)) {
-      return this.read(shard, from, limits);
+      return this.#read(shard, from, limits);
     }
     return assemble(from, found, trimmed);
   }
 
   /** The first batch with append time ≥ `timeMs` that is not trimmed. */
-  async findTime(shard: Shard, timeMs: number): Promise<BatchId | undefined> {
+  findTime(shard: Shard, timeMs: number): Promise<BatchId | undefined> {
+    return again(() => this.#findTime(shard, timeMs));
+  }
+
+  async #findTime(shard: Shard, timeMs: number): Promise<BatchId | undefined> {
     for (let from = shard.trimmedUpTo + 1; from <= shard.tail; ) {
       const found = await this.#segments.find(shard, from);
       if (found === undefined) return undefined;
@@ -83,7 +96,11 @@ export class Reader {
   }
 
   /** The newest kept batch with an id ≤ `upTo`, or `upTo` itself where that is lost; 0 when there is none. */
-  async floor(shard: Shard, upTo: BatchId): Promise<BatchId> {
+  floor(shard: Shard, upTo: BatchId): Promise<BatchId> {
+    return again(() => this.#floor(shard, upTo));
+  }
+
+  async #floor(shard: Shard, upTo: BatchId): Promise<BatchId> {
     if (upTo >= shard.tail) return shard.tail;
     const found = await this.#segments.find(shard, upTo);
     if (found === undefined) return upTo;
@@ -125,10 +142,17 @@ export class Reader {
 
   async #fetch(shard: Shard, wanted: readonly Wanted[]): Promise<(StoredBatch | Unreadable)[]> {
     const found: (StoredBatch | Unreadable)[] = [];
+    // The disk reads the next run while this one is decoded.
+    let ahead: Promise<(StoredBatch | Unreadable)[]> | undefined;
+    const settle = async () => {
+      for (const item of (await ahead) ?? []) found.push(item);
+      ahead = undefined;
+    };
     for (let i = 0; i < wanted.length; ) {
       const { segment, entry } = must(wanted[i], "within the list");
       const cached = this.#cache.get(entry.batchId);
       if (cached !== undefined) {
+        await settle();
         found.push(cached);
         i++;
         continue;
@@ -144,8 +168,14 @@ export class Reader {
         run.push(next.entry);
         end = nextEnd;
       }
-      for (const item of await this.#fetchRun(shard, segment, run, entry.offset, end)) found.push(item);
+      const endTurn = end - entry.offset > turnBytesMin ? await this.#lane.turn() : () => undefined;
+      const next = this.#fetchRun(shard, segment, run, entry.offset, end).finally(endTurn);
+      // Should the one before fail, this one's failure is told by it.
+      next.catch(() => undefined);
+      await settle();
+      ahead = next;
     }
+    await settle();
     return found;
   }
 
@@ -192,6 +222,17 @@ export class Reader {
         payload: copy ? Uint8Array.from(frame.payload) : frame.payload,
       };
     });
+  }
+}
+
+/** Does the work once more whenever a segment has gone under it. */
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof SegmentGone)) throw error;
+    }
   }
 }
 

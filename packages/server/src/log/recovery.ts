@@ -8,7 +8,6 @@ import { LogError } from "./log-store.js";
 import { OpenIndex } from "./open-index.js";
 import { scanFrames } from "./scan.js";
 import {
-  checksumOf,
   decodeHeader,
   decodeTrailer,
   newSegment,
@@ -73,8 +72,12 @@ export async function recover(disk: Disk, directory: string, files: SegmentFiles
     shards = state;
     described = i;
   }
+  // A file that was renamed is not the one that was being written, whatever its number.
+  const newestAt = found.segments.findLastIndex(
+    ({ segment, header }) => header === undefined || header.number === segment.number,
+  );
   for (const [i, { segment, header, trailer }] of found.segments.entries()) {
-    const newest = i === found.segments.length - 1;
+    const newest = i === newestAt;
     if (i <= described && trailer !== undefined) {
       if (await attachDirectory(shards, segment, trailer, files, notices)) continue;
     }
@@ -124,9 +127,8 @@ function orderByIds(segments: Segment[]): void {
     }
     last = Math.max(last, segment.lastId);
   }
-  const newest = segments.at(-1)?.open === undefined ? undefined : segments.pop();
-  segments.sort((a, b) => a.lastId - b.lastId || a.number - b.number);
-  if (newest !== undefined) segments.push(newest);
+  const isOpen = ({ open }: Segment) => (open === undefined ? 0 : 1);
+  segments.sort((a, b) => isOpen(a) - isOpen(b) || a.lastId - b.lastId || a.number - b.number);
 }
 
 async function findSegments(
@@ -139,20 +141,22 @@ async function findSegments(
   const leftovers: string[] = [];
   const names = await disk.list(directory);
   const numbers = names.map(segmentNumber).filter((number) => number !== undefined);
+  numbers.sort((a, b) => a.number - b.number || a.generation - b.generation);
+  const highestNumber = numbers.at(-1)?.number ?? 0;
   let epoch = 0;
   for (const name of names) {
     if (name.endsWith(rewriteSuffix)) leftovers.push(join(directory, name));
   }
-  for (const number of numbers) {
-    const path = segmentPath(directory, number);
-    const segment = newSegment(number, path);
+  for (const { number, generation } of numbers) {
+    const path = segmentPath(directory, number, generation);
+    const segment = newSegment(number, path, generation);
     const bytes = await sizeOf(disk, path);
     segment.space.bytes = bytes;
     const header = headerOf(path, await files.read(segment, 0, segmentHeaderBytes));
     if (typeof header === "string") {
       notices.push({ path, offset: 0, detail: header });
       // The header is durable before the first frame is written.
-      if (bytes <= segmentHeaderBytes && number === numbers.at(-1)) {
+      if (bytes <= segmentHeaderBytes && number === highestNumber) {
         files.forget(segment);
         leftovers.push(path);
         continue;
@@ -163,6 +167,7 @@ async function findSegments(
       if (header.number !== number) {
         notices.push({ path, offset: 0, detail: `the file was segment ${header.number} and was renamed` });
       } else {
+        segment.firstNumber = header.firstNumber;
         dropReplaced(segments, header.firstNumber, files, leftovers);
       }
     }
@@ -173,12 +178,15 @@ async function findSegments(
       if (typeof decoded !== "string") {
         trailer = decoded;
         segment.end = decoded.footerOffset;
+        const { stateOffset: offset, stateChecksum: checksum } = decoded;
+        const stateBytes = bytes - trailerBytes - offset;
+        if (stateBytes > 0) segment.state = { offset, bytes: stateBytes, checksum };
         epoch = Math.max(epoch, decoded.epoch);
       }
     }
     segments.push({ segment, header: typeof header === "string" ? undefined : header, trailer });
   }
-  return { segments, epoch, highestNumber: numbers.at(-1) ?? 0, leftovers };
+  return { segments, epoch, highestNumber, leftovers };
 }
 
 /** A crash came between the last step of a rewrite and the removal of what it replaced. */
@@ -219,15 +227,14 @@ async function loadState(
   files: SegmentFiles,
   notices: RecoveryNotice[],
 ): Promise<Shards | undefined> {
-  if (found?.trailer === undefined) return undefined;
-  const { segment } = found;
-  const { stateOffset, stateChecksum } = found.trailer;
-  const length = segment.space.bytes - trailerBytes - stateOffset;
-  if (length === 0) return undefined;
-  const bytes = await files.read(segment, stateOffset, length);
-  if (bytes.byteLength === length && checksumOf(bytes) === stateChecksum) return decodeState(bytes);
+  const segment = found?.segment;
+  if (segment?.state === undefined) return undefined;
+  const bytes = await files.state(segment);
+  if (bytes !== undefined) return decodeState(bytes);
+  const { offset } = segment.state;
+  segment.state = undefined;
   const detail = "the state in the footer is damaged; an older one and the frames since replace it";
-  notices.push({ path: segment.path, offset: stateOffset, detail });
+  notices.push({ path: segment.path, offset, detail });
   return undefined;
 }
 

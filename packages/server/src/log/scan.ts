@@ -9,14 +9,14 @@ export interface Scan {
 }
 
 /**
- * All frames of a segment. What is broken is a torn write if the log was writing here last (`newest`)
+ * All frames of a segment from an offset on. What is broken is a torn write if the log was writing here last (`newest`)
  * and no frame of a later group follows: a later group is only written once the earlier is durable.
  * Everything else that is broken is a damage; the frames after it count.
  */
-export function scanFrames(content: Buffer, newest: boolean): Scan {
+export function scanFrames(content: Buffer, newest: boolean, from = segmentHeaderBytes): Scan {
   const frames: Frame[] = [];
   const damages: { offset: number; detail: string }[] = [];
-  let at = segmentHeaderBytes;
+  let at = from;
   while (at < content.byteLength) {
     const frame = decodeFrame(content, at, at);
     if (typeof frame !== "string") {

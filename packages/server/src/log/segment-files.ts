@@ -1,6 +1,6 @@
 import type { Disk, DiskFile } from "../env/env.js";
 import { Directory, type Extent } from "./directory.js";
-import { checksumOf, type Segment } from "./segment.js";
+import { checksumOf, type FooterPlace, type Segment } from "./segment.js";
 import { ShardIndex } from "./shard-index.js";
 
 interface OpenFile {
@@ -57,13 +57,22 @@ export class SegmentFiles {
   async directory(segment: Segment): Promise<Directory | undefined> {
     const cached = this.cachedDirectory(segment);
     if (cached !== undefined) return cached;
-    const place = segment.directory;
-    if (place === undefined) return undefined;
-    const bytes = await this.read(segment, place.offset, place.bytes);
-    if (bytes.byteLength !== place.bytes || checksumOf(bytes) !== place.checksum) return undefined;
+    const bytes = await this.#part(segment, segment.directory);
+    if (bytes === undefined) return undefined;
     const directory = new Directory(bytes);
     this.keepDirectory(segment, directory);
     return directory;
+  }
+
+  /** The state of the log in a footer; undefined when there is none that is intact. */
+  state(segment: Segment): Promise<Buffer | undefined> {
+    return this.#part(segment, segment.state);
+  }
+
+  async #part(segment: Segment, place: FooterPlace | undefined): Promise<Buffer | undefined> {
+    if (place === undefined) return undefined;
+    const bytes = await this.read(segment, place.offset, place.bytes);
+    return bytes.byteLength === place.bytes && checksumOf(bytes) === place.checksum ? bytes : undefined;
   }
 
   /** The index of an extent; undefined when the footer has it no longer intact. */

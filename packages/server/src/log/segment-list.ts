@@ -7,6 +7,11 @@ import type { SegmentFiles } from "./segment-files.js";
 import type { Shard } from "./shard.js";
 import { ShardIndex } from "./shard-index.js";
 
+/** A segment was removed or replaced by another while it was used: look again. */
+export class SegmentGone extends Error {
+  override readonly name = "SegmentGone";
+}
+
 /** An extent and the segment that it is in. */
 export interface Found {
   readonly segment: Segment;
@@ -38,29 +43,31 @@ export class SegmentList {
     this.sealed.push(segment);
   }
 
-  /** The shard's first extent that has a batch ≥ `from`. */
+  /** The shard's first extent that has a batch ≥ `from`. Rejects with SegmentGone. */
   async find(shard: Shard, from: BatchId): Promise<Found | undefined> {
     const least = Math.max(from, shard.firstId);
     for (let at = this.#seek(least); at < this.sealed.length; at++) {
       const segment = this.sealed[at];
       if (segment === undefined || segment.firstId > shard.tail) break;
-      const extent = (await this.directory(segment)).find(shard.id, least);
-      // What is rewritten or removed meanwhile makes the positions void.
-      if (segment.gone) return this.find(shard, from);
+      const extent = (await this.#whileThere(segment, this.directory(segment))).find(shard.id, least);
       if (extent !== undefined) return { segment, extent };
       if (this.sealed[at] !== segment) at = this.#seek(segment.lastId + 1) - 1;
     }
     return this.#findOpen(shard, least);
   }
 
-  /** Of the shard's batches in an extent those from `from` on, at least `countMax` if there are so many. */
+  /**
+   * Of the shard's batches in an extent those from `from` on, at least `countMax` if there are so many.
+   * Rejects with SegmentGone.
+   */
   async index(
     { segment, extent }: Found,
     from = 0,
     countMax = Number.POSITIVE_INFINITY,
   ): Promise<ShardIndex> {
     if (segment.open !== undefined) return segment.open.slice(extent.shardId, from, countMax);
-    return (await this.#files.index(segment, extent)) ?? (await this.#scanFor(segment, extent));
+    const loaded = await this.#whileThere(segment, this.#files.index(segment, extent));
+    return loaded ?? (await this.#whileThere(segment, this.#scanFor(segment, extent)));
   }
 
   /** The directory of a sealed segment; scans the frames when the footer has it no longer intact. */
@@ -80,6 +87,15 @@ export class SegmentList {
     }
     segment.pinned = index.pack(0);
     return segment.pinned.directory;
+  }
+
+  /** What files that were removed or replaced meanwhile say counts for nothing. */
+  async #whileThere<T>(segment: Segment, work: T | Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } finally {
+      if (segment.gone) throw new SegmentGone();
+    }
   }
 
   #findOpen(shard: Shard, from: BatchId): Found | undefined {

@@ -111,7 +111,8 @@ export class SegmentWriter {
     const footer = encodeFooter(segment.number, this.epoch, segment.end, nowMs, open, state);
     await this.#file.write(footer.parts, segment.end);
     await this.#file.datasync();
-    segment.directory = footer.place;
+    segment.directory = footer.directoryPlace;
+    segment.state = footer.statePlace;
     files.keepDirectory(segment, footer.packed.directory);
     segment.space.bytes = segment.end + footer.bytes;
     segment.space.sorted = open.shardCount <= 1;

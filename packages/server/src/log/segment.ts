@@ -4,8 +4,8 @@ import { encodeControl, frameBuffer, frameHeaderBytes } from "./frame.js";
 import type { BatchId } from "./log-store.js";
 import type { OpenIndex, PackedIndex } from "./open-index.js";
 
-/** Where a footer has the directory. */
-export interface DirectoryPlace {
+/** Where a footer has a part of itself. */
+export interface FooterPlace {
   readonly offset: number;
   readonly bytes: number;
   readonly checksum: number;
@@ -16,6 +16,10 @@ export interface Segment {
   /** Of this object and no other: what is cached of a file is void once the file is rewritten. */
   readonly serial: number;
   readonly number: number;
+  /** How often it was rewritten. */
+  readonly generation: number;
+  /** The lowest number of the segments that it stands for. */
+  firstNumber: number;
   readonly path: string;
   /** Where its frames end. */
   end: number;
@@ -25,9 +29,11 @@ export interface Segment {
   /** Of its batches while it is being written. */
   open: OpenIndex | undefined;
   /** Once it has a footer. */
-  directory: DirectoryPlace | undefined;
+  directory: FooterPlace | undefined;
   /** Stands for a footer that is missing or damaged. */
   pinned: PackedIndex | undefined;
+  /** If its footer has the state of the log. */
+  state: FooterPlace | undefined;
   space: SegmentSpace;
   /** Removed, or replaced by another object. */
   gone: boolean;
@@ -39,6 +45,8 @@ export interface SegmentSpace {
   bytes: number;
   /** Of frames that can still be read, roughly; wrong when `stale`. */
   liveBytes: number;
+  /** Of all its batches. */
+  batchBytes: number;
   stale: boolean;
   /** Whether its batches are in the order of the shards, or of one shard only. */
   sorted: boolean;
@@ -48,10 +56,12 @@ export interface SegmentSpace {
 
 let segmentsMade = 0;
 
-export function newSegment(number: number, path: string): Segment {
+export function newSegment(number: number, path: string, generation = 0): Segment {
   return {
     serial: ++segmentsMade,
     number,
+    generation,
+    firstNumber: number,
     path,
     end: segmentHeaderBytes,
     firstId: 0,
@@ -59,22 +69,25 @@ export function newSegment(number: number, path: string): Segment {
     open: undefined,
     directory: undefined,
     pinned: undefined,
-    space: { bytes: 0, liveBytes: 0, stale: true, sorted: false, damaged: false },
+    state: undefined,
+    space: { bytes: 0, liveBytes: 0, batchBytes: 0, stale: true, sorted: false, damaged: false },
     gone: false,
   };
 }
 
-export function segmentPath(directory: string, number: number): string {
-  return join(directory, `${String(number).padStart(12, "0")}.segment`);
+/** `generation`: how often it was rewritten. */
+export function segmentPath(directory: string, number: number, generation = 0): string {
+  const suffix = generation === 0 ? "" : `-${generation}`;
+  return join(directory, `${String(number).padStart(12, "0")}${suffix}.segment`);
 }
 
 /** Of a segment that is being rewritten. */
 export const rewriteSuffix = ".rewrite";
 
-/** The number of a segment's file; undefined for other files. */
-export function segmentNumber(name: string): number | undefined {
-  const match = /^(\d{12})\.segment$/.exec(name);
-  return match === null ? undefined : Number(match[1]);
+/** The number of a segment's file and how often it was rewritten; undefined for other files. */
+export function segmentNumber(name: string): { number: number; generation: number } | undefined {
+  const match = /^(\d{12})(?:-([1-9]\d{0,8}))?\.segment$/.exec(name);
+  return match === null ? undefined : { number: Number(match[1]), generation: Number(match[2] ?? 0) };
 }
 
 export const segmentHeaderBytes = 64;
@@ -178,7 +191,9 @@ export interface Footer {
   readonly parts: readonly Uint8Array[];
   readonly bytes: number;
   readonly packed: PackedIndex;
-  readonly place: DirectoryPlace;
+  readonly directoryPlace: FooterPlace;
+  /** None when the state is empty. */
+  readonly statePlace: FooterPlace | undefined;
 }
 
 /** Encodes a footer that begins at `offset`, with its trailer. */
@@ -197,23 +212,29 @@ export function encodeFooter(
   const directoryOffset = offset + frameHeaderBytes + indexes.byteLength;
   const directoryBytes = directory.bytes.byteLength;
   const checksum = checksumOf(directory.bytes);
+  const statePlace = {
+    offset: directoryOffset + directoryBytes,
+    bytes: state.byteLength,
+    checksum: checksumOf(state),
+  };
   const trailer = Buffer.alloc(trailerBytes);
   trailer.write(trailerMagic);
   trailer.writeUInt32LE(segmentVersion, 8);
   trailer.writeDoubleLE(number, 16);
   trailer.writeDoubleLE(offset, 24);
   trailer.writeDoubleLE(directoryOffset, 32);
-  trailer.writeDoubleLE(directoryOffset + directoryBytes, 40);
+  trailer.writeDoubleLE(statePlace.offset, 40);
   trailer.writeDoubleLE(epoch, 48);
   trailer.writeUInt32LE(checksum, 56);
-  trailer.writeUInt32LE(checksumOf(state), 60);
+  trailer.writeUInt32LE(statePlace.checksum, 60);
   trailer.writeUInt32LE(crc32(trailer.subarray(16)), 12);
   const parts = [seal.bytes, indexes, directory.bytes, state, trailer];
   return {
     parts,
     bytes: parts.reduce((sum, part) => sum + part.byteLength, 0),
     packed,
-    place: { offset: directoryOffset, bytes: directoryBytes, checksum },
+    directoryPlace: { offset: directoryOffset, bytes: directoryBytes, checksum },
+    statePlace: statePlace.bytes === 0 ? undefined : statePlace,
   };
 }
 

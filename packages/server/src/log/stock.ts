@@ -5,6 +5,7 @@ import type { Shards } from "./shard.js";
 /** Sets what of a sealed segment is alive, and which ids it has. */
 export function takeStock(segment: Segment, directory: Directory, shards: Shards): void {
   let live = 0;
+  let total = 0;
   let first = Number.POSITIVE_INFINITY;
   let last = 0;
   for (let i = 0; i < directory.count; i++) {
@@ -12,6 +13,7 @@ export function takeStock(segment: Segment, directory: Directory, shards: Shards
     const lastId = directory.lastId(i);
     first = Math.min(first, firstId);
     last = Math.max(last, lastId);
+    total += directory.extentBytes(i);
     const shard = shards.present.get(directory.shardId(i));
     if (shard === undefined || lastId <= shard.trimmedUpTo) continue;
     // Of an extent that is trimmed in part, ids tell roughly how much is left.
@@ -23,5 +25,6 @@ export function takeStock(segment: Segment, directory: Directory, shards: Shards
     segment.lastId = last;
   }
   segment.space.liveBytes = live;
+  segment.space.batchBytes = total;
   segment.space.stale = false;
 }

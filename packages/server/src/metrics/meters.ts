@@ -7,6 +7,8 @@ export class Meters<Lane extends string> {
   readonly #meters = new Map<string, Meter<Lane>>();
   /** What comes beyond the bound is counted together. */
   #others: Meter<Lane> | undefined;
+  /** Totals of meters that were let go, so that sums never fall. */
+  readonly #gone = new Map<Lane, number>();
 
   constructor(lanes: readonly Lane[]) {
     this.#lanes = lanes;
@@ -30,12 +32,15 @@ export class Meters<Lane extends string> {
   }
 
   forget(id: string): void {
+    const meter = this.#meters.get(id);
+    if (meter === undefined) return;
+    for (const lane of this.#lanes) this.#gone.set(lane, (this.#gone.get(lane) ?? 0) + meter.total(lane));
     this.#meters.delete(id);
   }
 
-  /** Of all objects together, those gone included while they are remembered. */
+  /** Of all objects together, also of those that are no more. */
   sum(lane: Lane): number {
-    let sum = this.#others?.total(lane) ?? 0;
+    let sum = (this.#others?.total(lane) ?? 0) + (this.#gone.get(lane) ?? 0);
     for (const meter of this.#meters.values()) sum += meter.total(lane);
     return sum;
   }
@@ -43,7 +48,7 @@ export class Meters<Lane extends string> {
   /** Frees the rings of idle meters, and forgets those of objects that are no more. */
   sweep(nowMs: number, exists: (id: string) => boolean): void {
     for (const [id, meter] of this.#meters) {
-      if (meter.freeIfIdle(nowMs) === "idle" && !exists(id)) this.#meters.delete(id);
+      if (meter.freeIfIdle(nowMs) === "idle" && !exists(id)) this.forget(id);
     }
   }
 }

@@ -87,6 +87,22 @@ describe("meters", () => {
     assert.equal(meters.sum("n"), limits.meteredObjectsMax + 5);
   });
 
+  it("read the clock once for what happens together", async () => {
+    const env = new SimulatedEnv();
+    let readings = 0;
+    const monotonic = () => {
+      readings += 1;
+      return env.clock.monotonic();
+    };
+    const metrics = new Metrics({ now: () => 0, monotonic }, env.timers);
+    readings = 0;
+    const synced = Promise.resolve();
+    await Promise.all(Array.from({ length: 100 }, () => synced.then(() => metrics.appended("s", 1, 1, 0))));
+    assert.equal(readings, 1);
+    await env.timers.advance(1_000);
+    assert.equal(metrics.now(), 1_000);
+  });
+
   it("forget objects that are gone, once they are idle", async () => {
     const env = new SimulatedEnv();
     const metrics = new Metrics(env.clock, env.timers);

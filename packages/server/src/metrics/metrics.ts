@@ -36,6 +36,11 @@ export class Metrics {
   readonly errors = new RecentErrors();
   readonly #timers: Timers;
   readonly #startedMs: number;
+  readonly #expire = () => {
+    this.#isFresh = false;
+  };
+  #isFresh = false;
+  #nowMs = 0;
   #sweep: Timer | undefined;
 
   constructor(clock: Clock, timers: Timers) {
@@ -48,9 +53,18 @@ export class Metrics {
     return this.now() - this.#startedMs;
   }
 
-  /** The moment to measure from. */
+  /**
+   * The moment to measure from, ms of the monotonic clock. Read once for all that goes on in one burst of
+   * settled promises, such as the appends that one sync has made durable: the clock is what counting
+   * costs most.
+   */
   now(): number {
-    return this.clock.monotonic();
+    if (!this.#isFresh) {
+      this.#nowMs = this.clock.monotonic();
+      this.#isFresh = true;
+      queueMicrotask(this.#expire);
+    }
+    return this.#nowMs;
   }
 
   /** A batch is durable, which was asked for at `startedMs`. */

@@ -8,6 +8,7 @@ import {
   type StatementNode,
 } from "@hstream/sql";
 import { HStreamError, type JsonValue } from "../errors.js";
+import { spanOf } from "../metrics/tracing.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
 import type { QueryRegistry } from "./query-registry.js";
 import type { QueryTools } from "./query-tools.js";
@@ -71,7 +72,9 @@ export class SqlEngine implements SqlService {
     const notices = diagnostics.map(({ message, hint }) =>
       hint === undefined ? message : `${message}. ${hint}`,
     );
-    yield* this.#carryOut(statement, bound, notices, signal);
+    yield* spanOf(`sql ${bound.kind}`, { "db.system": "hstream" }, () =>
+      this.#carryOut(statement, bound, notices, signal),
+    );
   }
 
   async *#carryOut(
@@ -85,9 +88,14 @@ export class SqlEngine implements SqlService {
     const sql = script.slice(node.span.start, node.span.end);
     switch (bound.kind) {
       case "create-stream":
+        if (bound.orReplace) throw new HStreamError("Unimplemented", { what: "CREATE OR REPLACE" });
         yield* commandEvents(index, await createStream(streams, bound), 0, notices);
         return;
       case "create-view":
+        if (bound.orReplace) throw new HStreamError("Unimplemented", { what: "CREATE OR REPLACE" });
+        if (bound.query.start === "latest" || bound.query.startAtMs !== undefined) {
+          throw new HStreamError("Unimplemented", { what: "A view that does not start at EARLIEST" });
+        }
         yield* commandEvents(index, await views.createFrom(bound, sql), 0, notices);
         return;
       case "insert": {
@@ -103,7 +111,14 @@ export class SqlEngine implements SqlService {
       case "drop":
         yield* commandEvents(index, await drop({ streams, views, queries }, bound), 0, notices);
         return;
+      case "create-stream-as":
+      case "insert-select":
+      case "create-connector":
+      case "pause":
+      case "resume":
+        throw new HStreamError("Unimplemented", { what: bound.kind.replaceAll("-", " ").toUpperCase() });
       case "terminate":
+        if (bound.query === undefined) throw new HStreamError("Unimplemented", { what: "TERMINATE ALL" });
         await queries.terminate(bound.query);
         yield* commandEvents(index, `Query ${bound.query} ended.`, 0, notices);
         return;

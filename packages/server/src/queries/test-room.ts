@@ -62,7 +62,9 @@ export class TestRoom {
     const streams = await StreamCatalogue.open(env, log, meta, names);
     const appender = new StreamAppender(env, streams, log, { recordBytesMax: 1_048_576, metrics });
     const reading = new MeteredLog(log, streams, metrics);
-    const tools = { env, log: reading, inflate: await loadInflate(1_048_576), report: () => {}, metrics };
+    const inflate = await loadInflate(1_048_576);
+    const deadLetter = () => Promise.resolve();
+    const tools = { env, log: reading, inflate, report: () => {}, metrics, deadLetter };
     const options = { defaultDispatch: "key-ordered" } as const;
     const subscriptions = await SubscriptionService.open(tools, meta, streams, options);
     const resolved = resolveConfig({});

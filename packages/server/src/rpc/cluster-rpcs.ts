@@ -3,6 +3,8 @@ import { type Empty, type HStreamApiServer, NodeState, ResourceType } from "@hst
 import type { Cluster, Member } from "../cluster/cluster.js";
 import { HStreamError } from "../errors.js";
 import { resourceIdProblem } from "../streams/names.js";
+import type { SqlService } from "../queries/sql-service.js";
+import { StatementRunner } from "./statement-runner.js";
 import { userAgentOf } from "./call-metadata.js";
 import { encodeDescription, knowsOldDescription } from "./describe-codec.js";
 import type { Handlers } from "./handlers.js";
@@ -19,6 +21,7 @@ type ClusterRpcs = Pick<
 export function clusterRpcs(
   handlers: Handlers,
   cluster: Cluster,
+  sql: SqlService,
 ): ClusterRpcs & {
   readonly describeCluster: handleUnaryCall<Empty, Buffer>;
 } {
@@ -50,9 +53,15 @@ export function clusterRpcs(
       serverNode: nodeFor(`reader/${readerId}`),
     })),
 
-    lookupResource: handlers.unary(({ resType, resId }) => {
+    lookupResource: handlers.unary(async ({ resType, resId }) => {
       const reason = resourceIdProblem(resId);
       if (reason !== undefined) throw new HStreamError("InvalidName", { reason });
+      // Views alone are looked for, as their callers go on with what they are told.
+      if (resType === ResourceType.ResView) {
+        const views = await new StatementRunner(sql).rows("SHOW VIEWS;", handlers.closing);
+        const exists = views.some((row) => row["View Name"] === resId);
+        if (!exists) throw new HStreamError("ViewNotFound", { view: resId });
+      }
       return nodeFor(resourceKey(resType, resId));
     }),
 
@@ -60,8 +69,19 @@ export function clusterRpcs(
   };
 }
 
+/** Resource types by the names that commands have for them. */
+export const resourceTypes: ReadonlyMap<string, ResourceType> = new Map([
+  ["stream", ResourceType.ResStream],
+  ["subscription", ResourceType.ResSubscription],
+  ["shard", ResourceType.ResShard],
+  ["shardreader", ResourceType.ResShardReader],
+  ["connector", ResourceType.ResConnector],
+  ["query", ResourceType.ResQuery],
+  ["view", ResourceType.ResView],
+]);
+
 /** A resource has one place, by whichever call it is looked up. */
-function resourceKey(type: number, id: string): string {
+export function resourceKey(type: number, id: string): string {
   switch (type) {
     case ResourceType.ResStream:
       return `stream/${id}`;

@@ -64,8 +64,12 @@ describe("codecs of the calls that carry records", () => {
     const ackId = fc
       .tuple(id, id, fc.nat({ max: 70_000 }))
       .map(([shardId, batchId, index]) => ({ shardId, batchId, index }));
+    const few = [0, 1, 2, 300].flatMap((index) =>
+      [7, 2 ** 52 + 1].map((batchId) => ({ shardId: 2 ** 52, batchId, index })),
+    );
     fc.assert(
-      fc.property(fc.array(ackId), (acks) => {
+      // Mostly many records of few batches, as clients ack them.
+      fc.property(fc.oneof(fc.array(ackId), fc.array(fc.constantFrom(...few))), (acks) => {
         const ackIds = acks.map(({ shardId, batchId, index }) => ({
           shardId: BigInt(shardId),
           batchId: BigInt(batchId),
@@ -73,7 +77,13 @@ describe("codecs of the calls that carry records", () => {
         }));
         const message = { subscriptionId: "sub", consumerName: "ç", ackIds };
         const decoded = decodeFetchRequest(Buffer.from(StreamingFetchRequest.encode(message).finish()));
-        assert.deepEqual(decoded, { subscriptionId: "sub", consumerName: "ç", acks });
+        assert.ok(!isMalformed(decoded));
+        const { subscriptionId, consumerName, ackCount } = decoded;
+        assert.deepEqual([subscriptionId, consumerName, ackCount], ["sub", "ç", acks.length]);
+        const found = decoded.acks.flatMap(({ shardId, batchId, indexes }) =>
+          indexes.map((index) => ({ shardId, batchId, index })),
+        );
+        assert.deepEqual(found, acks);
       }),
     );
   });

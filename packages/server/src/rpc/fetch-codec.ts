@@ -8,8 +8,8 @@ import {
   writeVarint,
 } from "@hstream/proto";
 import type { Delivery } from "../streams/delivery.js";
-import type { RecordId } from "../subscription/subscription-driver.js";
-import { readRecordId, recordIdsBytesMax, writeRecordIds } from "./record-ids-codec.js";
+import type { RecordRun } from "../subscription/subscription-driver.js";
+import { RecordIdReader, recordIdsBytes, writeRecordIds } from "./record-ids-codec.js";
 
 /**
  * The messages of StreamingFetch:
@@ -24,7 +24,9 @@ const responseField = { received: 0x0a, recordIds: 0x0a, record: 0x12 } as const
 export interface FetchRequestParts {
   readonly subscriptionId: string;
   readonly consumerName: string;
-  readonly acks: readonly RecordId[];
+  readonly acks: readonly RecordRun[];
+  /** Records in all of them. */
+  readonly ackCount: number;
 }
 
 export function decodeFetchRequest(message: Buffer): FetchRequestParts | Malformed {
@@ -32,16 +34,16 @@ export function decodeFetchRequest(message: Buffer): FetchRequestParts | Malform
   const buffer = asBuffer(message);
   let subscriptionId = "";
   let consumerName = "";
-  const acks: RecordId[] = [];
+  const acks = new RecordIdReader();
   for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
-    if (tag === requestField.ackIds) acks.push(readRecordId(cursor));
+    if (tag === requestField.ackIds) acks.read(cursor);
     else if (tag === requestField.subscriptionId) {
       subscriptionId = readUtf8(buffer, cursor.span(), cursor.position);
     } else if (tag === requestField.consumerName) {
       consumerName = readUtf8(buffer, cursor.span(), cursor.position);
     } else cursor.skip(tag);
   }
-  return cursor.failure ?? { subscriptionId, consumerName, acks };
+  return cursor.failure ?? { subscriptionId, consumerName, acks: acks.runs, ackCount: acks.count };
 }
 
 /** A delivery as the whole answer; its payload is copied once, into place. */
@@ -53,14 +55,13 @@ export function encodeDelivery(delivery: Delivery): Buffer {
     batchSize: indexes.length,
     payload,
   });
-  const ids = Buffer.allocUnsafe(recordIdsBytesMax(indexes.length));
-  const idsLength = writeRecordIds(ids, 0, responseField.recordIds, shardId, batchId, indexes);
+  const idsLength = recordIdsBytes(shardId, batchId, indexes);
   const recordLength = head.length + payload.length;
   const receivedLength = idsLength + 1 + varintLength(recordLength) + recordLength;
   const target = Buffer.allocUnsafe(1 + varintLength(receivedLength) + receivedLength);
   target[0] = responseField.received;
   let at = writeVarint(target, 1, receivedLength);
-  at += ids.copy(target, at, 0, idsLength);
+  at = writeRecordIds(target, at, responseField.recordIds, shardId, batchId, indexes);
   target[at++] = responseField.record;
   at = writeVarint(target, at, recordLength);
   target.set(head, at);

@@ -64,9 +64,9 @@ class FetchSession {
     refuseMalformed(request);
     this.#handlers.refuseWhenClosing();
     const max = limits.acksPerRequestMax;
-    if (request.acks.length > max) throw new HStreamError("TooManyAcks", { count: request.acks.length, max });
+    if (request.ackCount > max) throw new HStreamError("TooManyAcks", { count: request.ackCount, max });
     if (!this.#begun) await this.#attach(request);
-    if (request.acks.length > 0) this.#attachment?.ack(request.acks);
+    if (request.ackCount > 0) this.#attachment?.ackRuns(request.acks);
   }
 
   async #attach({ subscriptionId, consumerName }: FetchRequestParts): Promise<void> {

@@ -1,4 +1,4 @@
-import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
+import { logVerbosity, Server, setLogVerbosity } from "@grpc/grpc-js";
 import { HStreamApiService, HStreamExtService, type Inflate } from "@hstream/proto";
 import type { Cluster } from "../cluster/cluster.js";
 import { addressText } from "../config/address.js";
@@ -10,18 +10,26 @@ import type { StreamAppender } from "../streams/stream-appender.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
 import type { Trimming } from "../streams/trimming.js";
 import type { SubscriptionService } from "../subscription/subscription-service.js";
+import { accessControl } from "./access.js";
+import { adminRpc } from "./admin-rpc.js";
 import { appendMethod, appendRpc } from "./append-rpc.js";
+import { appendStreamMethod, appendStreamRpc } from "./append-stream-rpc.js";
 import { clusterRpcs } from "./cluster-rpcs.js";
+import { connectorRpcs } from "./connector-rpcs.js";
 import { describeMethod } from "./describe-codec.js";
 import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
 import { keyReaderMethod, keyReaderRpc } from "./key-reader-rpc.js";
+import { queryRpcs } from "./query-rpcs.js";
 import { readerMethods, readerRpcs } from "./reader-rpcs.js";
 import { trimRpcs } from "./trim-rpcs.js";
 import { Handlers } from "./handlers.js";
+import type { Secrets } from "./secrets.js";
 import { sqlMethod, sqlRpc } from "./sql-rpc.js";
 import type { SqlService } from "../queries/sql-service.js";
 import type { ReportDefect } from "./status.js";
+import { statsRpcs } from "./stats-rpcs.js";
 import { streamRpcs } from "./stream-rpcs.js";
+import { subscriptionExtRpcs } from "./subscription-ext-rpcs.js";
 import { subscriptionRpcs } from "./subscription-rpcs.js";
 import { tolerant } from "./tolerant.js";
 import { withUnimplemented } from "./unimplemented.js";
@@ -63,11 +71,19 @@ export class GrpcServer {
     host: string,
     port: number,
     rooms: (port: number) => RpcRooms,
+    secrets: Secrets,
     report: ReportDefect,
   ): Promise<GrpcServer> {
     // What the library would print on its own is reported by us, or is nobody's business.
     setLogVerbosity(logVerbosity.NONE);
+    let opened: RpcRooms | undefined;
+    const access = accessControl(
+      () => secrets.tokens,
+      () => opened,
+      report,
+    );
     const server = new Server({
+      interceptors: secrets.hasTokens ? [access] : [],
       "grpc.max_receive_message_length": limits.requestBytesMax,
       "grpc.max_send_message_length": limits.requestBytesMax,
       "grpc.max_concurrent_streams": limits.callsPerConnectionMax,
@@ -75,10 +91,13 @@ export class GrpcServer {
       "grpc.keepalive_timeout_ms": limits.keepAliveAnswerMs,
     });
     return await new Promise((resolve, reject) => {
-      server.bindAsync(addressText(host, port), ServerCredentials.createInsecure(), (error, bound) => {
+      server.bindAsync(addressText(host, port), secrets.credentials(), (error, bound) => {
         if (error !== null) reject(error);
         // In the same turn as the bind: no call can come before there is somebody to answer.
-        else resolve(GrpcServer.#serve(server, bound, rooms(bound), report));
+        else {
+          opened = rooms(bound);
+          resolve(GrpcServer.#serve(server, bound, opened, report));
+        }
       });
     });
   }
@@ -86,7 +105,7 @@ export class GrpcServer {
   static #serve(server: Server, port: number, rooms: RpcRooms, report: ReportDefect): GrpcServer {
     const handlers = new Handlers(report);
     const api = {
-      ...clusterRpcs(handlers, rooms.cluster),
+      ...clusterRpcs(handlers, rooms.cluster, rooms.sql),
       ...streamRpcs(handlers, rooms.streams, rooms.log),
       ...appendRpc(handlers, rooms.appender),
       ...subscriptionRpcs(handlers, rooms.subscriptions),
@@ -94,8 +113,16 @@ export class GrpcServer {
       ...readerRpcs(handlers, rooms),
       ...keyReaderRpc(handlers, rooms),
       ...trimRpcs(handlers, rooms.trimming),
+      ...queryRpcs(handlers, rooms.sql, rooms.cluster),
+      ...connectorRpcs(handlers),
+      ...statsRpcs(handlers, rooms.streams),
+      ...adminRpc(handlers, rooms),
     };
-    const ext = sqlRpc(handlers, rooms.sql);
+    const ext = {
+      ...sqlRpc(handlers, rooms.sql),
+      ...appendStreamRpc(handlers, rooms.appender),
+      ...subscriptionExtRpcs(handlers, rooms.subscriptions),
+    };
     server.addService(apiService, withUnimplemented(handlers, apiService, api));
     server.addService(extService, withUnimplemented(handlers, extService, ext));
     return new GrpcServer(server, handlers, rooms.timers, port);
@@ -123,4 +150,8 @@ const apiService = tolerant({
 });
 
 /** Our own service, whose answers are encoded where they are made. */
-const extService = tolerant({ ...HStreamExtService, executeSql: sqlMethod });
+const extService = tolerant({
+  ...HStreamExtService,
+  executeSql: sqlMethod,
+  appendStream: appendStreamMethod,
+});

@@ -29,7 +29,8 @@ export function requiredOffset(message: ShardOffset | StreamOffset | undefined, 
   throw new HStreamError("InvalidShardOffset", { reason: `${field} is missing: say where.` });
 }
 
-function specialOf(value: number): ReadOffset {
+/** Throws InvalidShardOffset. */
+export function specialOf(value: number): Extract<ReadOffset, { kind: "earliest" | "latest" }> {
   switch (value) {
     case SpecialOffset.EARLIEST:
       return { kind: "earliest" };

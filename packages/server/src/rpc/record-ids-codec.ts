@@ -1,7 +1,7 @@
 import type { WireCursor } from "@hstream/proto";
 import { varintLength, writeVarint } from "@hstream/proto";
 import type { BatchId, ShardId } from "../log/log-store.js";
-import type { RecordId } from "../subscription/subscription-driver.js";
+import type { RecordRun } from "../subscription/subscription-driver.js";
 
 /**
  * RecordId, and many of one batch in a row:
@@ -15,6 +15,14 @@ const idBytesMax = 2 + 3 + 10 + 10 + 5;
 /** An upper bound of what `writeRecordIds` writes. */
 export function recordIdsBytesMax(count: number): number {
   return count * idBytesMax;
+}
+
+/** Exactly what `writeRecordIds` writes. */
+export function recordIdsBytes(shardId: ShardId, batchId: BatchId, indexes: Iterable<number>): number {
+  const common = 2 + 2 + varintLength(shardId) + varintLength(batchId);
+  let bytes = 0;
+  for (const index of indexes) bytes += common + (index === 0 ? 0 : 1 + varintLength(index));
+  return bytes;
 }
 
 /** Writes the ids of records of one batch; where the next byte goes. */
@@ -45,19 +53,57 @@ export function writeRecordIds(
   return at;
 }
 
-/** Reads the id that the cursor stands before. One that cannot be ours becomes shard 0. */
-export function readRecordId(cursor: WireCursor): RecordId {
-  const outer = cursor.enter();
-  let shardId: number | bigint = 0;
-  let batchId: number | bigint = 0;
-  let index = 0;
-  for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
-    if (tag === field.shardId) shardId = cursor.uint64();
-    else if (tag === field.batchId) batchId = cursor.uint64();
-    else if (tag === field.index) index = cursor.uint32();
-    else cursor.skip(tag);
+/**
+ * Reads ids one after the other into runs of one batch each. Ids of a batch begin with the same bytes, which
+ * are compared, not read again.
+ */
+export class RecordIdReader {
+  readonly runs: RecordRun[] = [];
+  count = 0;
+  #run: { shardId: number; batchId: number; indexes: number[] } | undefined;
+  /** Where the shard and the batch of the run stand, if they came first and in this order. */
+  #prefixStart = 0;
+  #prefixLength = 0;
+
+  /** Reads the id that the cursor stands before. One that cannot be ours becomes shard 0. */
+  read(cursor: WireCursor): void {
+    const outer = cursor.enter();
+    const start = cursor.position;
+    const known = this.#startsAsBefore(cursor.bytes, start, cursor.end) ? this.#run : undefined;
+    if (known !== undefined) cursor.position = start + this.#prefixLength;
+    let shardId: number | bigint = known?.shardId ?? 0;
+    let batchId: number | bigint = known?.batchId ?? 0;
+    let index = 0;
+    let prefixLength = 0;
+    let isOrdinary = cursor.bytes[start] === field.shardId;
+    for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
+      if (tag === field.index) {
+        index = cursor.uint32();
+        // What comes behind it does not belong to the beginning.
+        isOrdinary = false;
+      } else if (tag === field.shardId) shardId = cursor.uint64();
+      else if (tag === field.batchId) {
+        batchId = cursor.uint64();
+        if (isOrdinary) prefixLength = cursor.position - start;
+      } else cursor.skip(tag);
+    }
+    cursor.leave(outer);
+    this.count += 1;
+    if (typeof shardId === "bigint" || typeof batchId === "bigint") shardId = batchId = 0;
+    if (this.#run?.shardId === shardId && this.#run.batchId === batchId) {
+      this.#run.indexes.push(index);
+      return;
+    }
+    this.#run = { shardId, batchId, indexes: [index] };
+    this.runs.push(this.#run);
+    this.#prefixStart = start;
+    this.#prefixLength = prefixLength;
   }
-  cursor.leave(outer);
-  if (typeof shardId === "bigint" || typeof batchId === "bigint") return { shardId: 0, batchId: 0, index };
-  return { shardId, batchId, index };
+
+  #startsAsBefore(bytes: Uint8Array, start: number, end: number): boolean {
+    const length = this.#prefixLength;
+    if (length === 0 || start + length > end) return false;
+    for (let i = 0; i < length; i++) if (bytes[start + i] !== bytes[this.#prefixStart + i]) return false;
+    return true;
+  }
 }

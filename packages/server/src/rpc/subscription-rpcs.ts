@@ -76,7 +76,7 @@ export function subscriptionRpcs(handlers: Handlers, subscriptions: Subscription
   };
 }
 
-function offsetOf(value: number): "earliest" | "latest" {
+export function offsetOf(value: number): "earliest" | "latest" {
   switch (value) {
     case SpecialOffset.EARLIEST:
       return "earliest";

@@ -50,9 +50,23 @@ function needsRecoding({ compression: type, payload, recordCount }: StoredBatch)
 
 function asStored(batch: StoredBatch): Delivery {
   const { shardId, batchId, timeMs, compression, payload, recordCount } = batch;
-  const indexes = Array.from({ length: recordCount }, (_, index) => index);
+  const indexes = firstIndexes(recordCount);
   return { shardId, batchId, timeMs, compression, payload, indexes };
 }
+
+/** 0 … count − 1. Producers make batches of few sizes, whose lists are shared. */
+function firstIndexes(count: number): readonly number[] {
+  const known = indexLists.get(count);
+  if (known !== undefined) return known;
+  const made = Array.from({ length: count }, (_, index) => index);
+  if (indexLists.size >= indexListsMax) indexLists.clear();
+  indexLists.set(count, made);
+  return made;
+}
+
+const indexLists = new Map<number, readonly number[]>();
+/** At most 32 lists of 65,536 numbers. */
+const indexListsMax = 32;
 
 /** Undefined if the payload is not framed as records, or one of them is too large uncompressed. */
 function regroup(

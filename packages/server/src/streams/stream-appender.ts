@@ -32,6 +32,8 @@ export interface AppendHow {
   readonly producer?: Producer;
   /** How long to wait while too much is on its way to the disk, ms; for ever if absent. */
   readonly patienceMs?: number;
+  /** The batch was stored before, compressed: it may be larger than what clients may append. */
+  readonly restored?: boolean;
 }
 
 /** Appends to streams: checks a batch, opens its shard, and says in the API's errors what went wrong. */
@@ -68,7 +70,7 @@ export class StreamAppender {
     batch: Batch,
     how: AppendHow = {},
   ): Promise<AppendedBatch> {
-    checkBatch(batch, this.#recordBytesMax);
+    checkBatch(batch, how.restored === true ? limits.responseBytesMax : this.#recordBytesMax);
     const stream = this.#catalogue.get(streamName);
     if (this.#catalogue.ofShard(shardId)?.id !== stream.id) {
       throw new HStreamError("ShardNotInStream", { shardId: String(shardId), stream: streamName });

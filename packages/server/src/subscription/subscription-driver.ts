@@ -31,10 +31,19 @@ export interface RecordId {
   readonly index: number;
 }
 
+/** Records of one batch. */
+export interface RecordRun {
+  readonly shardId: ShardId;
+  readonly batchId: BatchId;
+  readonly indexes: readonly number[];
+}
+
 /** A consumer's place in a subscription. */
 export interface Attachment {
   /** Records that need not come again; unknown ones and repeats are ignored. */
   ack(records: readonly RecordId[]): void;
+  /** The same for many records of few batches. */
+  ackRuns(runs: readonly RecordRun[]): void;
   /** The consumer takes deliveries again. */
   ready(): void;
   /** The consumer has gone. */
@@ -48,6 +57,23 @@ export interface DriverTools {
   readonly inflate: Inflate;
   readonly metrics?: Metrics;
   readonly report: (where: string, error: unknown) => void;
+  /** Appends records to the stream that takes what a subscription gives up. */
+  readonly deadLetter: (streamName: string, delivery: Delivery) => Promise<void>;
+}
+
+/** How far a subscription is in a shard. */
+export interface ShardBacklog {
+  readonly shardId: ShardId;
+  readonly ackedUpTo: BatchId;
+  /** Delivered, or due again, and not acked. */
+  readonly unackedRecords: number;
+}
+
+/** What a consumer has not acked, and which shards it has (key-ordered). */
+export interface ConsumerBacklog {
+  readonly consumer: Consumer;
+  readonly unackedRecords: number;
+  readonly shardIds: readonly ShardId[];
 }
 
 /** What is read is delivered at once, or read again later. */
@@ -63,7 +89,9 @@ const timerMsMax = 2 ** 30;
  * deadlines and saves the progress. Wakes when the log grows, a consumer acts or a deadline passes.
  */
 export class SubscriptionDriver {
+  /** Under which the progress is kept. */
   readonly #uid: string;
+  readonly #deadLetterStream: string | undefined;
   readonly #tools: DriverTools;
   readonly #state: SubscriptionState;
   readonly #consumers = new Map<number, Consumer>();
@@ -79,8 +107,10 @@ export class SubscriptionDriver {
     settings: Omit<SubscriptionSettings, "readsMax">,
     progress: ReadonlyMap<ShardId, SavedProgress>,
     tools: DriverTools,
+    deadLetterStream?: string,
   ) {
     this.#uid = uid;
+    this.#deadLetterStream = deadLetterStream;
     this.#tools = tools;
     this.#state = new SubscriptionState({ ...settings, readsMax: limits.deliveryReadsMax }, progress);
     for (const shardId of progress.keys()) {
@@ -110,13 +140,41 @@ export class SubscriptionDriver {
     return this.#state.unackedRecords;
   }
 
+  /** Where it is, by shard and by consumer. Takes time in proportion to what is not acked. */
+  backlog(): { readonly shards: readonly ShardBacklog[]; readonly consumers: readonly ConsumerBacklog[] } {
+    const { shards, consumers } = this.#state.backlog();
+    return {
+      shards: [...shards].map(([shardId, unackedRecords]) => ({
+        shardId,
+        unackedRecords,
+        ackedUpTo: this.#state.ackedUpTo(shardId),
+      })),
+      consumers: [...this.#consumers].map(([number, consumer]) => ({
+        consumer,
+        unackedRecords: consumers.get(number) ?? 0,
+        shardIds: this.#state.shardsOf(number),
+      })),
+    };
+  }
+
+  /** Records that shall come again after a delay, once the rest of their delivery is settled too. */
+  nack(records: readonly RecordId[], delayMs: number): void {
+    if (this.#closed) return;
+    for (const { shardId, batchId, index } of records) {
+      this.#state.nack(shardId, batchId, index, delayMs);
+    }
+    this.#execute(this.#state.acked());
+  }
+
   attach(consumer: Consumer): Attachment {
     const { consumer: number, actions } = this.#state.join();
     this.#consumers.set(number, consumer);
     this.#names.add(consumer.name);
     this.#execute(actions);
     return {
-      ack: (records) => this.#ack(records),
+      ack: (records) =>
+        this.#ack(records.map(({ shardId, batchId, index }) => ({ shardId, batchId, indexes: [index] }))),
+      ackRuns: (runs) => this.#ack(runs),
       ready: () => this.#execute(this.#state.setReady(number, true)),
       detach: () => {
         if (!this.#consumers.delete(number)) return;
@@ -146,10 +204,12 @@ export class SubscriptionDriver {
     if (!this.#closed) this.#execute(this.#state.tailMoved(shardId, tail));
   }
 
-  #ack(records: readonly RecordId[]): void {
+  #ack(runs: readonly RecordRun[]): void {
     if (this.#closed) return;
-    this.#tools.metrics?.acked(this.#uid, records.length);
-    for (const { shardId, batchId, index } of records) this.#state.ack(shardId, batchId, index);
+    for (const { shardId, batchId, indexes } of runs) {
+      this.#tools.metrics?.acked(this.#uid, indexes.length);
+      this.#state.ackRun(shardId, batchId, indexes);
+    }
     this.#execute(this.#state.acked());
   }
 
@@ -166,6 +226,15 @@ export class SubscriptionDriver {
             this.#resend(action.consumer, action.shardId, action.batchId),
             "subscription resend",
           );
+          break;
+        case "release-later": {
+          const { shardId, batchId, delayMs } = action;
+          const release = () => this.#execute(this.#state.release(shardId, batchId));
+          this.#tools.env.timers.after(delayMs, release);
+          break;
+        }
+        case "give-up":
+          this.#background(this.#giveUp(action.shardId, action.batchId), "dead letters");
           break;
         case "deliver": {
           // Deliveries come in the order of the batches that were read.
@@ -222,6 +291,29 @@ export class SubscriptionDriver {
       throw error;
     } finally {
       if (!this.#closed) this.#execute(this.#state.resent(number, shardId, batchId, outcome, this.#now()));
+    }
+  }
+
+  /** Tries until it has succeeded, since the records would be lost otherwise. */
+  async #giveUp(shardId: ShardId, batchId: BatchId): Promise<void> {
+    const stream = must(this.#deadLetterStream, "what is given up has somewhere to go");
+    while (!this.#closed) {
+      try {
+        const { batches } = await this.#tools.log.read(shardId, batchId, { ...readLimits, batchesMax: 1 });
+        const [batch] = batches;
+        const missing = this.#state.missingOf(shardId, batchId);
+        if (batch?.batchId === batchId && missing !== undefined) {
+          for (const delivery of deliveriesOf(batch, missing, this.#tools.inflate)) {
+            await this.#tools.deadLetter(stream, delivery);
+          }
+        }
+        if (!this.#closed) this.#execute(this.#state.givenUp(shardId, batchId));
+        return;
+      } catch (error) {
+        if (this.#closed) return;
+        this.#tools.report("dead letters", error);
+        await this.#tools.env.timers.sleep(limits.failedReadPauseMs);
+      }
     }
   }
 

@@ -32,7 +32,8 @@ class World {
     const report = (where: string, error: unknown) => void this.reports.push(`${where}: ${String(error)}`);
     const streams = await StreamCatalogue.open(env, log, meta);
     const appender = new StreamAppender(env, streams, log, { recordBytesMax: limits.recordBytesMax });
-    const tools = { env, log, inflate, report };
+    const deadLetter = () => Promise.reject(new Error("no dead letters are expected"));
+    const tools = { env, log, inflate, report, deadLetter };
     const subscriptions = await SubscriptionService.open(tools, meta, streams, { defaultDispatch });
     await streams.dropUnused();
     const append = (...texts: string[]) =>

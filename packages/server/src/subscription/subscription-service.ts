@@ -5,14 +5,18 @@ import type { MetaStore } from "../meta/meta-store.js";
 import { MetaTable } from "../meta/table.js";
 import { Documents } from "../streams/documents.js";
 import { nameProblem } from "../streams/names.js";
+import { type ReadOffset, readingFrom } from "../streams/read-offset.js";
 import { deletedStreamName, type StreamCatalogue } from "../streams/stream-catalogue.js";
 import { ProgressStore } from "./progress-store.js";
-import { startingAfter } from "./shard-progress.js";
-import { subscriptionCodec, type SubscriptionDocument } from "./subscription.js";
+import { type SavedProgress, startingAfter } from "./shard-progress.js";
+import { progressIdOf, subscriptionCodec, type SubscriptionDocument } from "./subscription.js";
 import {
   type Attachment,
   type Consumer,
+  type ConsumerBacklog,
   type DriverTools,
+  type RecordId,
+  type ShardBacklog,
   SubscriptionDriver,
 } from "./subscription-driver.js";
 import type { DispatchPolicy } from "./subscription-state.js";
@@ -24,6 +28,21 @@ export interface SubscriptionOptions {
   readonly maxUnackedRecords: number;
   readonly offset: "earliest" | "latest";
   readonly dispatch?: DispatchPolicy;
+  /** After so many deliveries records go to the dead-letter stream. Both are there, or none. */
+  readonly deliveriesMax?: number;
+  readonly deadLetterStream?: string;
+}
+
+/** Where a subscription is to be moved. Of `records`, shards that are not named stay where they are. */
+export type SeekTarget =
+  | Exclude<ReadOffset, { kind: "record" }>
+  | { readonly kind: "records"; readonly batches: ReadonlyMap<ShardId, BatchId> };
+
+/** How far a subscription is in a shard. */
+export interface ShardLag extends ShardBacklog {
+  readonly tail: BatchId;
+  /** For how long the first batch that is not acked has been stored, ms; 0 when all are. */
+  readonly lagMs: number;
 }
 
 /** A subscription as users see it. */
@@ -42,6 +61,8 @@ export class SubscriptionService {
   readonly #drivers = new Map<string, Promise<SubscriptionDriver>>();
   readonly #running = new Map<string, SubscriptionDriver>();
   readonly #beingDeleted = new Set<string>();
+  /** Moves under way, by uid: consumers that come meanwhile wait. */
+  readonly #moving = new Map<string, Promise<void>>();
   #closing = false;
 
   private constructor(
@@ -70,7 +91,7 @@ export class SubscriptionService {
     const documents = await Documents.load(new MetaTable(meta, "subscriptions/", subscriptionCodec));
     const all = documents.entries().map(([, document]) => document);
     for (const { streamId, uid } of all) streams.retainId(streamId, uid);
-    await progress.removeOthers(new Set(all.map(({ uid }) => uid)));
+    await progress.removeOthers(new Set(all.map(progressIdOf)));
     return new SubscriptionService({ ...tools, progress }, streams, documents, options.defaultDispatch);
   }
 
@@ -80,6 +101,7 @@ export class SubscriptionService {
    */
   async create(options: SubscriptionOptions): Promise<SubscriptionInfo> {
     checkOptions(options);
+    this.#checkDeadLetters(options);
     const uid = Buffer.from(this.#tools.env.random.bytes(8)).toString("hex");
     const stream = this.#streams.retain(options.streamName, uid);
     if (stream === undefined || stream.kind === "internal") {
@@ -141,6 +163,84 @@ export class SubscriptionService {
     return this.#running.get(this.#document(id).uid)?.consumers() ?? [];
   }
 
+  /** Each shard's place, and what each consumer has not acked. Throws SubscriptionNotFound. */
+  async lag(id: string): Promise<{ shards: ShardLag[]; consumers: readonly ConsumerBacklog[] }> {
+    const document = this.#document(id);
+    const driver = this.#running.get(document.uid);
+    const backlog = driver?.backlog();
+    const saved = backlog === undefined ? await this.#tools.progress.load(progressIdOf(document)) : new Map();
+    const idle = document.start.map(([shardId, upTo]) => ({
+      shardId,
+      ackedUpTo: (saved.get(shardId) as SavedProgress | undefined)?.upTo ?? upTo,
+      unackedRecords: 0,
+    }));
+    const { log, env } = this.#tools;
+    const shards = await Promise.all(
+      (backlog?.shards ?? idle).map(async (shard) => {
+        const tail = log.tail(shard.shardId);
+        if (tail <= shard.ackedUpTo) return { ...shard, tail, lagMs: 0 };
+        const one = { batchesMax: 1, bytesMax: 1 };
+        const { batches } = await log.read(shard.shardId, shard.ackedUpTo + 1, one);
+        const sinceMs = batches[0]?.timeMs;
+        return { ...shard, tail, lagMs: sinceMs === undefined ? 0 : Math.max(0, env.clock.now() - sinceMs) };
+      }),
+    );
+    return { shards, consumers: backlog?.consumers ?? [] };
+  }
+
+  /** Records that shall be delivered again after a delay. Throws SubscriptionNotFound. */
+  nack(id: string, records: readonly RecordId[], delayMs: number): void {
+    this.#running.get(this.#document(id).uid)?.nack(records, delayMs);
+  }
+
+  /**
+   * Moves a subscription and forgets its acks. Its consumers are ended with SubscriptionMoved, after
+   * which they come back. Rejects with SubscriptionNotFound, SubscriptionBeingDeleted.
+   */
+  async seek(id: string, to: SeekTarget): Promise<void> {
+    const { uid } = this.#document(id);
+    await this.#moving.get(uid);
+    const moving = this.#move(id, to);
+    const settled = moving.catch(() => {});
+    this.#moving.set(uid, settled);
+    try {
+      await moving;
+    } finally {
+      if (this.#moving.get(uid) === settled) this.#moving.delete(uid);
+    }
+  }
+
+  async #move(id: string, to: SeekTarget): Promise<void> {
+    const document = this.#document(id);
+    const { uid } = document;
+    if (this.#beingDeleted.has(uid)) throw new HStreamError("SubscriptionBeingDeleted", { subscription: id });
+    const { log, env, progress } = this.#tools;
+    const placed = new Map<ShardId, BatchId>();
+    for (const [shardId] of document.start) {
+      if (to.kind !== "records") placed.set(shardId, (await readingFrom(log, shardId, to)) - 1);
+      else if (to.batches.has(shardId)) placed.set(shardId, (to.batches.get(shardId) ?? 1) - 1);
+    }
+    const driver = await this.#drivers.get(uid);
+    this.#drivers.delete(uid);
+    this.#running.delete(uid);
+    await driver?.close(new HStreamError("SubscriptionMoved", { subscription: id }));
+    const before = progressIdOf(document);
+    const saved = await progress.load(before);
+    const start = document.start.map(([shardId, upTo]): [ShardId, BatchId] => [
+      shardId,
+      placed.get(shardId) ?? saved.get(shardId)?.upTo ?? upTo,
+    ]);
+    // The new place and the end of the old progress are one change: a crash finds one or the other.
+    const progressId = Buffer.from(env.random.bytes(8)).toString("hex");
+    const result = await this.#documents.set(
+      id,
+      { ...document, start, progressId },
+      this.#documents.revision(id),
+    );
+    if (result.kind === "conflict") throw new HStreamError("SubscriptionBeingDeleted", { subscription: id });
+    await progress.remove(before);
+  }
+
   /**
    * Deletes a subscription; with `force` its consumers are ended first. Rejects with
    * SubscriptionNotFound, SubscriptionHasConsumers, SubscriptionBeingDeleted.
@@ -159,7 +259,7 @@ export class SubscriptionService {
       this.#running.delete(uid);
       await driver?.close(new HStreamError("SubscriptionBeingDeleted", { subscription: id }));
       await this.#documents.set(id, undefined, this.#documents.revision(id));
-      await this.#tools.progress.remove(uid);
+      await this.#tools.progress.remove(progressIdOf(document));
       await this.#streams.release(document.streamId, uid);
     } finally {
       this.#beingDeleted.delete(uid);
@@ -171,6 +271,7 @@ export class SubscriptionService {
    * SubscriptionNotFound, SubscriptionBeingDeleted, ConsumerExists, TooManyConsumers, ShuttingDown.
    */
   async attach(id: string, consumer: Consumer, dispatch?: DispatchPolicy): Promise<Attachment> {
+    await this.#moving.get(this.#document(id).uid);
     const document = this.#document(id);
     const driver = await this.#driver(document, dispatch);
     // While the driver was started, things may have changed.
@@ -204,6 +305,19 @@ export class SubscriptionService {
     return document;
   }
 
+  #checkDeadLetters({ deliveriesMax, deadLetterStream, streamName }: SubscriptionOptions): void {
+    if (deliveriesMax === undefined && deadLetterStream === undefined) return;
+    const refuse = (reason: string) => new HStreamError("InvalidSubscriptionOption", { reason });
+    if (deliveriesMax === undefined || deadLetterStream === undefined) {
+      throw refuse("max_deliveries and dead_letter_stream belong together: give both, or none.");
+    }
+    checkPositive("max_deliveries", deliveriesMax);
+    if (deadLetterStream === streamName) throw refuse("The dead-letter stream must be another one.");
+    if (this.#streams.find(deadLetterStream)?.kind !== "stream") {
+      throw refuse(`The dead-letter stream "${deadLetterStream}" does not exist. Create it first.`);
+    }
+  }
+
   #info(document: SubscriptionDocument): SubscriptionInfo {
     const stream = this.#streams.byId(document.streamId);
     if (stream !== undefined && !stream.archived) return document;
@@ -230,7 +344,8 @@ export class SubscriptionService {
   }
 
   async #start(document: SubscriptionDocument, policy: DispatchPolicy): Promise<SubscriptionDriver> {
-    const saved = await this.#tools.progress.load(document.uid);
+    const progressId = progressIdOf(document);
+    const saved = await this.#tools.progress.load(progressId);
     const progress = new Map(
       document.start.map(([shardId, upTo]) => [shardId, saved.get(shardId) ?? startingAfter(upTo)]),
     );
@@ -238,8 +353,9 @@ export class SubscriptionService {
       policy,
       ackTimeoutMs: document.ackTimeoutSeconds * 1_000,
       maxUnackedRecords: document.maxUnackedRecords,
+      ...(document.deliveriesMax === undefined ? {} : { deliveriesMax: document.deliveriesMax }),
     };
-    return new SubscriptionDriver(document.uid, settings, progress, this.#tools);
+    return new SubscriptionDriver(progressId, settings, progress, this.#tools, document.deadLetterStream);
   }
 }
 

@@ -393,3 +393,90 @@ describe("subscription state", () => {
     );
   });
 });
+
+describe("subscription state, negative acks and giving up", () => {
+  const start = (policy: DispatchPolicy, deliveriesMax?: number) => {
+    const state = new SubscriptionState(
+      {
+        policy,
+        ackTimeoutMs: 100,
+        maxUnackedRecords: 1_000,
+        readsMax: 4,
+        ...(deliveriesMax === undefined ? {} : { deliveriesMax }),
+      },
+      new Map([[1, startingAfter(0)]]),
+    );
+    const { consumer } = state.join();
+    state.tailMoved(1, 10);
+    state.batchesRead(1, { batches: [{ batchId: 10, recordCount: 3 }], next: 11 }, 0);
+    return { state, consumer };
+  };
+
+  for (const policy of ["key-ordered", "round-robin"] as const) {
+    it(`lets a delivery go once all of it is settled, whichever comes last: ${policy}`, () => {
+      const { state } = start(policy);
+      state.nack(1, 10, 0, 30);
+      state.nack(1, 10, 0, 20);
+      state.nack(1, 10, 7, 99);
+      state.nack(2, 10, 0, 99);
+      assert.deepEqual(state.acked(), []);
+      state.ack(1, 10, 1);
+      assert.deepEqual(state.acked(), []);
+      state.ack(1, 10, 2);
+      assert.deepEqual(state.acked(), [{ kind: "release-later", shardId: 1, batchId: 10, delayMs: 30 }]);
+      // It no longer waits for the ack timeout.
+      assert.deepEqual([state.nextDeadlineMs, state.expire(1_000)], [undefined, []]);
+      const [resend, ...others] = state.release(1, 10);
+      assert.deepEqual([resend?.kind, others], ["resend", []]);
+      assert.deepEqual(state.missingOf(1, 10), [0]);
+      // Once is enough.
+      assert.deepEqual(state.release(1, 10), []);
+    });
+
+    it(`forgets a delivery that was let go of when it is acked after all: ${policy}`, () => {
+      const { state } = start(policy);
+      for (const index of [0, 1, 2]) state.nack(1, 10, index, 0);
+      assert.equal(state.acked().length, 1);
+      for (const index of [0, 1, 2]) state.ack(1, 10, index);
+      assert.deepEqual([state.release(1, 10), state.unackedRecords, state.ackedUpTo(1)], [[], 0, 10]);
+    });
+
+    it(`gives up what was delivered too often, by timeouts or otherwise: ${policy}`, () => {
+      const { state, consumer } = start(policy, 2);
+      assert.deepEqual(
+        state.expire(100).map(({ kind }) => kind),
+        ["resend"],
+      );
+      state.resent(consumer, 1, 10, "delivered", 100);
+      state.ack(1, 10, 1);
+      assert.deepEqual(state.expire(200), [{ kind: "give-up", shardId: 1, batchId: 10 }]);
+      assert.deepEqual([state.missingOf(1, 10), state.unackedRecords], [[0, 2], 2]);
+      // Nothing sends it again meanwhile.
+      assert.deepEqual([state.nextDeadlineMs, state.expire(10_000)], [undefined, []]);
+      state.givenUp(1, 10);
+      assert.deepEqual([state.unackedRecords, state.ackedUpTo(1)], [0, 10]);
+      assert.deepEqual(state.givenUp(1, 10), []);
+    });
+  }
+
+  it("does not count a resend that could not be handed over", () => {
+    const { state, consumer } = start("round-robin", 2);
+    state.expire(100);
+    state.leave(consumer);
+    state.resent(consumer, 1, 10, "undelivered", 100);
+    const { actions } = state.join();
+    assert.deepEqual(
+      actions.map(({ kind }) => kind),
+      ["resend"],
+    );
+  });
+
+  it("tells what each shard and each consumer has not acked", () => {
+    const { state, consumer } = start("key-ordered");
+    state.ack(1, 10, 0);
+    assert.deepEqual(state.backlog(), { shards: new Map([[1, 2]]), consumers: new Map([[consumer, 2]]) });
+    state.leave(consumer);
+    state.expire(100);
+    assert.deepEqual(state.backlog(), { shards: new Map([[1, 2]]), consumers: new Map() });
+  });
+});

@@ -19,6 +19,8 @@ export interface SubscriptionSettings {
   readonly maxUnackedRecords: number;
   /** Reads and resends at a time: of each consumer, or of all together with round-robin. */
   readonly readsMax: number;
+  /** Deliveries after which a batch that comes due is given up; for ever if absent. */
+  readonly deliveriesMax?: number;
 }
 
 /** What is to be done. `consumer` is the number that `join` gave. */
@@ -39,6 +41,15 @@ export type SubscriptionAction =
       readonly consumer: number;
       readonly shardId: ShardId;
       readonly batchId: BatchId;
+    }
+  /** Put what is not acked of a batch (`missing`) elsewhere, and report with `givenUp`. */
+  | { readonly kind: "give-up"; readonly shardId: ShardId; readonly batchId: BatchId }
+  /** Call `release` after the delay. */
+  | {
+      readonly kind: "release-later";
+      readonly shardId: ShardId;
+      readonly batchId: BatchId;
+      readonly delayMs: number;
     };
 
 /** What the state machine needs to know of a batch that was read. */
@@ -82,6 +93,13 @@ interface TrackedBatch extends OpenBatch, Deadlined {
   sentTo: Consumer | undefined;
   /** A resend is under way: its time begins when it has been handed over. */
   resending: boolean;
+  /** Whether it is among the deadlines. */
+  queued: boolean;
+  deliveries: number;
+  /** Records of the last delivery that were negatively acked. */
+  nacked: Set<number> | undefined;
+  /** How long it is to wait once the delivery is settled: the longest delay that was asked for. */
+  nackDelayMs: number;
 }
 
 /**
@@ -193,7 +211,8 @@ export class SubscriptionState {
     } else {
       const returned = [...consumer.sent].sort((a, b) => a.batchId - b.batchId);
       for (const batch of returned) {
-        if (!batch.resending) this.#deadlines.remove(batch);
+        // What was about to be handed over was not.
+        if (batch.resending) batch.deliveries -= 1;
         this.#makeDue(batch);
       }
       this.#run(this.#sharedLane);
@@ -273,10 +292,12 @@ export class SubscriptionState {
     const batch = shard.progress.get(batchId);
     if (batch !== undefined && outcome === "gone") this.#finish(batch);
     else if (batch?.resending === true && batch.sentTo?.number === number) {
-      if (outcome === "undelivered") this.#makeDue(batch);
-      else {
+      if (outcome === "undelivered") {
+        batch.deliveries -= 1;
+        this.#makeDue(batch);
+      } else {
         batch.resending = false;
-        this.#deadlines.push(batch, nowMs + this.#settings.ackTimeoutMs);
+        this.#queue(batch, nowMs);
       }
     }
     if (lane !== undefined) this.#run(lane);
@@ -293,13 +314,74 @@ export class SubscriptionState {
 
   /** A record is acked. Unknown ones and repeats are ignored; false for those. */
   ack(shardId: ShardId, batchId: BatchId, index: number): boolean {
+    return this.ackRun(shardId, batchId, [index]) === 1;
+  }
+
+  /** Records of one batch are acked. How many of them were not before. */
+  ackRun(shardId: ShardId, batchId: BatchId, indexes: readonly number[]): number {
     const shard = this.#shards.get(shardId);
     const batch = shard?.progress.get(batchId);
-    if (shard === undefined || batch === undefined || !batch.acks.add(index)) return false;
-    this.#unackedRecords -= 1;
+    if (shard === undefined || batch === undefined) return 0;
+    let count = 0;
+    for (const index of indexes) {
+      if (!batch.acks.add(index)) continue;
+      count += 1;
+      batch.nacked?.delete(index);
+    }
+    if (count === 0) return 0;
+    this.#unackedRecords -= count;
     this.#dirty.add(shard);
     if (batch.acks.complete) this.#finish(batch);
-    return true;
+    else this.#letGo(batch);
+    return count;
+  }
+
+  /**
+   * A record is negatively acked. Once none of its delivery is left that is neither acked nor negatively
+   * acked, the delivery waits for its delay and no longer for its ack timeout. Unknown records and acked
+   * ones are ignored. `acked` tells what has become possible.
+   */
+  nack(shardId: ShardId, batchId: BatchId, index: number, delayMs: number): void {
+    const batch = this.#shards.get(shardId)?.progress.get(batchId);
+    if (batch?.sentTo === undefined || batch.resending || !batch.queued) return;
+    if (index >= batch.acks.size || batch.acks.has(index)) return;
+    batch.nacked ??= new Set();
+    batch.nacked.add(index);
+    batch.nackDelayMs = Math.max(batch.nackDelayMs, delayMs);
+    this.#letGo(batch);
+  }
+
+  /** Makes due what was let go of. */
+  release(shardId: ShardId, batchId: BatchId): SubscriptionAction[] {
+    const batch = this.#shards.get(shardId)?.progress.get(batchId);
+    if (batch?.sentTo === undefined || batch.resending || batch.queued) return [];
+    const lane = this.#makeDue(batch);
+    if (lane !== undefined) this.#run(lane);
+    return this.#take();
+  }
+
+  /** What was to be given up has been put elsewhere: it counts as acked. */
+  givenUp(shardId: ShardId, batchId: BatchId): SubscriptionAction[] {
+    const batch = this.#shards.get(shardId)?.progress.get(batchId);
+    if (batch !== undefined) this.#finish(batch);
+    this.#runBlocked();
+    return this.#take();
+  }
+
+  /** Of each shard, and of each consumer, how many records are delivered or due and not acked. */
+  backlog(): { readonly shards: Map<ShardId, number>; readonly consumers: Map<number, number> } {
+    const shards = new Map<ShardId, number>();
+    const consumers = new Map<number, number>();
+    for (const { shardId, progress } of this.#shards.values()) {
+      let unacked = 0;
+      for (const { acks, sentTo } of progress.openUpTo(Number.POSITIVE_INFINITY)) {
+        const missing = acks.size - acks.count;
+        unacked += missing;
+        if (sentTo !== undefined) consumers.set(sentTo.number, (consumers.get(sentTo.number) ?? 0) + missing);
+      }
+      shards.set(shardId, unacked);
+    }
+    return { shards, consumers };
   }
 
   /** After a row of acks: what has become possible. */
@@ -316,6 +398,7 @@ export class SubscriptionState {
       batch !== undefined;
       batch = this.#deadlines.popDue(nowMs)
     ) {
+      batch.queued = false;
       const lane = this.#makeDue(batch);
       if (lane !== undefined) lanes.add(lane);
     }
@@ -344,7 +427,7 @@ export class SubscriptionState {
       const missing = batch.acks.count === 0 ? undefined : batch.acks.missing();
       this.#unackedRecords += batch.acks.size - batch.acks.count;
       this.#assign(batch, consumer);
-      this.#deadlines.push(batch, nowMs + this.#settings.ackTimeoutMs);
+      this.#queue(batch, nowMs);
       this.#actions.push({
         kind: "deliver",
         consumer: consumer.number,
@@ -405,17 +488,44 @@ export class SubscriptionState {
 
   #assign(batch: TrackedBatch, consumer: Consumer): void {
     batch.sentTo = consumer;
+    batch.deliveries += 1;
     if (this.#isOrdered()) return;
     consumer.sent.add(batch);
     // To the end of the line: it is the next one's turn.
     if (this.#inTurn.delete(consumer)) this.#inTurn.add(consumer);
   }
 
+  /** Lets go of a delivery of which every record is acked or negatively acked. */
+  #letGo(batch: TrackedBatch): void {
+    if (batch.nacked === undefined || !batch.queued) return;
+    if (batch.acks.count + batch.nacked.size < batch.acks.size) return;
+    this.#unqueue(batch);
+    const { shard, batchId, nackDelayMs: delayMs } = batch;
+    this.#actions.push({ kind: "release-later", shardId: shard.shardId, batchId, delayMs });
+  }
+
+  #queue(batch: TrackedBatch, nowMs: number): void {
+    batch.queued = true;
+    this.#deadlines.push(batch, nowMs + this.#settings.ackTimeoutMs);
+  }
+
+  #unqueue(batch: TrackedBatch): void {
+    if (batch.queued) this.#deadlines.remove(batch);
+    batch.queued = false;
+  }
+
   /** The lane that now has to send it, if there is one. */
   #makeDue(batch: TrackedBatch): Lane | undefined {
+    this.#unqueue(batch);
     batch.sentTo?.sent.delete(batch);
     batch.sentTo = undefined;
     batch.resending = false;
+    batch.nacked = undefined;
+    batch.nackDelayMs = 0;
+    if (batch.deliveries >= (this.#settings.deliveriesMax ?? Number.POSITIVE_INFINITY)) {
+      this.#actions.push({ kind: "give-up", shardId: batch.shard.shardId, batchId: batch.batchId });
+      return undefined;
+    }
     batch.shard.due.add(batch);
     return this.#enlist(batch.shard);
   }
@@ -423,8 +533,8 @@ export class SubscriptionState {
   /** Nothing of the batch needs to be delivered any more. */
   #finish(batch: TrackedBatch): void {
     const { shard } = batch;
+    this.#unqueue(batch);
     if (batch.sentTo !== undefined) {
-      if (!batch.resending) this.#deadlines.remove(batch);
       batch.sentTo.sent.delete(batch);
     } else {
       shard.due.delete(batch);
@@ -490,6 +600,10 @@ function newBatch(shard: ShardState, batchId: BatchId, acks: AckSet): TrackedBat
     shard,
     sentTo: undefined,
     resending: false,
+    queued: false,
+    deliveries: 0,
+    nacked: undefined,
+    nackDelayMs: 0,
     deadlineMs: 0,
     earlier: undefined,
     later: undefined,

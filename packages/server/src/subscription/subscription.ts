@@ -16,10 +16,19 @@ const document = z.object({
   creationTimeMs: z.number(),
   /** Absent: what the first consumer asks for, else the server's default. */
   dispatch: z.enum(["key-ordered", "round-robin"]).optional(),
-  /** Where it began, fixed at creation: in each shard, the batch after which its records come. */
+  /** After so many deliveries records go to the dead-letter stream. Both are there, or none. */
+  deliveriesMax: z.number().optional(),
+  deadLetterStream: z.string().optional(),
+  /** Under which the progress is kept, once it was moved; before that, the uid. */
+  progressId: z.string().optional(),
+  /** Where it began, fixed at creation or when it was moved: in each shard, the batch after which its records come. */
   start: z.array(z.tuple([z.number(), z.number()])),
 });
 
 export type SubscriptionDocument = Readonly<z.infer<typeof document>>;
+
+export function progressIdOf({ uid, progressId }: SubscriptionDocument): string {
+  return progressId ?? uid;
+}
 
 export const subscriptionCodec: MetaCodec<SubscriptionDocument> = { parse: (json) => document.parse(json) };

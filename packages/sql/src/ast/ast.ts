@@ -80,6 +80,18 @@ export type ExpressionNode = { readonly span: Span } & (
       readonly star: boolean;
       readonly distinct: boolean;
       readonly filter: ExpressionNode | undefined;
+      /** IGNORE NULLS. */
+      readonly ignoreNulls: boolean;
+      readonly over: OverNode | undefined;
+    }
+  /** A query in parentheses where a value stands. */
+  | { readonly kind: "subquery"; readonly query: QueryNode }
+  | { readonly kind: "exists"; readonly query: QueryNode }
+  | {
+      readonly kind: "in-query";
+      readonly operand: ExpressionNode;
+      readonly query: QueryNode;
+      readonly negated: boolean;
     }
   | { readonly kind: "array"; readonly elements: readonly ExpressionNode[] }
   | { readonly kind: "element"; readonly operand: ExpressionNode; readonly index: ExpressionNode }
@@ -90,6 +102,24 @@ export type ExpressionNode = { readonly span: Span } & (
       readonly to: ExpressionNode | undefined;
     }
 );
+
+export interface OverNode {
+  readonly partitionBy: readonly ExpressionNode[];
+  readonly orderBy: readonly OrderNode[];
+  readonly frame: FrameNode | undefined;
+  readonly span: Span;
+}
+
+export interface FrameNode {
+  readonly unit: "rows" | "range" | "groups";
+  readonly start: FrameBoundNode;
+  readonly end: FrameBoundNode;
+  readonly span: Span;
+}
+
+export type FrameBoundNode =
+  | { readonly kind: "unbounded-preceding" | "current-row" | "unbounded-following" }
+  | { readonly kind: "preceding" | "following"; readonly offset: ExpressionNode };
 
 export type BinaryOperator =
   | "+"
@@ -122,9 +152,36 @@ export type SelectItemNode = { readonly span: Span } & (
   | { readonly kind: "expression"; readonly expression: ExpressionNode; readonly alias: NameNode | undefined }
 );
 
-export interface RelationNode {
+/** What stands in FROM. */
+export type FromNode = { readonly span: Span } & (
+  | { readonly kind: "relation"; readonly name: NameNode; readonly alias: AliasNode | undefined }
+  | { readonly kind: "subquery"; readonly query: QueryNode; readonly alias: AliasNode | undefined }
+  /** TUMBLE(s, …) and its kind, under its present name. */
+  | {
+      readonly kind: "window";
+      readonly window: WindowKind;
+      readonly input: FromNode;
+      readonly args: readonly ExpressionNode[];
+      readonly alias: AliasNode | undefined;
+    }
+  | {
+      readonly kind: "join";
+      readonly type: "inner" | "left" | "right" | "full" | "cross";
+      readonly natural: boolean;
+      readonly using: readonly NameNode[] | undefined;
+      readonly on: ExpressionNode | undefined;
+      readonly within: ExpressionNode | undefined;
+      readonly left: FromNode;
+      readonly right: FromNode;
+    }
+);
+
+export type WindowKind = "TUMBLE" | "HOP" | "SESSION" | "SLIDE";
+
+/** AS name (column, …). */
+export interface AliasNode {
   readonly name: NameNode;
-  readonly alias: NameNode | undefined;
+  readonly columns: readonly NameNode[];
   readonly span: Span;
 }
 
@@ -135,19 +192,49 @@ export interface OrderNode {
 }
 
 export interface EmitNode {
-  readonly mode: "changes" | "coalesced" | "retractions";
+  readonly mode: "changes" | "coalesced" | "retractions" | "final" | "every";
+  /** Of EMIT EVERY. */
+  readonly interval: ExpressionNode | undefined;
   readonly from: "earliest" | "latest" | undefined;
   readonly span: Span;
 }
 
+/** What gives rows, before they are ordered. */
+export type QueryBodyNode =
+  | SelectNode
+  | { readonly kind: "values"; readonly rows: readonly (readonly ExpressionNode[])[]; readonly span: Span }
+  | {
+      readonly kind: "set-operation";
+      readonly operator: "UNION" | "EXCEPT" | "INTERSECT";
+      readonly all: boolean;
+      readonly left: QueryBodyNode;
+      readonly right: QueryBodyNode;
+      readonly span: Span;
+    }
+  /** In parentheses. */
+  | QueryNode;
+
 export interface SelectNode {
   readonly kind: "select";
   readonly span: Span;
+  readonly distinct: boolean;
   readonly items: readonly SelectItemNode[];
-  readonly from: RelationNode | undefined;
+  readonly from: FromNode | undefined;
   readonly where: ExpressionNode | undefined;
   readonly groupBy: readonly ExpressionNode[];
   readonly having: ExpressionNode | undefined;
+}
+
+export interface CommonTableNode {
+  readonly alias: AliasNode;
+  readonly query: QueryNode;
+}
+
+export interface QueryNode {
+  readonly kind: "query";
+  readonly span: Span;
+  readonly with: readonly CommonTableNode[];
+  readonly body: QueryBodyNode;
   readonly orderBy: readonly OrderNode[];
   readonly limit: ExpressionNode | undefined;
   readonly offset: ExpressionNode | undefined;
@@ -173,13 +260,34 @@ export type StatementNode = { readonly span: Span } & (
       readonly name: NameNode;
       readonly ifNotExists: boolean;
       readonly columns: readonly ColumnDefinitionNode[];
+      readonly orReplace: boolean;
+      readonly options: readonly OptionNode[];
+    }
+  | {
+      readonly kind: "create-stream-as";
+      readonly name: NameNode;
+      readonly ifNotExists: boolean;
+      readonly orReplace: boolean;
+      readonly query: QueryNode;
+      readonly partitionBy: NameNode | undefined;
+      readonly options: readonly OptionNode[];
+    }
+  | {
+      readonly kind: "create-connector";
+      readonly direction: "source" | "sink";
+      readonly name: NameNode;
+      readonly ifNotExists: boolean;
+      /** FROM or TO what; older texts say it by an option TYPE. */
+      readonly type: NameNode | undefined;
       readonly options: readonly OptionNode[];
     }
   | {
       readonly kind: "create-view";
       readonly name: NameNode;
       readonly ifNotExists: boolean;
-      readonly query: SelectNode;
+      readonly orReplace: boolean;
+      readonly query: QueryNode;
+      readonly options: readonly OptionNode[];
     }
   | {
       readonly kind: "insert";
@@ -188,17 +296,24 @@ export type StatementNode = { readonly span: Span } & (
       readonly source:
         | { readonly kind: "rows"; readonly rows: readonly (readonly ExpressionNode[])[] }
         /** VALUES '…' without parentheses: JSON text, or bytes. */
-        | { readonly kind: "payload"; readonly value: ExpressionNode };
+        | { readonly kind: "payload"; readonly value: ExpressionNode }
+        | { readonly kind: "query"; readonly query: QueryNode };
     }
   | { readonly kind: "show"; readonly target: ShowTarget }
   | { readonly kind: "describe"; readonly name: NameNode }
   | {
       readonly kind: "drop";
-      readonly target: "stream" | "view" | "query";
+      readonly target: "stream" | "view" | "query" | "connector";
       readonly name: NameNode;
       readonly ifExists: boolean;
     }
-  | { readonly kind: "terminate"; readonly query: NameNode }
+  /** Without a name: all queries. */
+  | { readonly kind: "terminate"; readonly query: NameNode | undefined }
+  | {
+      readonly kind: "pause" | "resume";
+      readonly target: "query" | "view" | "connector";
+      readonly name: NameNode;
+    }
   | { readonly kind: "explain"; readonly format: "text" | "json"; readonly statement: StatementNode }
-  | { readonly kind: "query"; readonly select: SelectNode }
+  | { readonly kind: "query"; readonly query: QueryNode }
 );

@@ -2,10 +2,18 @@ import { unreachable } from "@hstream/proto";
 import type { BinaryOperator, ExpressionNode, NameNode, TypeNode } from "../ast/ast.js";
 import type { Span } from "../diagnostic.js";
 import { nearestName } from "../diagnostics/nearest-name.js";
-import { aggregateFunction, callableNames, functionEntry, scalarFunction } from "../functions/table.js";
+import {
+  aggregateFunction,
+  callableNames,
+  functionEntry,
+  scalarFunction,
+  windowFunction,
+} from "../functions/table.js";
 import type { AggregateCall, Expression } from "../plan/expression.js";
 import { columnExpression, type LogicalColumn } from "../plan/logical.js";
+import { columnsIn } from "../plan/rewrite.js";
 import { printName } from "../print/print-expression.js";
+import { windowNamed } from "../tokens/window-names.js";
 import type { SqlType } from "../types/sql-type.js";
 import {
   arrayOf,
@@ -21,17 +29,21 @@ import {
 } from "../types/types.js";
 import { callSignature, comparable, dividesIntegers } from "./call-types.js";
 import type { Findings } from "./findings.js";
-import type { RelationScope } from "./scope.js";
+import type { Scope, ScopeRelation } from "./scope.js";
 
 /** Where an expression stands, and what it may use there. */
 export interface ExpressionPlace {
   readonly findings: Findings;
   /** Undefined: no FROM. */
-  readonly scope: RelationScope | undefined;
+  readonly scope: Scope | undefined;
   /** WHERE, GROUP BY …, for messages. */
   readonly clause: string;
   /** Registers an aggregate and gives the column of its result; undefined where none is allowed. */
   readonly aggregate?: (call: AggregateCall) => LogicalColumn;
+  /** Joins a subquery to what the expression reads, and gives its value; undefined where none is allowed. */
+  readonly subquery?: (node: SubqueryNode, operand: Expression | undefined) => Expression;
+  /** Registers a window function and gives its value; undefined where none is allowed. */
+  readonly window?: (node: CallNode, place: ExpressionPlace) => Expression;
   /** What an alias of the select list stands for here; undefined for other names. */
   readonly alias?: (name: string) => ExpressionNode | undefined;
   /** Whether a name is that of a select item that cannot be named here (WHERE), for a notice. */
@@ -39,6 +51,9 @@ export interface ExpressionPlace {
   /** Why names cannot stand here (INSERT's values); a double-quoted one is then a text. */
   readonly constantsOnly?: string;
 }
+
+export type SubqueryNode = Extract<ExpressionNode, { kind: "subquery" | "exists" | "in-query" }>;
+export type CallNode = Extract<ExpressionNode, { kind: "call" }>;
 
 const nullLiteral: Expression = { kind: "literal", value: null, type: NULL_TYPE };
 
@@ -117,6 +132,15 @@ export function bindExpression(node: ExpressionNode, place: ExpressionPlace): Ex
         node.from === undefined ? nullLiteral : bind(node.from),
         node.to === undefined ? nullLiteral : bind(node.to),
       ]);
+    case "subquery":
+    case "exists":
+    case "in-query": {
+      const operand = node.kind === "in-query" ? bind(node.operand) : undefined;
+      return (
+        place.subquery?.(node, operand) ??
+        place.findings.error(node.span, `A subquery cannot stand in ${place.clause}`)
+      );
+    }
     default:
       return unreachable(node);
   }
@@ -171,42 +195,106 @@ function bindName(parts: readonly NameNode[], span: Span, place: ExpressionPlace
       return { kind: "literal", value: first.text, type: STRING };
     return findings.error(span, place.constantsOnly, `write a text with single quotes: '${first.text}'`);
   }
-  if (scope === undefined) {
+  if (scope === undefined || (scope.relations.length === 0 && scope.outer === undefined)) {
     return findings.error(
       span,
       `There is no column ${printName(first)} without FROM`,
       "write a text with single quotes",
     );
   }
-  if (second !== undefined && first.text !== scope.name) {
-    const hint =
-      first.text === scope.relation.name
-        ? `in this query it is called ${scope.name}`
-        : `did you mean ${scope.name}.${second.text}? A field of an object is ${first.text} -> '${second.text}'`;
-    return findings.error(first.span, `${printName(first)} is not in FROM`, hint);
+  return second === undefined
+    ? bindPlainName(first, scope, place)
+    : bindQualifiedName(first, second, scope, place);
+}
+
+function bindQualifiedName(
+  first: NameNode,
+  second: NameNode,
+  scope: Scope,
+  { findings }: ExpressionPlace,
+): Expression {
+  const relation = scope.relation(first.text);
+  if (relation !== undefined) {
+    return relation.resolve(second.text) ?? noColumn(second, [relation], findings);
   }
-  const name = second ?? first;
-  if (second === undefined && !scope.declares(name.text)) {
+  const outer = scope.outer?.relation(first.text);
+  if (outer !== undefined) {
+    const found = outer.resolve(second.text);
+    return found === undefined ? noColumn(second, [outer], findings) : correlate(found, scope);
+  }
+  if (scope.outer?.outer?.relation(first.text) !== undefined) {
+    return findings.error(first.span, `${printName(first)} is not in the query right around this one`);
+  }
+  const renamed = scope.relations.find(({ relationName }) => relationName === first.text);
+  const [only] = scope.relations;
+  const hint =
+    renamed !== undefined
+      ? `in this query it is called ${renamed.name}`
+      : only === undefined
+        ? undefined
+        : `did you mean ${only.name}.${second.text}? A field of an object is ${first.text} -> '${second.text}'`;
+  return findings.error(first.span, `${printName(first)} is not in FROM`, hint);
+}
+
+function bindPlainName(name: NameNode, scope: Scope, place: ExpressionPlace): Expression {
+  const { findings } = place;
+  if (!scope.declares(name.text)) {
     const aliased = place.alias?.(name.text);
     if (aliased !== undefined) return bindExpression(aliased, withoutAliases(place));
+    // A declared column of the query around this one comes before a field that may be there.
+    if (scope.outer?.declares(name.text) === true && !scope.relations.some(({ open }) => open)) {
+      const found = scope.outer.find(name.text);
+      if (found !== undefined) return correlate(found.expression, scope);
+    }
+    if (place.hiddenAlias?.(name.text) === true) {
+      const message = `${name.text} is read as a field of the record here, not as the item AS ${name.text}`;
+      findings.notice(name.span, message, `repeat the item's expression in ${place.clause}`);
+    }
   }
-  const column = scope.column(name.text);
-  if (second === undefined && !scope.declares(name.text) && place.hiddenAlias?.(name.text) === true) {
-    const message = `${name.text} is read as a field of the record here, not as the item AS ${name.text}`;
-    findings.notice(name.span, message, `repeat the item's expression in ${place.clause}`);
+  const found = scope.find(name.text);
+  if (found === undefined) {
+    const outer = scope.outer?.find(name.text);
+    return outer === undefined
+      ? noColumn(name, scope.relations, findings)
+      : correlate(outer.expression, scope);
   }
-  if (column !== undefined) return columnExpression(column);
+  const [other] = found.others;
+  if (other !== undefined && found.relation !== undefined) {
+    findings.notice(
+      name.span,
+      `${printName(name)} may be of ${found.relation.name} or of ${other.name}: that of ${found.relation.name} is taken`,
+      `write ${found.relation.name}.${name.text}`,
+    );
+  }
+  return found.expression;
+}
+
+function correlate(expression: Expression, scope: Scope): Expression {
+  for (const id of columnsIn(expression)) scope.correlated.add(id);
+  return expression;
+}
+
+function noColumn(name: NameNode, relations: readonly ScopeRelation[], findings: Findings): Expression {
   const near = nearestName(
     name.text,
-    scope.relation.columns.map((one) => one.name),
+    relations.flatMap((relation) => relation.columnNames),
   );
+  const [only] = relations;
+  const what = relations.length === 1 && only !== undefined ? only.name : "Nothing in FROM";
+  const shown = only?.relationName;
   const hint =
     near !== undefined
       ? `did you mean ${near}?`
       : name.quotes === "double"
         ? "write a text with single quotes"
-        : `DESCRIBE ${scope.relation.name} shows its columns`;
-  return findings.error(name.span, `${scope.name} has no column ${printName(name)}`, hint);
+        : shown === undefined
+          ? undefined
+          : `DESCRIBE ${shown} shows its columns`;
+  return findings.error(
+    name.span,
+    `${what === "" ? "The subquery" : what} has no column ${printName(name)}`,
+    hint,
+  );
 }
 
 function withoutAliases(place: ExpressionPlace): ExpressionPlace {
@@ -259,7 +347,7 @@ function bindBinary(node: Extract<ExpressionNode, { kind: "binary" }>, place: Ex
   );
 }
 
-function or(args: readonly Expression[]): Expression {
+export function or(args: readonly Expression[]): Expression {
   return { kind: "or", args, type: BOOLEAN };
 }
 
@@ -308,7 +396,7 @@ function bindCase(node: Extract<ExpressionNode, { kind: "case" }>, place: Expres
 }
 
 /** Cast to the type that several expressions share; NULL and dynamic values fit as they are. */
-function unified(expression: Expression, type: SqlType): Expression {
+export function unified(expression: Expression, type: SqlType): Expression {
   if (expression.type.kind === "null" || type.kind === "dynamic") return expression;
   return castTo(expression, type);
 }
@@ -317,6 +405,18 @@ function unified(expression: Expression, type: SqlType): Expression {
 
 function bindFunction(node: Extract<ExpressionNode, { kind: "call" }>, place: ExpressionPlace): Expression {
   const name = node.name.text.toUpperCase();
+  if (node.over !== undefined) {
+    return (
+      place.window?.(node, place) ??
+      place.findings.error(node.span, `A window function cannot stand in ${place.clause}`)
+    );
+  }
+  if (windowFunction(name) !== undefined) {
+    return place.findings.error(node.span, `${name} needs OVER (…)`, `${name}() OVER (ORDER BY x)`);
+  }
+  if (windowNamed(name) !== undefined) {
+    return place.findings.error(node.span, `${name} windows are not run yet`);
+  }
   const aggregate = aggregateFunction(name);
   if (aggregate !== undefined) return bindAggregate(node, aggregate.name, place);
   const entry = functionEntry(name);
@@ -328,6 +428,7 @@ function bindFunction(node: Extract<ExpressionNode, { kind: "call" }>, place: Ex
       near === undefined ? undefined : `did you mean ${near}?`,
     );
   }
+  if (node.ignoreNulls) return place.findings.error(node.span, `${name} takes no IGNORE NULLS`);
   if (node.star || node.distinct || node.filter !== undefined) {
     const what = node.star ? "*" : node.distinct ? "DISTINCT" : "FILTER";
     return place.findings.error(node.span, `${name} takes no ${what}`, "only aggregates do");
@@ -360,39 +461,42 @@ function bindCall(name: string, args: readonly Expression[], span: Span, place: 
   return type === undefined ? nullLiteral : { kind: "call", function: entry.name, args, type };
 }
 
-function bindAggregate(
-  node: Extract<ExpressionNode, { kind: "call" }>,
-  name: string,
-  place: ExpressionPlace,
-): Expression {
+function bindAggregate(node: CallNode, name: string, place: ExpressionPlace): Expression {
   const { findings } = place;
-  const entry = aggregateFunction(name);
-  if (entry === undefined) return nullLiteral;
   if (place.aggregate === undefined) {
     const hint = place.clause === "WHERE" ? "HAVING filters groups" : undefined;
     return findings.error(node.span, `${name} cannot stand in ${place.clause}`, hint);
   }
-  const { aggregate: _, ...rest } = place;
+  const { aggregate: _, window: __, ...rest } = place;
   const inside: ExpressionPlace = { ...rest, clause: `the argument of ${name}` };
-  if (node.star && name !== "COUNT")
-    return findings.error(node.span, `${name} takes no *`, `name a column: ${name}(x)`);
+  const call = aggregateCall(node, name, inside);
+  return call === undefined ? nullLiteral : columnExpression(place.aggregate(call));
+}
+
+/** The aggregate of a call whose arguments stand in `inside`; undefined after a finding. */
+export function aggregateCall(
+  node: CallNode,
+  name: string,
+  inside: ExpressionPlace,
+): AggregateCall | undefined {
+  const { findings } = inside;
+  const entry = aggregateFunction(name);
+  if (entry === undefined) return undefined;
+  if (node.star && name !== "COUNT") {
+    findings.error(node.span, `${name} takes no *`, `name a column: ${name}(x)`);
+    return undefined;
+  }
   if (!node.star && node.args.length === 0) {
-    return findings.error(
-      node.span,
-      `${name} needs an argument`,
-      name === "COUNT" ? "COUNT(*) counts rows" : undefined,
-    );
+    const hint = name === "COUNT" ? "COUNT(*) counts rows" : undefined;
+    findings.error(node.span, `${name} needs an argument`, hint);
+    return undefined;
   }
   const args = node.args.map((arg) => bindExpression(arg, inside));
-  const signature = {
-    parameters: entry.parameters,
-    optional: entry.optional ?? 0,
-    result: entry.result,
-    evaluate: () => null,
-  };
+  const { parameters, optional = 0, result } = entry;
+  const signature = { parameters, optional, result, evaluate: () => null };
   const type = callSignature(entry, [signature], args, node.span, findings);
-  if (type === undefined) return nullLiteral;
+  if (type === undefined) return undefined;
   const call = { function: name, args, distinct: node.distinct, type };
-  const filter = node.filter === undefined ? undefined : bindCondition(node.filter, inside, "FILTER");
-  return columnExpression(place.aggregate(filter === undefined ? call : { ...call, filter }));
+  if (node.filter === undefined) return call;
+  return { ...call, filter: bindCondition(node.filter, inside, "FILTER") };
 }

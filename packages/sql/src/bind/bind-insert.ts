@@ -1,3 +1,4 @@
+import { assert } from "@hstream/proto";
 import type { ExpressionNode, NameNode, StatementNode } from "../ast/ast.js";
 import type { Relation } from "../catalog/catalog.js";
 import type { Span } from "../diagnostic.js";
@@ -24,6 +25,7 @@ export function bindInsertRows(
   nowMs: number | undefined,
 ): readonly InsertRow[] {
   const { source } = node;
+  assert(source.kind !== "query", "INSERT INTO … SELECT is bound as a query");
   if (source.kind === "payload") {
     if (node.columns !== undefined) {
       findings.error(

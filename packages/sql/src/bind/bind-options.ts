@@ -45,6 +45,45 @@ export function bindStreamOptions(options: readonly OptionNode[], findings: Find
   return bound;
 }
 
+/** Where a query starts: START = EARLIEST, LATEST or a TIMESTAMP. */
+export function bindStart(
+  options: readonly OptionNode[],
+  findings: Findings,
+): { readonly start?: "earliest" | "latest"; readonly startAtMs?: number } {
+  const option = options.find(({ name }) => name.text.toUpperCase() === "START");
+  if (option === undefined) return {};
+  const { value } = option;
+  const [name] = value.kind === "name" ? value.parts : [];
+  const literal = literalOf(value);
+  const word = (name?.text ?? (typeof literal === "string" ? literal : "")).toUpperCase();
+  if (word === "EARLIEST") return { start: "earliest" };
+  if (word === "LATEST") return { start: "latest" };
+  if (typeof literal === "object" && literal !== null && "kind" in literal && literal.kind === "timestamp") {
+    return { start: "earliest", startAtMs: literal.ms };
+  }
+  findings.error(
+    value.span,
+    "START takes EARLIEST, LATEST or a TIMESTAMP",
+    "START = TIMESTAMP '2024-01-31T12:00:00Z'",
+  );
+  return {};
+}
+
+/** The options of a connector, which only it understands: literals by name. */
+export function bindConnectorOptions(
+  options: readonly OptionNode[],
+  findings: Findings,
+): ReadonlyMap<string, SqlValue> {
+  const bound = new Map<string, SqlValue>();
+  for (const { name, value } of options) {
+    const [word] = value.kind === "name" && value.parts.length === 1 ? value.parts : [];
+    if (word !== undefined) bound.set(name.text, word.text);
+    else if (value.kind === "literal") bound.set(name.text, value.value);
+    else findings.error(value.span, "An option of a connector is a literal");
+  }
+  return bound;
+}
+
 function literalOf(node: ExpressionNode): SqlValue {
   return node.kind === "literal" ? node.value : null;
 }

@@ -1,7 +1,6 @@
 import type { ExpressionNode, OrderNode, SelectItemNode, SelectNode } from "../ast/ast.js";
-import type { Catalog, Relation } from "../catalog/catalog.js";
 import type { Span } from "../diagnostic.js";
-import { nearestName } from "../diagnostics/nearest-name.js";
+import { aggregateImplementation } from "../functions/table.js";
 import type { AggregateCall, Expression, SortKey } from "../plan/expression.js";
 import {
   columnExpression,
@@ -10,116 +9,132 @@ import {
   type LogicalPlan,
   type ProjectItem,
 } from "../plan/logical.js";
-import type { EmitMode, OutputColumn } from "../plan/physical.js";
+import {
+  columnsIn,
+  conjunction,
+  conjunctsOf,
+  expressionKey,
+  mapOperands,
+  replaceColumns,
+} from "../plan/rewrite.js";
 import { columnNameOf, printName } from "../print/print-expression.js";
-import { bindCondition, bindExpression, type ExpressionPlace } from "./bind-expression.js";
-import type { BoundQuery } from "./bound-statement.js";
-import type { Findings } from "./findings.js";
-import { Grouping, isGrouped, mentions } from "./grouping.js";
-import { ColumnIds, RelationScope } from "./scope.js";
-
-/** What a query is for: an answer (pull or push, as it says), or a view. */
-export type QueryUse = "query" | "view";
-
-export function bindSelect(
-  select: SelectNode,
-  catalog: Catalog,
-  findings: Findings,
-  use: QueryUse,
-): BoundQuery {
-  const binder = new SelectBinder(select, catalog, findings, use);
-  return binder.bind();
-}
-
-/** The relation of that name, or undefined after a finding. */
-export function findRelation(
-  name: string,
-  span: Span,
-  catalog: Catalog,
-  findings: Findings,
-): Relation | undefined {
-  const relation = catalog.relation(name);
-  if (relation !== undefined) return relation;
-  const near = nearestName(name, catalog.relationNames());
-  const hint =
-    near === undefined
-      ? "SHOW STREAMS, SHOW VIEWS and SHOW TABLES list what there is"
-      : `did you mean ${near}?`;
-  findings.error(span, `There is no stream, view or table ${name}`, hint);
-  return undefined;
-}
+import { BOOLEAN, NULL_TYPE } from "../types/types.js";
+import { bindCondition, bindExpression, type ExpressionPlace, type SubqueryNode } from "./bind-expression.js";
+import { bindFrom, type FromRows } from "./bind-from.js";
+import { distinct, limited, type OrderAndLimit, positionOf } from "./order.js";
+import { EqualColumns } from "./equal-columns.js";
+import { unboundExpression } from "./findings.js";
+import { type GroupedInput, Grouping, isGrouped, mentions } from "./grouping.js";
+import type { BoundRows, Correlation, OutputItem, QueryPlace } from "./query-context.js";
+import { Scope } from "./scope.js";
+import { Subqueries, unresolvedIn } from "./subqueries.js";
+import { WindowCalls } from "./window-calls.js";
 
 interface Item {
   readonly name: string;
   readonly span: Span;
   readonly expression: Expression;
   readonly spread: boolean;
+  /** The relation of a plain column, which goes before its name where two are called the same. */
+  readonly relation: string | undefined;
   /** Undefined for a column that * stands for. */
   readonly node: ExpressionNode | undefined;
 }
 
-class SelectBinder {
+/** SELECT … with the order of the query that it is the whole of. */
+export class SelectBinder {
   readonly #select: SelectNode;
-  readonly #catalog: Catalog;
-  readonly #findings: Findings;
-  readonly #use: QueryUse;
-  readonly #ids = new ColumnIds();
+  readonly #order: OrderAndLimit;
+  readonly #place: QueryPlace;
+  readonly #from: FromRows | undefined;
+  readonly #scope: Scope;
   readonly #grouping: Grouping | undefined;
-  #scope: RelationScope | undefined;
+  readonly #windows: WindowCalls;
+  /** Subqueries of WHERE; of what is computed for each record; of what is computed above the groups. */
+  readonly #where: Subqueries;
+  readonly #below: Subqueries;
+  readonly #above: Subqueries;
+  readonly #equal = new EqualColumns();
 
-  constructor(select: SelectNode, catalog: Catalog, findings: Findings, use: QueryUse) {
+  constructor(select: SelectNode, order: OrderAndLimit, place: QueryPlace) {
     this.#select = select;
-    this.#catalog = catalog;
-    this.#findings = findings;
-    this.#use = use;
-    this.#grouping = isGrouped(select) ? new Grouping(this.#ids) : undefined;
+    this.#order = order;
+    this.#place = place;
+    this.#from = select.from === undefined ? undefined : bindFrom(select.from, place);
+    this.#scope = new Scope(this.#from?.relations ?? [], this.#from?.merged ?? [], place.outer);
+    const { ids } = place.context;
+    this.#grouping = isGrouped(select, order.orderBy) ? new Grouping(ids) : undefined;
+    const here = (expression: Expression, span: Span): Expression => this.#overGroups(expression, span);
+    this.#windows = new WindowCalls(ids, here);
+    this.#where = new Subqueries(place, this.#scope);
+    this.#below = new Subqueries(place, this.#scope);
+    this.#above = new Subqueries(place, this.#scope, here);
   }
 
-  bind(): BoundQuery {
+  bind(): BoundRows {
+    const { context } = this.#place;
     const select = this.#select;
-    this.#scope = this.#bindFrom();
-    const predicate =
-      select.where === undefined ? undefined : bindCondition(select.where, this.#wherePlace(), "WHERE");
+    const conditions = this.#conditions(select.where, this.#where, this.#wherePlace(), "WHERE");
+    for (const condition of [...(this.#from?.conditions ?? []), ...conditions]) this.#equal.add(condition);
     for (const node of select.groupBy) this.#bindKey(node);
+    const correlation = this.#correlate(conditions);
     const items = select.items.flatMap((item) => this.#bindItem(item));
-    const having =
-      select.having === undefined
-        ? undefined
-        : this.#overGroups(
-            bindCondition(select.having, this.#place("HAVING", true, true), "HAVING"),
-            select.having.span,
-          );
-    const order = select.orderBy.map((node) => this.#bindOrder(node, items));
-    const limit = this.#bindCount(select.limit, "LIMIT");
-    const offset = this.#bindCount(select.offset, "OFFSET") ?? 0;
-    this.#checkEmission();
+    const having = this.#having();
+    const order = this.#order.orderBy.map((node) => this.#bindOrder(node, items));
 
-    let plan = this.#source();
-    if (predicate !== undefined) plan = { kind: "filter", input: plan, predicate };
+    let plan = this.#where.attach(this.#from?.build() ?? { kind: "values", columns: [], rows: [[]] });
+    const own = conditions.filter((condition) => !this.#isOuter(condition));
+    if (own.length > 0) plan = { kind: "filter", input: plan, predicate: conjunction(own) };
+    plan = this.#below.attach(plan);
+    const outer = correlation?.pairs ?? [];
     if (this.#grouping !== undefined) {
       const { keys, calls } = this.#grouping;
       plan = { kind: "aggregate", input: plan, keys, calls, appendOnly: false };
     }
-    if (having !== undefined) plan = { kind: "filter", input: plan, predicate: having };
-    const pull = this.#use === "query" && select.emit === undefined;
-    if (pull && order.length > 0) plan = { kind: "sort", input: plan, keys: order, limit, offset };
-    else if (pull && (limit !== undefined || offset > 0))
-      plan = { kind: "limit", input: plan, limit, offset };
-    const projected = this.#project(plan, items);
-    return this.#finish(projected, items, pull ? undefined : limit);
+    plan = this.#above.attach(plan);
+    if (having.length > 0) plan = { kind: "filter", input: plan, predicate: conjunction(having) };
+    plan = this.#windows.attach(
+      plan,
+      outer.map(({ inner }) => inner),
+    );
+    const hidden = this.#hidden(plan, correlation);
+    const named = this.#named(items);
+    const rows = select.distinct
+      ? this.#distinct(plan, named, order, items, hidden)
+      : this.#projected(plan, named, order, hidden);
+    const empty = correlation === undefined ? undefined : this.#empty(items);
+    return this.#finish(rows, named, correlation, hidden, empty, context.findings.failed);
   }
 
-  /** Where an expression stands. */
-  #place(clause: string, aggregates = false, aliases = false): ExpressionPlace {
+  // ---- where expressions stand ----------------------------------------------------------------------------
+
+  #expressionPlace(clause: string, aggregates = false, aliases = false): ExpressionPlace {
     const grouping = this.#grouping;
-    const place: ExpressionPlace = { findings: this.#findings, scope: this.#scope, clause };
+    const subqueries = aggregates && grouping !== undefined ? this.#above : this.#below;
+    const place: ExpressionPlace = { findings: this.#place.context.findings, scope: this.#scope, clause };
     return {
       ...place,
+      subquery: (node, operand) => this.#subquery(subqueries, node, operand),
       ...(aggregates && grouping !== undefined
         ? { aggregate: (call: AggregateCall): LogicalColumn => grouping.addCall(call) }
         : {}),
+      ...(aggregates && clause !== "HAVING"
+        ? {
+            window: (node, at): Expression => {
+              const value = this.#windows.bind(node, at);
+              for (const id of this.#windows.columns) grouping?.through.add(id);
+              return value;
+            },
+          }
+        : {}),
       ...(aliases ? { alias: (name: string): ExpressionNode | undefined => this.#aliased(name) } : {}),
     };
+  }
+
+  #subquery(stage: Subqueries, node: SubqueryNode, operand: Expression | undefined): Expression {
+    const value = stage.value(node, operand);
+    if (stage === this.#above) for (const id of stage.columns) this.#grouping?.through.add(id);
+    return value;
   }
 
   #wherePlace(): ExpressionPlace {
@@ -127,7 +142,9 @@ class SelectBinder {
       const aliased = this.#aliased(name);
       return aliased !== undefined && !mentions(aliased, name);
     };
-    return { ...this.#place("WHERE"), hiddenAlias };
+    const subquery = (node: SubqueryNode, operand: Expression | undefined): Expression =>
+      this.#where.value(node, operand);
+    return { ...this.#expressionPlace("WHERE"), subquery, hiddenAlias };
   }
 
   #aliased(name: string): ExpressionNode | undefined {
@@ -137,92 +154,208 @@ class SelectBinder {
     return undefined;
   }
 
-  #bindFrom(): RelationScope | undefined {
-    const { from } = this.#select;
-    if (from === undefined) return undefined;
-    const relation = findRelation(from.name.text, from.name.span, this.#catalog, this.#findings);
-    // A relation that is not there takes any column, so that it is the only finding.
-    const stand: Relation = relation ?? {
-      kind: "stream",
-      id: "",
-      name: from.name.text,
-      columns: [],
-      open: true,
-      appendOnly: true,
+  #overGroups(expression: Expression, span: Span): Expression {
+    if (this.#grouping === undefined) return expression;
+    const input: GroupedInput = {
+      grows: this.#from?.grows ?? true,
+      equal: (a, b) => this.#equal.has(a, b),
     };
-    return new RelationScope(stand, from.alias?.text ?? from.name.text, this.#ids);
+    return this.#grouping.over(expression, span, input, this.#place.context.findings);
   }
+
+  // ---- conditions -----------------------------------------------------------------------------------------
+
+  /** What must be TRUE, without EXISTS and IN (SELECT …), which become joins. */
+  #conditions(
+    node: ExpressionNode | undefined,
+    stage: Subqueries,
+    place: ExpressionPlace,
+    what: string,
+  ): readonly Expression[] {
+    if (node === undefined) return [];
+    const operands = node.kind === "logical" && node.operator === "AND" ? node.operands : [node];
+    if (!operands.some((operand) => asMembership(operand) !== undefined)) {
+      return conjunctsOf(bindCondition(node, place, what));
+    }
+    return operands.flatMap((operand) => {
+      const membership = asMembership(operand);
+      if (membership === undefined) {
+        return conjunctsOf(bindCondition(operand, place, operands.length > 1 ? "AND" : what));
+      }
+      const { node: subquery, negated } = membership;
+      const compared = subquery.kind === "in-query" ? bindExpression(subquery.operand, place) : undefined;
+      stage.keepWhere(subquery, negated, compared);
+      return [];
+    });
+  }
+
+  #having(): readonly Expression[] {
+    const { having } = this.#select;
+    const conditions = this.#conditions(
+      having,
+      this.#above,
+      this.#expressionPlace("HAVING", true, true),
+      "HAVING",
+    );
+    const span = having?.span ?? this.#select.span;
+    return conditions.map((condition) => this.#overGroups(condition, span));
+  }
+
+  #isOuter(condition: Expression): boolean {
+    const { correlated } = this.#scope;
+    return correlated.size > 0 && [...columnsIn(condition)].some((id) => correlated.has(id));
+  }
+
+  /** The conditions that name columns of the query around this one. */
+  #correlate(conditions: readonly Expression[]): BlockCorrelation | undefined {
+    const outer = conditions.filter((condition) => this.#isOuter(condition));
+    if (outer.length === 0) return undefined;
+    const { correlated } = this.#scope;
+    const pairs: BlockCorrelation["pairs"][number][] = [];
+    const residuals: Expression[] = [];
+    const sideOf = (expression: Expression): "outer" | "inner" | "both" => {
+      const ids = [...columnsIn(expression)];
+      if (ids.every((id) => correlated.has(id))) return "outer";
+      return ids.some((id) => correlated.has(id)) ? "both" : "inner";
+    };
+    for (const condition of outer) {
+      const [a, b] = condition.kind === "call" ? condition.args : [];
+      const name = condition.kind === "call" ? condition.function : "";
+      const nullsEqual = name === "IS NOT DISTINCT FROM";
+      const sides = a === undefined || b === undefined ? [] : [sideOf(a), sideOf(b)];
+      const equality = (name === "=" || nullsEqual) && a !== undefined && b !== undefined;
+      if (equality && sides[0] === "outer" && sides[1] === "inner") pairs.push(this.#pair(a, b, nullsEqual));
+      else if (equality && sides[0] === "inner" && sides[1] === "outer")
+        pairs.push(this.#pair(b, a, nullsEqual));
+      else residuals.push(condition);
+    }
+    return { pairs, residuals };
+  }
+
+  #pair(left: Expression, inner: Expression, nullsEqual: boolean): BlockCorrelation["pairs"][number] {
+    this.#grouping?.addKey(inner, "key");
+    const above = this.#overGroups(inner, this.#select.span);
+    const column: LogicalColumn =
+      above.kind === "column"
+        ? { id: above.index, name: above.name, type: above.type }
+        : { id: this.#place.context.ids.next(), name: "key", type: inner.type };
+    return { left, inner: above, column, nullsEqual };
+  }
+
+  /** What the query around this one needs of it beside its columns. */
+  #hidden(plan: LogicalPlan, correlation: BlockCorrelation | undefined): readonly ProjectItem[] {
+    if (correlation === undefined) return [];
+    const { findings } = this.#place.context;
+    const { residuals, pairs } = correlation;
+    const items = new Map<number, ProjectItem>();
+    for (const { column, inner } of pairs) items.set(column.id, { column, expression: inner });
+    const blocked =
+      this.#grouping !== undefined ||
+      this.#select.distinct ||
+      this.#order.limit !== undefined ||
+      this.#order.offset > 0 ||
+      this.#windows.columns.size > 0;
+    if (residuals.length > 0 && blocked) {
+      const hint = "groups, DISTINCT and LIMIT go only with equalities such as t.k = s.k";
+      findings.error(
+        this.#select.span,
+        "This subquery hangs on the row around it by more than equalities",
+        hint,
+      );
+    }
+    const given = new Map(columnsOf(plan).map((column) => [column.id, column]));
+    for (const id of residuals.flatMap((residual) => [...columnsIn(residual)])) {
+      const column = given.get(id);
+      if (column !== undefined) items.set(id, { column, expression: columnExpression(column) });
+    }
+    return [...items.values()];
+  }
+
+  // ---- GROUP BY, the select list, ORDER BY ----------------------------------------------------------------
 
   #bindKey(node: ExpressionNode): void {
     const target = this.#position(node, "GROUP BY") ?? this.#keyAlias(node) ?? node;
-    const expression = bindExpression(target, this.#place("GROUP BY"));
+    const expression = bindExpression(target, this.#expressionPlace("GROUP BY"));
     this.#grouping?.addKey(expression, columnNameOf(target));
+    if (expression.kind === "column") this.#scope.preferred.add(expression.index);
   }
 
   /** An alias of the select list, unless a column is meant: a declared one, or the one that it is made of. */
   #keyAlias(node: ExpressionNode): ExpressionNode | undefined {
     if (node.kind !== "name" || node.parts.length !== 1) return undefined;
     const name = node.parts[0]?.text ?? "";
-    const aliased = this.#scope?.declares(name) === true ? undefined : this.#aliased(name);
+    const aliased = this.#scope.declares(name) ? undefined : this.#aliased(name);
     return aliased === undefined || mentions(aliased, name) ? undefined : aliased;
   }
 
   /** GROUP BY 1, ORDER BY 2: the item at that position. */
   #position(node: ExpressionNode, clause: string): ExpressionNode | undefined {
-    if (node.kind !== "literal" || node.type.kind !== "integer") return undefined;
-    const item = this.#select.items[Number(node.value) - 1];
+    const { items } = this.#select;
+    const position = positionOf(node, items.length, clause, this.#place.context.findings);
+    if (position === undefined) return undefined;
+    const item = items[position];
     if (item?.kind === "expression") return item.expression;
-    this.#findings.error(
-      node.span,
-      `${clause} ${node.text}: there is no such item`,
-      `the select list has ${this.#select.items.length} ${this.#select.items.length === 1 ? "item" : "items"}; positions count from 1`,
-    );
+    const message = `${clause} ${position + 1} is *, which is no single column`;
+    this.#place.context.findings.error(node.span, message, "name the column");
     return undefined;
-  }
-
-  #overGroups(expression: Expression, span: Span): Expression {
-    return this.#grouping === undefined
-      ? expression
-      : this.#grouping.over(expression, span, this.#scope, this.#findings);
   }
 
   #bindItem(item: SelectItemNode): readonly Item[] {
     if (item.kind === "star") return this.#bindStar(item);
-    const bound = bindExpression(item.expression, this.#place("SELECT", true));
+    const bound = bindExpression(item.expression, this.#expressionPlace("SELECT", true));
     const name = item.alias?.text ?? columnNameOf(item.expression);
     const expression = this.#overGroups(bound, item.expression.span);
-    return [{ name, span: item.span, expression, spread: false, node: item.expression }];
+    const plain = item.alias === undefined && item.expression.kind === "name";
+    const relation = plain ? this.#relationOf(bound) : undefined;
+    return [{ name, span: item.span, expression, spread: false, relation, node: item.expression }];
+  }
+
+  #relationOf(column: Expression): string | undefined {
+    const same = expressionKey(column);
+    if (this.#scope.merged.some(({ expression }) => expressionKey(expression) === same)) return undefined;
+    const { name } = column.kind === "column" ? column : { name: undefined };
+    if (name === undefined) return undefined;
+    return this.#scope.relations.find((relation) => {
+      const found = relation.declares(name) || relation.open ? relation.resolve(name) : undefined;
+      return found !== undefined && expressionKey(found) === same;
+    })?.name;
   }
 
   #bindStar(item: Extract<SelectItemNode, { kind: "star" }>): readonly Item[] {
+    const { findings } = this.#place.context;
     const scope = this.#scope;
     const { span } = item;
-    if (scope === undefined) {
-      this.#findings.error(span, "* needs a FROM");
+    if (scope.relations.length === 0) {
+      findings.error(span, "* needs a FROM");
       return [];
     }
-    if (item.relation !== undefined && item.relation.text !== scope.name) {
-      this.#findings.error(
-        item.relation.span,
-        `${printName(item.relation)} is not in FROM`,
-        `did you mean ${scope.name}.*?`,
+    const { relation: named } = item;
+    const relation = named === undefined ? undefined : scope.relation(named.text);
+    if (named !== undefined && relation === undefined) {
+      const [first] = scope.relations;
+      findings.error(
+        named.span,
+        `${printName(named)} is not in FROM`,
+        first === undefined ? undefined : `did you mean ${first.name}.*?`,
       );
       return [];
     }
     if (this.#grouping !== undefined) {
-      this.#findings.error(span, "* cannot be grouped", "name the columns and aggregates");
+      findings.error(span, "* cannot be grouped", "name the columns and aggregates");
       return [];
     }
-    if (scope.relation.open) {
-      return [
-        { name: "*", span, expression: columnExpression(scope.record()), spread: true, node: undefined },
-      ];
-    }
-    return scope.relation.columns.flatMap(({ name }) => {
-      const column = scope.column(name);
-      if (column === undefined) return [];
-      return [{ name, span, expression: columnExpression(column), spread: false, node: undefined }];
+    const relations = relation === undefined ? scope.relations : [relation];
+    const merged = relation === undefined ? scope.merged : [];
+    const first = merged.map(({ name, expression }): Item => {
+      return { name, span, expression, spread: false, relation: undefined, node: undefined };
     });
+    const rest = relations.flatMap((one) =>
+      one
+        .star()
+        .filter(({ name, spread }) => spread || !merged.some((column) => column.name === name))
+        .map((column): Item => ({ ...column, span, relation: one.name, node: undefined })),
+    );
+    return [...first, ...rest];
   }
 
   #bindOrder(node: OrderNode, items: readonly Item[]): SortKey {
@@ -233,89 +366,195 @@ class SelectBinder {
     const item = items.find((one) => one.node === target || (one.name === name && !one.spread));
     const expression =
       item?.expression ??
-      this.#overGroups(bindExpression(target, this.#place("ORDER BY", true, true)), node.expression.span);
+      this.#overGroups(
+        bindExpression(target, this.#expressionPlace("ORDER BY", true, true)),
+        node.expression.span,
+      );
     return { expression, descending: node.descending, nullsFirst: node.nulls === "first" };
   }
 
-  #bindCount(node: ExpressionNode | undefined, clause: string): number | undefined {
-    if (node === undefined) return undefined;
-    if (
-      node.kind === "literal" &&
-      typeof node.value === "number" &&
-      node.type.kind === "integer" &&
-      node.value >= 0
-    ) {
-      return node.value;
-    }
-    this.#findings.error(node.span, `${clause} takes a whole number that is not negative`);
-    return undefined;
-  }
+  // ---- what comes out -------------------------------------------------------------------------------------
 
-  #checkEmission(): void {
-    const { emit, orderBy, offset, limit, from } = this.#select;
-    const push = emit !== undefined && this.#use === "query";
-    if (!push && this.#use === "query") return;
-    const [order] = orderBy;
-    const what = push ? "A query with EMIT CHANGES" : "A view";
-    const hint = push
-      ? "leave out EMIT CHANGES for an ordered answer"
-      : "order the rows when you select from the view";
-    if (order !== undefined)
-      this.#findings.error(order.expression.span, `${what} has no end and no order`, hint);
-    if (offset !== undefined) this.#findings.error(offset.span, `${what} takes no OFFSET`);
-    if (!push && limit !== undefined) this.#findings.error(limit.span, "A view takes no LIMIT", hint);
-    if (push && emit !== undefined && from === undefined) {
-      this.#findings.error(emit.span, "EMIT CHANGES needs a FROM", "without a source nothing changes");
-    }
-    if (push && emit !== undefined && this.#scope?.relation.kind === "table") {
-      this.#findings.error(emit.span, "A system table emits no changes", "leave out EMIT CHANGES");
-    }
-  }
-
-  #source(): LogicalPlan {
-    const scope = this.#scope;
-    if (scope === undefined) return { kind: "values", columns: [], rows: [[]] };
-    return { kind: "scan", relation: scope.relation, columns: scope.columns };
-  }
-
-  #project(input: LogicalPlan, items: readonly Item[]): LogicalPlan {
+  /**
+   * The items under the names that they go out by. Where two are called the same, the columns of relations are
+   * written relation.column; records of several relations name their fields so.
+   */
+  #named(items: readonly Item[]): readonly NamedItem[] {
+    const { ids } = this.#place.context;
+    const several = this.#scope.relations.length > 1;
+    const spreads = items.filter((item) => item.spread).length;
+    const plain = items.filter((item) => !item.spread).map((item) => item.name);
+    const qualify = several && (spreads > 1 || new Set(plain).size < plain.length);
     const names = new Map<string, number>();
-    const projected = items.map(({ name, span, expression, spread }): ProjectItem => {
-      const count = (names.get(name) ?? 0) + 1;
-      names.set(name, count);
-      if (count > 1 && !spread && this.#use === "view") {
-        this.#findings.error(
+    return items.map(({ name, expression, spread, relation, span }) => {
+      const whole =
+        qualify && !spread && relation !== undefined && relation !== "" ? `${relation}.${name}` : name;
+      const count = (names.get(whole) ?? 0) + 1;
+      names.set(whole, count);
+      const unique = count === 1 || spread ? whole : `${whole}_${count}`;
+      const prefix = spread && qualify ? relation : undefined;
+      const column = { id: ids.next(), name: unique, type: expression.type };
+      const item = { column, spread, prefix, expression };
+      return unique === whole ? item : { ...item, repeats: { name: whole, span } };
+    });
+  }
+
+  #projected(
+    plan: LogicalPlan,
+    named: readonly NamedItem[],
+    order: readonly SortKey[],
+    hidden: readonly ProjectItem[],
+  ): LogicalPlan {
+    const first = limited(
+      plan,
+      order,
+      this.#order,
+      hidden.map(({ expression }) => expression),
+      this.#place.context,
+    );
+    return { kind: "project", input: first, items: [...projectItems(named), ...hidden] };
+  }
+
+  /** Ordered by what comes out, as other columns have no one value for a distinct row. */
+  #distinct(
+    plan: LogicalPlan,
+    named: readonly NamedItem[],
+    order: readonly SortKey[],
+    items: readonly Item[],
+    hidden: readonly ProjectItem[],
+  ): LogicalPlan {
+    const { ids, findings } = this.#place.context;
+    const own = [...named.map(({ column }) => column), ...hidden.map(({ column }) => column)];
+    const inner = own.map((column): LogicalColumn => ({ ...column, id: ids.next() }));
+    const expressions = [...items, ...hidden].map(({ expression }) => expression);
+    const projected: LogicalPlan = {
+      kind: "project",
+      input: plan,
+      items: inner.map((column, i) => ({ column, expression: expressions[i] ?? unboundExpression })),
+    };
+    const outOf = new Map(items.map(({ expression }, i) => [expressionKey(expression), own[i]]));
+    const keys = order.map((key, i): SortKey => {
+      const replaced = replaceWhole(key.expression, outOf);
+      if ([...columnsIn(replaced)].some((id) => !own.some((column) => column.id === id))) {
+        const span = this.#order.orderBy[i]?.expression.span ?? this.#select.span;
+        findings.error(
           span,
-          `Two columns are called ${name}`,
-          `give one of them another name: AS ${name}_${count}`,
+          "SELECT DISTINCT is ordered only by what it selects",
+          "add it to the select list",
         );
       }
-      const unique = count === 1 ? name : `${name}_${count}`;
-      return { column: { id: this.#ids.next(), name: unique, type: expression.type }, expression };
+      return { ...key, expression: replaced };
     });
-    return { kind: "project", input, items: projected };
+    const rows = distinct(projected, inner, own);
+    const partition = hidden.map(({ column }) => columnExpression(column));
+    return limited(rows, keys, this.#order, partition, this.#place.context);
   }
 
-  #finish(plan: LogicalPlan, items: readonly Item[], emitLimit: number | undefined): BoundQuery {
-    const output = columnsOf(plan).map(
-      ({ name, type }, i): OutputColumn => ({ name, type, spread: items[i]?.spread === true }),
+  /** What the items are where an aggregate without GROUP BY has no record, if that can be. */
+  #empty(items: readonly Item[]): readonly Expression[] | undefined {
+    const grouping = this.#grouping;
+    if (grouping === undefined || this.#select.groupBy.length > 0) return undefined;
+    if (this.#select.having !== undefined) {
+      const { findings } = this.#place.context;
+      findings.error(
+        this.#select.span,
+        "HAVING of such a subquery cannot be computed",
+        "compare its value outside",
+      );
+    }
+    const values = new Map(
+      grouping.calls.map(({ column, call }) => {
+        const implementation = aggregateImplementation(call.function, call.distinct, call.type);
+        const context = { nowMs: 0, error: () => null };
+        const value = implementation?.result(implementation.create(true), context) ?? null;
+        const literal: Expression = { kind: "literal", value, type: value === null ? NULL_TYPE : call.type };
+        return [column.id, literal] as const;
+      }),
     );
-    const scope = this.#scope;
-    const query: BoundQuery = {
-      plan,
-      output,
-      emit: this.#emitMode(),
-      start:
-        this.#use === "query" && this.#select.emit !== undefined
-          ? (this.#select.emit.from ?? "latest")
-          : (this.#select.emit?.from ?? "earliest"),
-      sources: scope === undefined ? [] : [scope.relation],
-    };
-    return emitLimit === undefined ? query : { ...query, emitLimit };
+    return items.map(({ expression }) => replaceColumns(expression, (id) => values.get(id)));
   }
 
-  #emitMode(): EmitMode {
-    if (this.#use === "view") return { kind: "coalesced" };
-    return { kind: this.#select.emit?.mode ?? "pull" };
+  #finish(
+    plan: LogicalPlan,
+    named: readonly NamedItem[],
+    correlation: BlockCorrelation | undefined,
+    hidden: readonly ProjectItem[],
+    empty: readonly Expression[] | undefined,
+    failed: boolean,
+  ): BoundRows {
+    const { context } = this.#place;
+    const global = this.#grouping !== undefined && this.#select.groupBy.length === 0;
+    const fromOne = this.#from === undefined;
+    const single = global || fromOne || (this.#order.limit ?? 2) <= 1;
+    if (!failed && this.#scope.correlated.size > 0 && unresolvedIn(plan, this.#scope.correlated)) {
+      context.findings.error(
+        this.#select.span,
+        "A subquery can name columns of the query around it only in its WHERE",
+        "move the condition into WHERE",
+      );
+    }
+    const columns = named.map(({ expression: _, ...item }): OutputItem => item);
+    if (correlation === undefined) return { plan, columns, single, correlation: undefined };
+    const pairs = correlation.pairs.map(({ left, column, nullsEqual }) => {
+      return { left, right: columnExpression(column), nullsEqual };
+    });
+    const whole: Correlation = {
+      pairs,
+      residuals: correlation.residuals,
+      hidden: hidden.map(({ column }) => column),
+      empty: undefined,
+    };
+    if (empty === undefined) return { plan, columns, single, correlation: whole };
+    const marker: LogicalColumn = { id: context.ids.next(), name: "found", type: BOOLEAN };
+    const through = columnsOf(plan).map(
+      (column): ProjectItem => ({ column, expression: columnExpression(column) }),
+    );
+    const found: ProjectItem = {
+      column: marker,
+      expression: { kind: "literal", value: true, type: BOOLEAN },
+    };
+    const marked: LogicalPlan = { kind: "project", input: plan, items: [...through, found] };
+    return { plan: marked, columns, single, correlation: { ...whole, empty: { marker, values: empty } } };
   }
+}
+
+interface BlockCorrelation {
+  readonly pairs: readonly {
+    /** Over the outer query's columns. */
+    readonly left: Expression;
+    /** Over what stands before the projection. */
+    readonly inner: Expression;
+    /** As it goes out. */
+    readonly column: LogicalColumn;
+    readonly nullsEqual: boolean;
+  }[];
+  readonly residuals: readonly Expression[];
+}
+
+type NamedItem = OutputItem & { readonly expression: Expression };
+
+function projectItems(named: readonly NamedItem[]): ProjectItem[] {
+  return named.map(({ column, expression }) => ({ column, expression }));
+}
+
+/** Parts of the expression that are items, as the items' columns. */
+function replaceWhole(
+  expression: Expression,
+  outOf: ReadonlyMap<string, LogicalColumn | undefined>,
+): Expression {
+  const column = outOf.get(expressionKey(expression));
+  if (column !== undefined) return columnExpression(column);
+  return mapOperands(expression, (operand) => replaceWhole(operand, outOf));
+}
+
+/** EXISTS (…), x IN (SELECT …) and their negations. */
+function asMembership(
+  node: ExpressionNode,
+):
+  | { readonly node: Extract<SubqueryNode, { kind: "exists" | "in-query" }>; readonly negated: boolean }
+  | undefined {
+  if (node.kind === "exists" || node.kind === "in-query") return { node, negated: false };
+  if (node.kind !== "unary" || node.operator !== "NOT") return undefined;
+  const inner = asMembership(node.operand);
+  return inner === undefined ? undefined : { node: inner.node, negated: !inner.negated };
 }

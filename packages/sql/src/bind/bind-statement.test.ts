@@ -178,6 +178,7 @@ describe("CREATE STREAM", () => {
         kind: "create-stream",
         name: "s",
         ifNotExists: false,
+        orReplace: false,
         columns: [{ name: "a", type: { kind: "integer" } }],
         replicationFactor: 3,
         retentionSeconds: 86_400,

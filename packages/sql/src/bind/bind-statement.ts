@@ -1,14 +1,15 @@
 import { unreachable } from "@hstream/proto";
-import type { NameNode, StatementNode } from "../ast/ast.js";
-import type { Catalog, CatalogColumn } from "../catalog/catalog.js";
+import type { NameNode, OptionNode, QueryNode, StatementNode } from "../ast/ast.js";
+import type { Catalog, CatalogColumn, Relation } from "../catalog/catalog.js";
 import type { Diagnostic } from "../diagnostic.js";
 import { nameCharsMax } from "../limits.js";
 import { printName } from "../print/print-expression.js";
 import { bindType } from "./bind-expression.js";
 import { bindInsertRows } from "./bind-insert.js";
-import { bindStreamOptions } from "./bind-options.js";
-import { bindSelect, findRelation } from "./bind-select.js";
-import type { BoundStatement } from "./bound-statement.js";
+import { findRelation } from "./bind-from.js";
+import { bindConnectorOptions, bindStart, bindStreamOptions } from "./bind-options.js";
+import { bindQuery } from "./bind-query.js";
+import type { BoundQuery, BoundStatement } from "./bound-statement.js";
 import { Findings } from "./findings.js";
 
 export interface BindOptions {
@@ -43,21 +44,35 @@ function bind(
 ): BoundStatement | undefined {
   switch (statement.kind) {
     case "query":
-      return { kind: "query", query: bindSelect(statement.select, catalog, findings, "query") };
+      return { kind: "query", query: bindQuery(statement.query, catalog, findings, "query") };
     case "create-stream":
       return bindCreateStream(statement, findings);
+    case "create-stream-as":
+      return bindCreateStreamAs(statement, catalog, findings);
     case "create-view": {
       checkResourceName(statement.name, findings);
-      const { ifNotExists, name } = statement;
-      if (statement.query.from === undefined) findings.error(statement.query.span, "A view needs a FROM");
-      const query = bindSelect(statement.query, catalog, findings, "view");
-      if (query.sources.some((source) => source.kind === "table")) {
+      const { ifNotExists, orReplace, name } = statement;
+      const query = startingAt(
+        bindContinuous(statement.query, catalog, findings, "view"),
+        statement.options,
+        findings,
+      );
+      return { kind: "create-view", name: name.text, ifNotExists, orReplace, query };
+    }
+    case "create-connector": {
+      checkResourceName(statement.name, findings);
+      const { direction, ifNotExists, name } = statement;
+      const options = bindConnectorOptions(statement.options, findings);
+      const type = statement.type?.text ?? options.get("TYPE") ?? options.get("type");
+      if (typeof type !== "string") {
         findings.error(
-          statement.query.from?.span ?? statement.query.span,
-          "A view cannot read a system table",
+          name.span,
+          "This connector has no type",
+          `CREATE SINK CONNECTOR ${name.text} TO mysql WITH (…)`,
         );
+        return undefined;
       }
-      return { kind: "create-view", name: name.text, ifNotExists, query };
+      return { kind: "create-connector", name: name.text, direction, ifNotExists, type, options };
     }
     case "insert": {
       const relation = findRelation(statement.relation.text, statement.relation.span, catalog, findings);
@@ -66,6 +81,9 @@ function bind(
         const what = relation.kind === "view" ? "a view" : "a system table";
         findings.error(statement.relation.span, `${relation.name} is ${what}; records go into streams`);
         return undefined;
+      }
+      if (statement.source.kind === "query") {
+        return bindInsertQuery(statement, statement.source.query, relation, catalog, findings);
       }
       return {
         kind: "insert",
@@ -87,16 +105,19 @@ function bind(
         ifExists: statement.ifExists,
       };
     case "terminate":
-      return { kind: "terminate", query: statement.query.text };
+      return { kind: "terminate", query: statement.query?.text };
+    case "pause":
+    case "resume":
+      return { kind: statement.kind, target: statement.target, name: statement.name.text };
     case "explain": {
       const inner = bind(statement.statement, catalog, findings, options);
       if (inner === undefined) return undefined;
-      if (inner.kind === "query" || inner.kind === "create-view") {
+      if ("query" in inner && inner.kind !== "terminate") {
         return { kind: "explain", format: statement.format, statement: inner };
       }
       findings.error(
         statement.statement.span,
-        "EXPLAIN shows plans of SELECT and CREATE VIEW",
+        "EXPLAIN shows plans of queries: SELECT, CREATE … AS, INSERT INTO … SELECT",
         "this statement has no plan",
       );
       return undefined;
@@ -104,6 +125,91 @@ function bind(
     default:
       return unreachable(statement);
   }
+}
+
+/** The query of a view or stream: it lives on, and reads what changes. */
+function bindContinuous(
+  node: QueryNode,
+  catalog: Catalog,
+  findings: Findings,
+  use: "view" | "stream",
+): BoundQuery {
+  const what = use === "view" ? "A view" : "A stream";
+  const query = bindQuery(node, catalog, findings, use);
+  if (query.sources.length === 0) findings.error(node.span, `${what} needs a FROM`);
+  if (query.sources.some((source) => source.kind === "table")) {
+    findings.error(node.span, `${what} cannot read a system table`);
+  }
+  return query;
+}
+
+/** WITH (START = …), which other options do not go with. */
+function startingAt(query: BoundQuery, options: readonly OptionNode[], findings: Findings): BoundQuery {
+  const start = bindStart(options, findings);
+  for (const { name } of options) {
+    if (name.text.toUpperCase() === "START") continue;
+    findings.error(name.span, `There is no option ${name.text} here`, "options are START");
+  }
+  return { ...query, ...start };
+}
+
+function bindCreateStreamAs(
+  statement: Extract<StatementNode, { kind: "create-stream-as" }>,
+  catalog: Catalog,
+  findings: Findings,
+): BoundStatement {
+  checkResourceName(statement.name, findings);
+  const { name, ifNotExists, orReplace, partitionBy, options } = statement;
+  const bound = bindContinuous(statement.query, catalog, findings, "stream");
+  // Records appended after it starts, unless it says otherwise.
+  const from = statement.query.emit?.from ?? "latest";
+  const query: BoundQuery = { ...bound, start: from, ...bindStart(options, findings) };
+  const streamOptions = options.filter((option) => option.name.text.toUpperCase() !== "START");
+  const { replicationFactor, retentionSeconds, shardCount } = bindStreamOptions(streamOptions, findings);
+  if (
+    partitionBy !== undefined &&
+    !query.output.some((column) => column.name === partitionBy.text || column.spread)
+  ) {
+    findings.error(partitionBy.span, `The query gives no column ${printName(partitionBy)}`);
+  }
+  return {
+    kind: "create-stream-as",
+    name: name.text,
+    ifNotExists,
+    orReplace,
+    query,
+    ...(partitionBy === undefined ? {} : { partitionBy: partitionBy.text }),
+    ...(replicationFactor === undefined ? {} : { replicationFactor }),
+    ...(retentionSeconds === undefined ? {} : { retentionSeconds }),
+    ...(shardCount === undefined ? {} : { shardCount }),
+  };
+}
+
+function bindInsertQuery(
+  statement: Extract<StatementNode, { kind: "insert" }>,
+  node: QueryNode,
+  stream: Relation,
+  catalog: Catalog,
+  findings: Findings,
+): BoundStatement {
+  const query = { ...bindContinuous(node, catalog, findings, "stream"), start: node.emit?.from ?? "latest" };
+  if (query.sources.some((source) => source.id === stream.id)) {
+    findings.error(
+      statement.relation.span,
+      `The query reads ${stream.name}, which it would write to for ever`,
+    );
+  }
+  const columns = statement.columns?.map((column) => column.text);
+  if (
+    columns !== undefined &&
+    !query.output.some((column) => column.spread) &&
+    columns.length !== query.output.length
+  ) {
+    const [first] = statement.columns ?? [];
+    const span = first?.span ?? statement.span;
+    findings.error(span, `Columns: ${columns.length}, but the query gives ${query.output.length}`);
+  }
+  return { kind: "insert-select", stream, columns, query };
 }
 
 function bindCreateStream(
@@ -118,12 +224,13 @@ function bindCreateStream(
       findings.error(name.span, `A name has at most ${nameCharsMax} characters`);
     columns.set(name.text, { name: name.text, type: bindType(type, findings) });
   }
-  const { ifNotExists } = statement;
+  const { ifNotExists, orReplace } = statement;
   const options = bindStreamOptions(statement.options, findings);
   return {
     kind: "create-stream",
     name: statement.name.text,
     ifNotExists,
+    orReplace,
     columns: [...columns.values()],
     ...options,
   };

@@ -2,13 +2,14 @@ import type { ShowTarget } from "../ast/ast.js";
 import type { CatalogColumn, Relation } from "../catalog/catalog.js";
 import type { LogicalPlan } from "../plan/logical.js";
 import type { EmitMode, OutputColumn } from "../plan/physical.js";
-import type { SqlObject } from "../types/sql-value.js";
+import type { SqlObject, SqlValue } from "../types/sql-value.js";
 
 export type BoundStatement =
   | {
       readonly kind: "create-stream";
       readonly name: string;
       readonly ifNotExists: boolean;
+      readonly orReplace: boolean;
       readonly columns: readonly CatalogColumn[];
       /** What WITH does not say is left out: the server has the defaults. */
       readonly replicationFactor?: number;
@@ -22,24 +23,62 @@ export type BoundStatement =
       readonly kind: "create-view";
       readonly name: string;
       readonly ifNotExists: boolean;
+      readonly orReplace: boolean;
       readonly query: BoundQuery;
     }
+  /** A new stream, and a query that appends to it. */
+  | {
+      readonly kind: "create-stream-as";
+      readonly name: string;
+      readonly ifNotExists: boolean;
+      readonly orReplace: boolean;
+      readonly query: BoundQuery;
+      /** The output column whose value is the records' partition key; else the GROUP BY key. */
+      readonly partitionBy?: string;
+      readonly replicationFactor?: number;
+      readonly retentionSeconds?: number;
+      readonly shardCount?: number;
+    }
   | { readonly kind: "insert"; readonly stream: Relation; readonly rows: readonly InsertRow[] }
+  /** A query that appends to a stream; `columns` names its output columns there. */
+  | {
+      readonly kind: "insert-select";
+      readonly stream: Relation;
+      readonly columns: readonly string[] | undefined;
+      readonly query: BoundQuery;
+    }
+  | {
+      readonly kind: "create-connector";
+      readonly name: string;
+      readonly direction: "source" | "sink";
+      readonly ifNotExists: boolean;
+      readonly type: string;
+      readonly options: ReadonlyMap<string, SqlValue>;
+    }
+  | {
+      readonly kind: "pause" | "resume";
+      readonly target: "query" | "view" | "connector";
+      readonly name: string;
+    }
   | {
       readonly kind: "drop";
-      readonly target: "stream" | "view" | "query";
+      readonly target: "stream" | "view" | "query" | "connector";
       readonly name: string;
       readonly ifExists: boolean;
     }
   | { readonly kind: "show"; readonly target: ShowTarget }
   | { readonly kind: "describe"; readonly relation: Relation }
-  | { readonly kind: "terminate"; readonly query: string }
+  /** Without a name: all queries. */
+  | { readonly kind: "terminate"; readonly query: string | undefined }
   | {
       readonly kind: "explain";
       readonly format: "text" | "json";
-      readonly statement: Extract<BoundStatement, { kind: "query" | "create-view" }>;
+      readonly statement: Extract<BoundStatement, { kind: "query" | QueryStatementKind }>;
     }
   | { readonly kind: "query"; readonly query: BoundQuery };
+
+/** Statements around a query that lives on. */
+export type QueryStatementKind = "create-view" | "create-stream-as" | "insert-select";
 
 export type InsertRow =
   | { readonly kind: "object"; readonly fields: SqlObject }
@@ -55,6 +94,8 @@ export interface BoundQuery {
   readonly emitLimit?: number;
   /** Where its sources start; a pull and a view read what is stored. */
   readonly start: "earliest" | "latest";
+  /** WITH (START = TIMESTAMP …): from the first record of that time on, instead of `start`. Milliseconds. */
+  readonly startAtMs?: number;
   /** What it reads, each once. */
   readonly sources: readonly Relation[];
 }

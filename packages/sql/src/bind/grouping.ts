@@ -1,4 +1,4 @@
-import type { ExpressionNode, SelectNode } from "../ast/ast.js";
+import type { ExpressionNode, OrderNode, SelectNode } from "../ast/ast.js";
 import type { Span } from "../diagnostic.js";
 import { aggregateFunction } from "../functions/table.js";
 import type { AggregateCall, Expression } from "../plan/expression.js";
@@ -6,7 +6,7 @@ import { columnExpression, type LogicalColumn, type ProjectItem } from "../plan/
 import { expressionKey, mapOperands } from "../plan/rewrite.js";
 import { printAggregate } from "../print/print-bound.js";
 import type { Findings } from "./findings.js";
-import type { ColumnIds, RelationScope } from "./scope.js";
+import type { ColumnIds } from "./scope.js";
 
 /** The groups of a query: its keys and its aggregates, each once. */
 export class Grouping {
@@ -40,19 +40,29 @@ export class Grouping {
     return column;
   }
 
+  /** Columns that come in above the groups (subqueries, window functions) and stand for themselves. */
+  readonly through = new Set<number>();
+
   /**
    * An expression over the input as one over the groups. A column that is neither a key nor inside an
    * aggregate means the group's latest record where the input only grows, and is an error elsewhere.
    */
-  over(expression: Expression, span: Span, scope: RelationScope | undefined, findings: Findings): Expression {
+  over(expression: Expression, span: Span, input: GroupedInput, findings: Findings): Expression {
     const key = this.#keyColumns.get(expressionKey(expression));
     if (key !== undefined) return columnExpression(key);
     if (expression.kind !== "column") {
-      return mapOperands(expression, (operand) => this.over(operand, span, scope, findings));
+      return mapOperands(expression, (operand) => this.over(operand, span, input, findings));
     }
-    if (this.calls.some(({ column }) => column.id === expression.index)) return expression;
-    const { name, type } = expression;
-    if (scope?.relation.appendOnly !== true) {
+    const { name, type, index } = expression;
+    if (this.through.has(index) || this.calls.some(({ column }) => column.id === index)) return expression;
+    const latest = (): Expression =>
+      columnExpression(this.addCall({ function: "LATEST", args: [expression], distinct: false, type }));
+    if (
+      this.keys.some((one) => one.expression.kind === "column" && input.equal(one.expression.index, index))
+    ) {
+      return latest();
+    }
+    if (!input.grows) {
       return findings.error(
         span,
         `${name} is neither grouped nor inside an aggregate`,
@@ -64,22 +74,36 @@ export class Grouping {
       `${name} is neither grouped nor inside an aggregate: the group's latest record gives its value`,
       `write LATEST(${name}) to say so`,
     );
-    return columnExpression(this.addCall({ function: "LATEST", args: [expression], distinct: false, type }));
+    return latest();
   }
 }
 
+/** What is known of the rows that are grouped. */
+export interface GroupedInput {
+  /** It never takes a row back. */
+  readonly grows: boolean;
+  /** Whether a condition of the query makes these two columns equal. */
+  equal(a: number, b: number): boolean;
+}
+
 /** Whether a query groups: by GROUP BY, HAVING or an aggregate in its items or order. */
-export function isGrouped(select: SelectNode): boolean {
+export function isGrouped(select: SelectNode, orderBy: readonly OrderNode[]): boolean {
   return (
     select.groupBy.length > 0 ||
     select.having !== undefined ||
     select.items.some((item) => item.kind === "expression" && hasAggregate(item.expression)) ||
-    select.orderBy.some((order) => hasAggregate(order.expression))
+    orderBy.some((order) => hasAggregate(order.expression))
   );
 }
 
 export function hasAggregate(node: ExpressionNode): boolean {
-  if (node.kind === "call" && aggregateFunction(node.name.text.toUpperCase()) !== undefined) return true;
+  if (
+    node.kind === "call" &&
+    node.over === undefined &&
+    aggregateFunction(node.name.text.toUpperCase()) !== undefined
+  ) {
+    return true;
+  }
   return childrenOf(node).some(hasAggregate);
 }
 
@@ -93,10 +117,14 @@ function childrenOf(node: ExpressionNode): readonly ExpressionNode[] {
   switch (node.kind) {
     case "literal":
     case "name":
+    // Names in a query of its own mean its own relations.
+    case "subquery":
+    case "exists":
       return [];
     case "unary":
     case "is":
     case "cast":
+    case "in-query":
       return [node.operand];
     case "binary":
     case "is-distinct":
@@ -116,7 +144,12 @@ function childrenOf(node: ExpressionNode): readonly ExpressionNode[] {
         node.otherwise,
       ].filter((child) => child !== undefined);
     case "call":
-      return node.filter === undefined ? node.args : [...node.args, node.filter];
+      return [
+        ...node.args,
+        ...(node.filter === undefined ? [] : [node.filter]),
+        ...(node.over?.partitionBy ?? []),
+        ...(node.over?.orderBy ?? []).map((order) => order.expression),
+      ];
     case "array":
       return node.elements;
     case "element":

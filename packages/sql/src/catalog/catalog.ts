@@ -20,6 +20,8 @@ export interface Relation {
   readonly open: boolean;
   /** Whether it only ever grows (streams, unless they carry deletions). */
   readonly appendOnly: boolean;
+  /** The declared column that holds a stream's time; without it, that is the append time. */
+  readonly timeColumn?: string;
 }
 
 /** The names that a statement may speak of, at one moment. */

@@ -6,7 +6,9 @@ import { FLOAT } from "../types/types.js";
 import { compareTotal } from "../values/compare.js";
 import { isNumber, toFloat } from "../values/numbers.js";
 import type { AggregateImplementation, EvaluationContext } from "./function.js";
-import { aggregateImplementation } from "./table.js";
+import { decodeRowKey, encodeRowKey } from "../values/row-key.js";
+import { toText } from "../values/text.js";
+import { aggregateImplementation, functionTable } from "./table.js";
 
 const context: EvaluationContext = { error: () => null, nowMs: 0 };
 
@@ -117,4 +119,42 @@ describe("aggregates", () => {
     assert.equal(min.result(state, context), null);
     assert.equal(min.stateBytes(state), empty);
   });
+});
+
+describe("saved states", () => {
+  const names = functionTable.flatMap((entry) => (entry.kind === "aggregate" ? [entry.name] : []));
+  const two = new Set(["TOPK", "TOPKDISTINCT", "QUANTILE", "QUANTILE_DISC", "APPROX_QUANTILE"]);
+  for (const name of names) {
+    for (const distinct of [false, true]) {
+      it(`${name}${distinct ? " DISTINCT" : ""} go on as if they had never been saved`, () => {
+        const implementation = implementationOf(name, distinct);
+        const argsOf = (value: SqlValue): SqlValue[] => {
+          if (name === "STRING_AGG") return [typeof value === "string" ? value : null, ","];
+          return [value, two.has(name) ? (name.startsWith("TOPK") ? 2 : 0.5) : 1];
+        };
+        const steps = fc.array(fc.tuple(values, fc.boolean(), fc.boolean()), { maxLength: 20 });
+        fc.assert(
+          fc.property(steps, fc.boolean(), (plan, appendOnly) => {
+            const plain = implementation.create(appendOnly);
+            let saved = implementation.create(appendOnly);
+            const left: SqlValue[] = [];
+            for (const [value, remove, save] of plan) {
+              const gone = remove && !appendOnly ? left.pop() : undefined;
+              const [args, weight] = gone === undefined ? [argsOf(value), 1] : [argsOf(gone), -1];
+              if (gone === undefined) left.push(value);
+              implementation.add(plain, args, weight, context);
+              implementation.add(saved, args, weight, context);
+              if (!save) continue;
+              const stored = implementation.save(saved);
+              const [read = null] = decodeRowKey(encodeRowKey([stored]));
+              saved = implementation.load(read, appendOnly);
+            }
+            const [a, b] = [implementation.result(plain, context), implementation.result(saved, context)];
+            assert.equal(compareTotal(a, b), 0, `${toText(a)} and ${toText(b)}`);
+          }),
+          { numRuns: 40 },
+        );
+      });
+    }
+  }
 });

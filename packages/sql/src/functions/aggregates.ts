@@ -1,3 +1,4 @@
+import { must } from "@hstream/proto";
 import type { SqlValue } from "../types/sql-value.js";
 import { FLOAT, INTEGER } from "../types/types.js";
 import { compareTotal } from "../values/compare.js";
@@ -11,7 +12,7 @@ import {
   toFloat,
 } from "../values/numbers.js";
 import { rowKeyText } from "../values/row-key.js";
-import { valueKind } from "../values/value-kind.js";
+import { isArray, valueKind } from "../values/value-kind.js";
 import {
   type AggregateFunction,
   type AggregateImplementation,
@@ -22,13 +23,34 @@ import {
 } from "./function.js";
 
 /** The interface erases the states' types so that one table can hold all; this is where it happens. */
-function implement<S extends AggregateState>(implementation: {
+export function implement<S extends AggregateState>(implementation: {
   create(appendOnly: boolean): S;
   add(state: S, args: readonly SqlValue[], weight: number, context: EvaluationContext): void;
   result(state: S, context: EvaluationContext): SqlValue;
   stateBytes(state: S): number;
+  save(state: S): SqlValue;
+  load(saved: SqlValue, appendOnly: boolean): S;
 }): AggregateImplementation {
   return implementation;
+}
+
+/** What save made of a state, taken apart again. */
+export function savedArray(saved: SqlValue | undefined): readonly SqlValue[] {
+  return must(saved !== undefined && isArray(saved) ? saved : undefined, "a saved state is a list");
+}
+
+/** Infinities and -0, which no SQL value is, are kept as texts. */
+export function savedFloat(value: number): SqlValue {
+  return Number.isFinite(value) && !Object.is(value, -0)
+    ? value
+    : Object.is(value, -0)
+      ? "-0"
+      : String(value);
+}
+
+export function savedNumber(saved: SqlValue | undefined): number {
+  if (typeof saved === "string") return Number(saved);
+  return must(typeof saved === "number" ? saved : undefined, "a saved count is a number");
 }
 
 const count = implement({
@@ -38,6 +60,8 @@ const count = implement({
   },
   result: (state) => state.rows,
   stateBytes: () => 24,
+  save: (state) => state.rows,
+  load: (saved) => ({ rows: savedNumber(saved) }),
 });
 
 /**
@@ -87,6 +111,34 @@ class SumState {
     this.floatSum = sum;
   }
 
+  save(): SqlValue {
+    return [
+      this.rows,
+      this.small,
+      this.large.toString(),
+      this.floats,
+      savedFloat(this.floatSum),
+      savedFloat(this.compensation),
+      this.decimals,
+      this.decimalSum,
+    ];
+  }
+
+  static load(saved: SqlValue): SumState {
+    const parts = savedArray(saved);
+    const state = new SumState();
+    const [rows, small, large, floats, floatSum, compensation, decimals, decimalSum = 0] = parts;
+    state.rows = savedNumber(rows);
+    state.small = savedNumber(small);
+    state.large = BigInt(typeof large === "string" ? large : 0);
+    state.floats = savedNumber(floats);
+    state.floatSum = savedNumber(floatSum);
+    state.compensation = savedNumber(compensation);
+    state.decimals = savedNumber(decimals);
+    state.decimalSum = isNumber(decimalSum) ? decimalSum : 0;
+    return state;
+  }
+
   /** The nearest double; infinite when there is none. */
   approximate(): number {
     const integers = this.large === 0n ? this.small : Number(this.large + BigInt(this.small));
@@ -124,6 +176,8 @@ const sum = implement({
   result: (state, context) =>
     state.rows === 0 ? null : (state.total() ?? context.error("SUM is out of range")),
   stateBytes: () => 120,
+  save: (state) => state.save(),
+  load: (saved) => SumState.load(saved),
 });
 
 /** Of FLOATs only: whole ones are no integers, so the sum cannot leave 64 bits. */
@@ -133,6 +187,8 @@ const floatSum = implement({
   result: (state, context) =>
     state.rows === 0 ? null : (float(state.approximate()) ?? context.error("SUM is out of range")),
   stateBytes: () => 120,
+  save: (state) => state.save(),
+  load: (saved) => SumState.load(saved),
 });
 
 const average = implement({
@@ -144,9 +200,11 @@ const average = implement({
     return float(state.approximate() / state.rows) ?? context.error("AVG is out of range");
   },
   stateBytes: () => 120,
+  save: (state) => state.save(),
+  load: (saved) => SumState.load(saved),
 });
 
-interface Counted {
+export interface Counted {
   readonly value: SqlValue;
   count: number;
 }
@@ -186,6 +244,27 @@ class ExtremeState {
     this.counts.set(key, entry);
     this.bytes += 2 * key.length + 96;
     this.#push(entry);
+  }
+
+  /** The heap as it stands; a list of pairs. */
+  save(): SqlValue {
+    return this.counts === undefined ? [this.best] : this.heap.map(({ value, count }) => [value, count]);
+  }
+
+  load(saved: SqlValue): this {
+    if (this.counts === undefined) {
+      this.best = savedArray(saved)[0] ?? null;
+      return this;
+    }
+    for (const pair of savedArray(saved)) {
+      const [value = null, count] = savedArray(pair);
+      const entry = { value, count: savedNumber(count) };
+      const key = rowKeyText([value]);
+      this.counts.set(key, entry);
+      this.bytes += 2 * key.length + 96;
+      this.heap.push(entry);
+    }
+    return this;
   }
 
   top(): SqlValue {
@@ -232,7 +311,7 @@ class ExtremeState {
   }
 }
 
-function extreme(sign: 1 | -1): AggregateImplementation {
+export function extreme(sign: 1 | -1): AggregateImplementation {
   return implement({
     create: (appendOnly) => new ExtremeState(sign, appendOnly),
     add(state, args, weight) {
@@ -241,6 +320,8 @@ function extreme(sign: 1 | -1): AggregateImplementation {
     },
     result: (state) => state.top(),
     stateBytes: (state) => state.bytes,
+    save: (state) => state.save(),
+    load: (saved, appendOnly) => new ExtremeState(sign, appendOnly).load(saved),
   });
 }
 
@@ -276,6 +357,17 @@ class ArrivalState {
     this.bytes += weight * (2 * key.length + 64);
   }
 
+  save(): SqlValue {
+    return this.appendOnly ? [this.any, this.value] : this.arrived.map(({ value }) => value);
+  }
+
+  load(saved: SqlValue): this {
+    const values = savedArray(saved);
+    if (!this.appendOnly) for (const value of values) this.add(value, 1);
+    else if (values[0] === true) this.add(values[1] ?? null, 1);
+    return this;
+  }
+
   result(): SqlValue {
     if (this.appendOnly) return this.value;
     return this.arrived.at(this.latest ? -1 : 0)?.value ?? null;
@@ -288,6 +380,8 @@ function arrival(latest: boolean): AggregateImplementation {
     add: (state, args, weight) => state.add(args[0] ?? null, weight),
     result: (state) => state.result(),
     stateBytes: (state) => state.bytes,
+    save: (state) => state.save(),
+    load: (saved, appendOnly) => new ArrivalState(latest, appendOnly).load(saved),
   });
 }
 
@@ -313,8 +407,62 @@ export function distinctAggregate(inner: AggregateImplementation): AggregateImpl
     },
     result: (state, context) => inner.result(state.inner, context),
     stateBytes: (state) => state.bytes + inner.stateBytes(state.inner),
+    save: (state) => [
+      inner.save(state.inner),
+      [...state.counts].map(([key, rows]) => [Uint8Array.from(Buffer.from(key, "latin1")), rows]),
+    ],
+    load(saved, appendOnly) {
+      const [innerSaved = null, pairs = null] = savedArray(saved);
+      const counts = new Map<string, number>();
+      let bytes = 64;
+      for (const pair of savedArray(pairs)) {
+        const [key, rows] = savedArray(pair);
+        const text = key instanceof Uint8Array ? Buffer.from(key).toString("latin1") : "";
+        counts.set(text, savedNumber(rows));
+        bytes += 2 * text.length + 48;
+      }
+      return { inner: inner.load(innerSaved, appendOnly), counts, bytes };
+    },
   });
 }
+
+/** The values of a group that must have one at most: the error comes with the answer, when it is known. */
+const single = implement({
+  create: () => ({ counts: new Map<string, Counted>(), rows: 0, bytes: 64 }),
+  add(state, args, weight) {
+    const value = args[0] ?? null;
+    const key = rowKeyText([value]);
+    const known = state.counts.get(key);
+    state.rows += weight;
+    if (known !== undefined) {
+      known.count += weight;
+      if (known.count === 0) {
+        state.counts.delete(key);
+        state.bytes -= 2 * key.length + 96;
+      }
+      return;
+    }
+    state.counts.set(key, { value, count: weight });
+    state.bytes += 2 * key.length + 96;
+  },
+  result(state, context) {
+    if (state.rows > 1) return context.error("A subquery gave more than one row");
+    return state.counts.values().next().value?.value ?? null;
+  },
+  stateBytes: (state) => state.bytes,
+  save: (state) => [...state.counts.values()].map(({ value, count }) => [value, count]),
+  load(saved) {
+    const state = { counts: new Map<string, Counted>(), rows: 0, bytes: 64 };
+    for (const pair of savedArray(saved)) {
+      const [value = null, copies] = savedArray(pair);
+      const key = rowKeyText([value]);
+      state.counts.set(key, { value, count: savedNumber(copies) });
+      state.rows += savedNumber(copies);
+      state.bytes += 2 * key.length + 96;
+    }
+    return state;
+  },
+});
 
 const exampleRows = "3, 1, NULL, 1, 2.5";
 
@@ -381,7 +529,21 @@ export const aggregates: readonly AggregateFunction[] = [
   },
   {
     kind: "aggregate",
+    name: "SINGLE_VALUE",
+    parameters: ["any"],
+    result: firstResult,
+    implementation: single,
+    help: "The value of the group's only record; of several an error.",
+    exampleRows,
+    examples: [
+      { sql: "SINGLE_VALUE(x) FILTER (WHERE x = 3)", result: "3" },
+      { sql: "SINGLE_VALUE(x)", result: "error" },
+    ],
+  },
+  {
+    kind: "aggregate",
     name: "LATEST",
+    aliases: ["LAST"],
     parameters: ["any"],
     result: firstResult,
     implementation: arrival(true),
@@ -392,6 +554,7 @@ export const aggregates: readonly AggregateFunction[] = [
   {
     kind: "aggregate",
     name: "EARLIEST",
+    aliases: ["FIRST"],
     parameters: ["any"],
     result: firstResult,
     implementation: arrival(false),

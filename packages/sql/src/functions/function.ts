@@ -89,6 +89,10 @@ export interface AggregateImplementation {
   result(state: AggregateState, context: EvaluationContext): SqlValue;
   /** About how much memory the state holds. */
   stateBytes(state: AggregateState): number;
+  /** The state as a value, which encodeRowKey and the stored forms keep exactly. */
+  save(state: AggregateState): SqlValue;
+  /** A state that goes on as the saved one would have. `appendOnly`: as it was when that one was created. */
+  load(saved: SqlValue, appendOnly: boolean): AggregateState;
 }
 
 export interface AggregateFunction extends Documented {
@@ -103,7 +107,17 @@ export interface AggregateFunction extends Documented {
   readonly exampleRows: string;
 }
 
-export type FunctionEntry = ScalarFunction | SpecialForm | AggregateFunction;
+/** Looks at the rows of its partition; stands only before OVER (…). */
+export interface WindowFunction extends Documented {
+  readonly kind: "window";
+  readonly parameters: readonly Family[];
+  readonly optional?: number;
+  readonly result: SqlType | ((args: readonly SqlType[]) => SqlType);
+  /** Its examples give one result for each row, by rows of x, separated by commas. */
+  readonly exampleRows: string;
+}
+
+export type FunctionEntry = ScalarFunction | SpecialForm | AggregateFunction | WindowFunction;
 
 /** Whether an argument of that static type may stand for a parameter of that family. */
 export function familyAcceptsType(family: Family, type: SqlType): boolean {

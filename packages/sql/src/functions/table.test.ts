@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { aggregateImplementation, functionTable } from "./table.js";
 import { bindExpressionText, bindQuery } from "../testing/bind-text.js";
 import { evaluate } from "../runtime/evaluate.js";
+import type { SqlValue } from "../types/sql-value.js";
 import { toText } from "../values/text.js";
 import type { EvaluationContext } from "./function.js";
 import { columnsOf } from "../plan/logical.js";
+import { runPlan } from "../testing/run-plan.js";
 
 class Errors implements EvaluationContext {
   readonly nowMs = 0;
@@ -21,7 +23,11 @@ describe("function table", () => {
     for (const { sql, result } of entry.examples) {
       it(`${entry.name}: ${sql} is ${result}`, () => {
         assert.equal(
-          entry.kind === "aggregate" ? runAggregate(sql, entry.exampleRows) : runScalar(sql),
+          entry.kind === "aggregate"
+            ? runAggregate(sql, entry.exampleRows)
+            : entry.kind === "window"
+              ? runWindow(sql, entry.exampleRows)
+              : runScalar(sql),
           result,
         );
       });
@@ -39,7 +45,7 @@ describe("function table", () => {
 
   it("gives a static type that the value of each example has", () => {
     for (const { examples, kind } of functionTable) {
-      for (const { sql } of kind === "aggregate" ? [] : examples) {
+      for (const { sql } of kind === "aggregate" || kind === "window" ? [] : examples) {
         const expression = bindExpressionText(sql);
         const value = evaluate(expression, [], new Errors());
         if (value === null || expression.type.kind === "dynamic" || expression.type.kind === "null") continue;
@@ -61,7 +67,9 @@ describe("function table", () => {
       "IS_INT IS_FLOAT IS_NUM IS_BOOL IS_STR IS_ARRAY IS_DATE IS_TIME IS_MAP TO_STR TO_LOWER TO_UPPER TRIM LEFT_TRIM " +
       "RIGHT_TRIM REVERSE STRLEN TAKE TAKEEND DROP DROPEND SPLIT CHUNKSOF IFNULL NULLIF DATETOSTRING STRINGTODATE " +
       "ARRAY_CONTAIN ARRAY_CONTAINS ARRAY_DISTINCT ARRAY_EXCEPT ARRAY_INTERSECT ARRAY_UNION ARRAY_REMOVE ARRAY_LENGTH " +
-      "ARRAY_JOIN ARRAY_MAX ARRAY_MIN ARRAY_SORT COUNT SUM AVG MIN MAX LATEST EARLIEST CAST CASE AND OR";
+      "ARRAY_JOIN ARRAY_MAX ARRAY_MIN ARRAY_SORT COUNT SUM AVG MIN MAX TOPK TOPKDISTINCT LATEST EARLIEST CAST CASE AND OR " +
+      "REGEXP_MATCHES DATE_TRUNC DATE_PART JSON_EXTRACT ARRAY_AGG STRING_AGG MEDIAN STDDEV CORR APPROX_COUNT_DISTINCT " +
+      "APPROX_QUANTILE ROW_NUMBER RANK DENSE_RANK LAG LEAD FIRST_VALUE LAST_VALUE";
     assert.deepEqual(
       wanted.split(" ").filter((name) => !names.has(name)),
       [],
@@ -73,6 +81,14 @@ function runScalar(sql: string): string {
   const errors = new Errors();
   const value = evaluate(bindExpressionText(sql), [], errors);
   return errors.messages.length > 0 ? "error" : toText(value);
+}
+
+function runWindow(sql: string, rows: string): string {
+  const values = rows.split(", ").map((value) => `(${value})`);
+  const { plan } = bindQuery(`SELECT ${sql} FROM (VALUES ${values.join(", ")}) AS t (x)`);
+  return runPlan(plan, [])
+    .map(([value = null]) => toText(value))
+    .join(", ");
 }
 
 function runAggregate(sql: string, rows: string): string {
@@ -98,5 +114,10 @@ function runAggregate(sql: string, rows: string): string {
       errors,
     );
   }
-  return errors.messages.length > 0 ? "error" : toText(implementation.result(state, errors));
+  const [item] = plan.items;
+  assert(item !== undefined);
+  const groups: SqlValue[] = [];
+  groups[aggregate.column.id] = implementation.result(state, errors);
+  const result = evaluate(item.expression, groups, errors);
+  return errors.messages.length > 0 ? "error" : toText(result);
 }

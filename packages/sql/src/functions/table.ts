@@ -11,11 +11,21 @@ import type {
   AggregateImplementation,
   FunctionEntry,
   ScalarFunction,
+  WindowFunction,
 } from "./function.js";
 import { generalFunctions } from "./general.js";
 import { jsonFunctions } from "./json.js";
+import { moreAggregates } from "./more-aggregates.js";
+import { moreArrayFunctions } from "./more-arrays.js";
+import { moreDateFunctions } from "./more-dates.js";
+import { moreGeneralFunctions } from "./more-general.js";
+import { moreJsonFunctions } from "./more-json.js";
+import { moreNumericFunctions } from "./more-numeric.js";
+import { moreTextFunctions } from "./more-text.js";
 import { numericFunctions } from "./numeric.js";
+import { regularExpressionFunctions } from "./regular-expressions.js";
 import { textFunctions } from "./text.js";
+import { windowFunctions } from "./windows.js";
 
 /** Every function, operator, aggregate and special form, in the order of the manual. */
 export const functionTable: readonly FunctionEntry[] = [
@@ -23,12 +33,21 @@ export const functionTable: readonly FunctionEntry[] = [
   ...comparisonOperators,
   ...arithmeticOperators,
   ...generalFunctions,
+  ...moreGeneralFunctions,
   ...numericFunctions,
+  ...moreNumericFunctions,
   ...textFunctions,
+  ...moreTextFunctions,
+  ...regularExpressionFunctions,
   ...dateFunctions,
+  ...moreDateFunctions,
   ...arrayFunctions,
+  ...moreArrayFunctions,
   ...jsonFunctions,
+  ...moreJsonFunctions,
   ...aggregates,
+  ...moreAggregates,
+  ...windowFunctions,
 ];
 
 const byName = new Map<string, FunctionEntry>();
@@ -51,6 +70,11 @@ export function aggregateFunction(name: string): AggregateFunction | undefined {
   return entry?.kind === "aggregate" ? entry : undefined;
 }
 
+export function windowFunction(name: string): WindowFunction | undefined {
+  const entry = byName.get(name);
+  return entry?.kind === "window" ? entry : undefined;
+}
+
 /**
  * How an aggregate of the plan is computed; undefined for a name that is none. `type`: the call's static type,
  * on which the arithmetic of SUM depends.
@@ -71,6 +95,8 @@ export function aggregateImplementation(
 /** Names that can be called, for "did you mean" and completion. */
 export function callableNames(): readonly string[] {
   const called = (entry: FunctionEntry): boolean =>
-    entry.kind === "aggregate" || (entry.kind === "scalar" && entry.operator !== true);
+    entry.kind === "aggregate" ||
+    entry.kind === "window" ||
+    (entry.kind === "scalar" && entry.operator !== true);
   return [...byName].filter(([, entry]) => called(entry)).map(([name]) => name);
 }

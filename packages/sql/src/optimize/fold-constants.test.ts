@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { checkPass, planAfter } from "../testing/pass-oracle.js";
+import { checkPass, checkRelationalPass, planAfter } from "../testing/pass-oracle.js";
 import { foldConstants } from "./fold-constants.js";
 
 describe("constant folding", () => {
+  it("changes no answer of joins and their kind", () => checkRelationalPass("fold constants", foldConstants));
+
   it("changes no answer", () => checkPass("fold constants", foldConstants));
 
   it("computes what depends on no row", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { LogicalPlan } from "../plan/logical.js";
 import { planLines } from "../physical/explain.js";
 import { bindQuery } from "../testing/bind-text.js";
-import { checkPass, planAfter } from "../testing/pass-oracle.js";
+import { checkPass, checkRelationalPass, planAfter } from "../testing/pass-oracle.js";
 import { foldConstants } from "./fold-constants.js";
 import { pruneColumns } from "./prune-columns.js";
 
@@ -22,6 +22,8 @@ function firstColumn(text: string): LogicalPlan {
 }
 
 describe("column pruning", () => {
+  it("changes no answer of joins and their kind", () => checkRelationalPass("prune columns", pruneColumns));
+
   it("changes no answer", () => checkPass("prune columns", (plan) => pruneColumns(foldConstants(plan))));
 
   it("leaves to the scan what is read after folding", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type LogicalPlan } from "../plan/logical.js";
 import { planLines } from "../physical/explain.js";
 import { bindQuery } from "../testing/bind-text.js";
-import { checkPass, planAfter } from "../testing/pass-oracle.js";
+import { checkPass, checkRelationalPass, planAfter } from "../testing/pass-oracle.js";
 import { pushPredicates } from "./push-predicates.js";
 
 /** The plan of `text` with a filter over its only boolean column, as a subquery's WHERE would have it. */
@@ -16,6 +16,9 @@ function filtered(text: string): LogicalPlan {
 }
 
 describe("predicate push-down", () => {
+  it("changes no answer of joins and their kind", () =>
+    checkRelationalPass("push predicates", pushPredicates));
+
   it("changes no answer", () => checkPass("push predicates", pushPredicates));
 
   it("goes through a projection with its expression", () => {

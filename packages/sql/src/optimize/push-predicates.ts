@@ -1,15 +1,23 @@
 import type { Expression } from "../plan/expression.js";
-import type { LogicalPlan } from "../plan/logical.js";
-import { columnsIn, isVolatile, replaceColumns } from "../plan/rewrite.js";
-import { BOOLEAN } from "../types/types.js";
+import { columnExpression, columnsOf, type LogicalColumn, type LogicalPlan } from "../plan/logical.js";
+import { columnsIn, conjunction, conjunctsOf, isVolatile, replaceColumns } from "../plan/rewrite.js";
 import { mapPlan } from "./map-plan.js";
 
 /**
  * Moves filters towards the sources: two in a row become one, through projections (their expressions put in
- * for their columns), through sorts without a limit, and below an aggregate what reads only its keys.
+ * for their columns), through sorts without a limit, below an aggregate, a window or a top-n what reads only its
+ * keys, into each input of a UNION, and to the sides of a join whose rows they alone decide on.
  */
 export function pushPredicates(plan: LogicalPlan): LogicalPlan {
-  return mapPlan(plan, (node) => (node.kind === "filter" ? pushFilter(node) : node));
+  const pushed = pushOnce(plan);
+  return pushed === plan ? plan : pushPredicates(pushed);
+}
+
+function pushOnce(plan: LogicalPlan): LogicalPlan {
+  return mapPlan(plan, (node) => {
+    if (node.kind === "filter") return pushFilter(node);
+    return node.kind === "join" ? pushCondition(node) : node;
+  });
 }
 
 type Filter = Extract<LogicalPlan, { kind: "filter" }>;
@@ -35,14 +43,18 @@ function pushFilter(filter: Filter): LogicalPlan {
       return { ...input, input: pushFilter({ kind: "filter", input: input.input, predicate }) };
     case "aggregate":
       return pushBelowAggregate(filter, input);
+    case "join":
+      return pushIntoJoin(filter, input);
+    case "union-all":
+      return pushIntoUnion(filter, input);
+    case "set-operation":
+      return pushIntoSetOperation(filter, input);
+    case "top-n":
+    case "window":
+      return pushBelowPartitions(filter, input);
     case "scan":
     case "values":
     case "limit":
-    case "join":
-    case "union-all":
-    case "set-operation":
-    case "top-n":
-    case "window":
       return filter;
   }
 }
@@ -57,7 +69,7 @@ function pushBelowAggregate(
     const columns = [...columnsIn(expression)];
     return columns.length > 0 && columns.every((id) => keys.has(id)) && !isVolatile(expression);
   };
-  const conjuncts = filter.predicate.kind === "and" ? filter.predicate.args : [filter.predicate];
+  const conjuncts = conjunctsOf(filter.predicate);
   const below = conjuncts.filter(onKeys);
   if (below.length === 0) return filter;
   const above = conjuncts.filter((conjunct) => !onKeys(conjunct));
@@ -67,8 +79,126 @@ function pushBelowAggregate(
   return above.length === 0 ? pushed : { kind: "filter", input: pushed, predicate: conjunction(above) };
 }
 
-function conjunction(predicates: readonly Expression[]): Expression {
-  const args = predicates.flatMap((predicate) => (predicate.kind === "and" ? predicate.args : [predicate]));
-  const [only] = args;
-  return args.length === 1 && only !== undefined ? only : { kind: "and", args, type: BOOLEAN };
+type Join = Extract<LogicalPlan, { kind: "join" }>;
+
+/** Whether rows of a side are in the output as they are, so that a filter above is one below. */
+function keepsLeft({ type }: Join): boolean {
+  return type !== "right" && type !== "full";
+}
+
+function keepsRight({ type }: Join): boolean {
+  return type === "inner" || type === "cross" || type === "right";
+}
+
+interface Sides {
+  readonly left: readonly Expression[];
+  readonly right: readonly Expression[];
+  readonly both: readonly Expression[];
+}
+
+/** Conjuncts by the side whose columns they read, where that side may be filtered. */
+function bySide(join: Join, conjuncts: readonly Expression[], left: boolean, right: boolean): Sides {
+  const [ofLeft, ofRight] = [join.left, join.right].map(
+    (side) => new Set(columnsOf(side).map((column) => column.id)),
+  );
+  const side = (expression: Expression): keyof Sides => {
+    const ids = [...columnsIn(expression)];
+    if (ids.length === 0 || isVolatile(expression)) return "both";
+    if (left && ids.every((id) => ofLeft?.has(id) === true)) return "left";
+    return right && ids.every((id) => ofRight?.has(id) === true) ? "right" : "both";
+  };
+  const found = { left: [] as Expression[], right: [] as Expression[], both: [] as Expression[] };
+  for (const conjunct of conjuncts) found[side(conjunct)].push(conjunct);
+  return found;
+}
+
+function filtered(input: LogicalPlan, conjuncts: readonly Expression[]): LogicalPlan {
+  return conjuncts.length === 0
+    ? input
+    : pushFilter({ kind: "filter", input, predicate: conjunction(conjuncts) });
+}
+
+function pushIntoJoin(filter: Filter, join: Join): LogicalPlan {
+  const conjuncts = conjunctsOf(filter.predicate);
+  const { left, right, both } = bySide(join, conjuncts, keepsLeft(join), keepsRight(join));
+  // Of pairs it makes no difference whether a condition stands in ON or in WHERE.
+  const pairs = (join.type === "inner" || join.type === "cross") && !both.some(isVolatile);
+  const above = pairs ? [] : both;
+  if (left.length === 0 && right.length === 0 && above.length === conjuncts.length) return filter;
+  const conditions = pairs ? [...conditionsOf(join), ...both] : conditionsOf(join);
+  const pushed: Join = {
+    ...join,
+    type: join.type === "cross" && conditions.length > 0 ? "inner" : join.type,
+    left: filtered(join.left, left),
+    right: filtered(join.right, right),
+    residual: conditions.length === 0 ? undefined : conjunction(conditions),
+  };
+  return above.length === 0 ? pushed : { kind: "filter", input: pushed, predicate: conjunction(above) };
+}
+
+function conditionsOf({ residual }: Join): readonly Expression[] {
+  return residual === undefined ? [] : conjunctsOf(residual);
+}
+
+/** A condition of the join itself that reads one side goes below it, unless rows of that side stay without it. */
+function pushCondition(join: Join): LogicalPlan {
+  const { type } = join;
+  const keepsAllLeft = type === "left" || type === "full" || type === "anti";
+  const keepsAllRight = type === "right" || type === "full";
+  const conditions = conditionsOf(join);
+  const { left, right, both } = bySide(join, conditions, !keepsAllLeft, !keepsAllRight);
+  if (left.length === 0 && right.length === 0) return join;
+  return {
+    ...join,
+    type: type === "inner" && both.length === 0 && join.keys.length === 0 && !join.lookup ? "cross" : type,
+    left: filtered(join.left, left),
+    right: filtered(join.right, right),
+    residual: both.length === 0 ? undefined : conjunction(both),
+  };
+}
+
+function pushIntoUnion(filter: Filter, union: Extract<LogicalPlan, { kind: "union-all" }>): LogicalPlan {
+  if (isVolatile(filter.predicate)) return filter;
+  const inputs = union.inputs.map((input) =>
+    filtered(input, [under(filter.predicate, union.columns, input)]),
+  );
+  return { ...union, inputs };
+}
+
+function pushIntoSetOperation(
+  filter: Filter,
+  operation: Extract<LogicalPlan, { kind: "set-operation" }>,
+): LogicalPlan {
+  if (isVolatile(filter.predicate)) return filter;
+  const push = (input: LogicalPlan): LogicalPlan =>
+    filtered(input, [under(filter.predicate, operation.columns, input)]);
+  return { ...operation, left: push(operation.left), right: push(operation.right) };
+}
+
+/** The same over an input's own columns. */
+function under(predicate: Expression, columns: readonly LogicalColumn[], input: LogicalPlan): Expression {
+  const own = columnsOf(input);
+  const byId = new Map(columns.map((column, i) => [column.id, own[i]]));
+  return replaceColumns(predicate, (id) => {
+    const column = byId.get(id);
+    return column === undefined ? undefined : columnExpression(column);
+  });
+}
+
+/** A partition is kept or dropped as a whole by what reads only the columns that it is parted by. */
+function pushBelowPartitions(
+  filter: Filter,
+  node: Extract<LogicalPlan, { kind: "top-n" | "window" }>,
+): LogicalPlan {
+  const keys = new Set(node.partition.flatMap((key) => (key.kind === "column" ? [key.index] : [])));
+  const onKeys = (expression: Expression): boolean => {
+    const columns = [...columnsIn(expression)];
+    return columns.length > 0 && columns.every((id) => keys.has(id)) && !isVolatile(expression);
+  };
+  const conjuncts = conjunctsOf(filter.predicate);
+  const below = conjuncts.filter(onKeys);
+  if (below.length === 0) return filter;
+  const above = conjuncts.filter((conjunct) => !onKeys(conjunct));
+  const pushed: LogicalPlan = { ...node, input: filtered(node.input, below) };
+  return above.length === 0 ? pushed : { kind: "filter", input: pushed, predicate: conjunction(above) };
 }

@@ -1,5 +1,13 @@
 import type { ParserMethod } from "chevrotain";
-import type { ExpressionNode, TypeNode } from "../ast/ast.js";
+import type {
+  ExpressionNode,
+  FrameBoundNode,
+  FrameNode,
+  OrderNode,
+  OverNode,
+  QueryNode,
+  TypeNode,
+} from "../ast/ast.js";
 import { spanBetween, type Token, tokenSpan } from "../tokens/lexer.js";
 import {
   CastOperator,
@@ -21,7 +29,7 @@ import {
   Star,
   Text,
 } from "../tokens/token-types.js";
-import { BOOLEAN, NULL_TYPE } from "../types/types.js";
+import { BOOLEAN, NULL_TYPE, STRING } from "../types/types.js";
 import { intervalUnit } from "../values/calendar.js";
 import { GrammarBase, keyword } from "./grammar-base.js";
 import {
@@ -38,6 +46,9 @@ import { Refusal } from "./refusal.js";
 
 /** Expressions, literals and types; the BNF is in grammar.ts. */
 export abstract class ExpressionGrammar extends GrammarBase {
+  /** In select-grammar.ts: a query may stand inside an expression. */
+  protected abstract readonly subquery: ParserMethod<[], QueryNode>;
+
   readonly expression: ParserMethod<[], ExpressionNode> = this.RULE("expression", () =>
     this.SUBRULE(this.chain, { ARGS: [0] }),
   );
@@ -202,22 +213,27 @@ export abstract class ExpressionGrammar extends GrammarBase {
     (pieces: Piece[], negated: boolean) => {
       this.CONSUME(keyword("IN"));
       this.CONSUME(OpenParen);
-      this.ACTION(() => {
-        if (this.next("SELECT")) this.refuse("a subquery", this.LA(1));
-      });
       const list: ExpressionNode[] = [];
-      this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => list.push(this.SUBRULE(this.expression)) });
+      const query = this.OR<QueryNode | undefined>([
+        { GATE: () => this.queryFollows(1), ALT: () => this.SUBRULE(this.subquery) },
+        {
+          ALT: () => {
+            this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => list.push(this.SUBRULE(this.expression)) });
+            return undefined;
+          },
+          IGNORE_AMBIGUITIES: true,
+        },
+      ]);
       const end = this.CONSUME(CloseParen);
       this.ACTION(() => {
         pieces.push({
           kind: "suffix",
-          apply: (operand) => ({
-            kind: "in",
-            operand,
-            list,
-            negated,
-            span: spanBetween(operand.span, tokenSpan(end)),
-          }),
+          apply: (operand) => {
+            const span = spanBetween(operand.span, tokenSpan(end));
+            return query === undefined
+              ? { kind: "in", operand, list, negated, span }
+              : { kind: "in-query", operand, query, negated, span };
+          },
         });
       });
     },
@@ -307,7 +323,10 @@ export abstract class ExpressionGrammar extends GrammarBase {
   readonly primary: ParserMethod<[], ExpressionNode> = this.RULE("primary", () =>
     this.OR<ExpressionNode>([
       { ALT: () => this.SUBRULE(this.constant) },
-      { ALT: () => this.SUBRULE(this.parenthesised) },
+      { GATE: () => this.queryFollows(2), ALT: () => this.SUBRULE(this.scalarQuery) },
+      { ALT: () => this.SUBRULE(this.parenthesised), IGNORE_AMBIGUITIES: true },
+      { GATE: () => this.nextIs(OpenParen, 2) && this.queryFollows(3), ALT: () => this.SUBRULE(this.exists) },
+      { GATE: () => this.nextIs(OpenParen, 2) && this.fromFollows(), ALT: () => this.SUBRULE(this.extract) },
       { ALT: () => this.SUBRULE(this.caseOf) },
       {
         GATE: () => !this.nextIs(Name) || (this.next("ARRAY") && this.nextIs(OpenBracket, 2)),
@@ -372,9 +391,6 @@ export abstract class ExpressionGrammar extends GrammarBase {
 
   readonly parenthesised: ParserMethod<[], ExpressionNode> = this.RULE("parenthesised", () => {
     const open = this.CONSUME(OpenParen);
-    this.ACTION(() => {
-      if (this.next("SELECT")) this.refuse("a subquery", this.LA(1));
-    });
     const node = this.SUBRULE(this.expression);
     this.CONSUME(CloseParen);
     return this.ACTION((): ExpressionNode => ({ ...node, span: this.spanFrom(open) }));
@@ -510,9 +526,6 @@ export abstract class ExpressionGrammar extends GrammarBase {
     const args: ExpressionNode[] = [];
     let star = false;
     let distinct = false;
-    this.ACTION(() => {
-      if (this.next("SELECT")) this.refuse("a subquery", this.LA(1));
-    });
     this.OR([
       {
         ALT: () => {
@@ -542,9 +555,193 @@ export abstract class ExpressionGrammar extends GrammarBase {
         return condition;
       },
     });
+    let ignoreNulls = false;
+    this.OPTION2({
+      GATE: () => this.next("NULLS", 2),
+      DEF: () => {
+        this.OR2([
+          {
+            ALT: () => {
+              this.CONSUME(keyword("IGNORE"));
+              ignoreNulls = true;
+            },
+          },
+          { ALT: () => this.CONSUME(keyword("RESPECT")) },
+        ]);
+        this.CONSUME(keyword("NULLS"));
+      },
+    });
+    const over = this.OPTION3({
+      GATE: () => this.nextIs(OpenParen, 2),
+      DEF: () => this.SUBRULE(this.over),
+    });
     return this.ACTION((): ExpressionNode => {
-      if (this.next("OVER") && this.nextIs(OpenParen, 2)) this.refuse("a window function (OVER)", this.LA(1));
-      return { kind: "call", name: nameOf(first), args, star, distinct, filter, span: this.spanFrom(first) };
+      const name = nameOf(first);
+      return {
+        kind: "call",
+        name,
+        args,
+        star,
+        distinct,
+        filter,
+        ignoreNulls,
+        over,
+        span: this.spanFrom(first),
+      };
+    });
+  });
+
+  readonly over: ParserMethod<[], OverNode> = this.RULE("over", () => {
+    const first = this.CONSUME(keyword("OVER"));
+    this.CONSUME(OpenParen);
+    const partitionBy: ExpressionNode[] = [];
+    this.OPTION(() => {
+      this.CONSUME(keyword("PARTITION"));
+      this.CONSUME(keyword("BY"));
+      this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => partitionBy.push(this.SUBRULE(this.expression)) });
+    });
+    const orderBy = this.OPTION1(() => this.SUBRULE(this.orderBy)) ?? [];
+    const frame = this.OPTION2(() => this.SUBRULE(this.frame));
+    this.CONSUME(CloseParen);
+    return this.ACTION((): OverNode => ({ partitionBy, orderBy, frame, span: this.spanFrom(first) }));
+  });
+
+  readonly frame: ParserMethod<[], FrameNode> = this.RULE("frame", () => {
+    const unit = this.OR<Token>([
+      { ALT: () => this.CONSUME(keyword("ROWS")) },
+      { ALT: () => this.CONSUME(keyword("RANGE")) },
+      { ALT: () => this.CONSUME(keyword("GROUPS")) },
+    ]);
+    let end: FrameBoundNode = { kind: "current-row" };
+    const start = this.OR1<FrameBoundNode>([
+      {
+        GATE: () => !this.nextIs(InfixOperator, 2),
+        ALT: () => {
+          this.CONSUME(keyword("BETWEEN"));
+          const from = this.SUBRULE(this.frameBound);
+          this.CONSUME(keyword("AND"));
+          end = this.SUBRULE1(this.frameBound);
+          return from;
+        },
+      },
+      { ALT: () => this.SUBRULE2(this.frameBound) },
+    ]);
+    return this.ACTION((): FrameNode => {
+      const name = unit.tokenType.name.toLowerCase() as FrameNode["unit"];
+      return { unit: name, start, end, span: this.spanFrom(unit) };
+    });
+  });
+
+  readonly frameBound: ParserMethod<[], FrameBoundNode> = this.RULE("frameBound", () =>
+    this.OR<FrameBoundNode>([
+      {
+        GATE: () => this.next("PRECEDING", 2) || this.next("FOLLOWING", 2),
+        ALT: () => {
+          this.CONSUME(keyword("UNBOUNDED"));
+          const preceding = this.SUBRULE(this.precedingOrFollowing);
+          return { kind: preceding ? "unbounded-preceding" : "unbounded-following" } as const;
+        },
+      },
+      {
+        GATE: () => this.next("ROW", 2),
+        ALT: () => {
+          this.CONSUME(keyword("CURRENT"));
+          this.CONSUME(keyword("ROW"));
+          return { kind: "current-row" } as const;
+        },
+      },
+      {
+        IGNORE_AMBIGUITIES: true,
+        ALT: () => {
+          const offset = this.SUBRULE(this.chain, { ARGS: [precedence.comparison] });
+          const preceding = this.SUBRULE1(this.precedingOrFollowing);
+          return { kind: preceding ? "preceding" : "following", offset } as const;
+        },
+      },
+    ]),
+  );
+
+  readonly precedingOrFollowing: ParserMethod<[], boolean> = this.RULE("precedingOrFollowing", () =>
+    this.OR<boolean>([
+      { ALT: () => (this.CONSUME(keyword("PRECEDING")), true) },
+      { ALT: () => (this.CONSUME(keyword("FOLLOWING")), false) },
+    ]),
+  );
+
+  readonly orderBy: ParserMethod<[], OrderNode[]> = this.RULE("orderBy", () => {
+    const keys: OrderNode[] = [];
+    this.CONSUME(keyword("ORDER"));
+    this.CONSUME(keyword("BY"));
+    this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => keys.push(this.SUBRULE(this.order)) });
+    return keys;
+  });
+
+  readonly order: ParserMethod<[], OrderNode> = this.RULE("order", () => {
+    const expression = this.SUBRULE(this.expression);
+    let descending = false;
+    let nulls: "first" | "last" | undefined;
+    this.OPTION(() => {
+      this.OR([
+        { ALT: () => this.CONSUME(keyword("ASC")) },
+        {
+          ALT: () => {
+            this.CONSUME(keyword("DESC"));
+            descending = true;
+          },
+        },
+      ]);
+    });
+    this.OPTION1(() => {
+      this.CONSUME(keyword("NULLS"));
+      this.OR1([
+        {
+          ALT: () => {
+            this.CONSUME(keyword("FIRST"));
+            nulls = "first";
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(keyword("LAST"));
+            nulls = "last";
+          },
+        },
+      ]);
+    });
+    return this.ACTION((): OrderNode => ({ expression, descending, nulls }));
+  });
+
+  readonly scalarQuery: ParserMethod<[], ExpressionNode> = this.RULE("scalarQuery", () => {
+    const open = this.CONSUME(OpenParen);
+    const query = this.SUBRULE(this.subquery);
+    this.CONSUME(CloseParen);
+    return this.ACTION((): ExpressionNode => ({ kind: "subquery", query, span: this.spanFrom(open) }));
+  });
+
+  readonly exists: ParserMethod<[], ExpressionNode> = this.RULE("exists", () => {
+    const first = this.OR<Token>([
+      { ALT: () => this.CONSUME(keyword("EXISTS")) },
+      { ALT: () => this.CONSUME(keyword("EXIST")) },
+    ]);
+    this.CONSUME(OpenParen);
+    const query = this.SUBRULE(this.subquery);
+    this.CONSUME(CloseParen);
+    return this.ACTION((): ExpressionNode => ({ kind: "exists", query, span: this.spanFrom(first) }));
+  });
+
+  /** EXTRACT(YEAR FROM x) is DATE_PART('YEAR', x). */
+  readonly extract: ParserMethod<[], ExpressionNode> = this.RULE("extract", () => {
+    const first = this.CONSUME(keyword("EXTRACT"));
+    this.CONSUME(OpenParen);
+    const part = this.CONSUME(Name);
+    this.CONSUME(keyword("FROM"));
+    const operand = this.SUBRULE(this.expression);
+    this.CONSUME(CloseParen);
+    return this.ACTION((): ExpressionNode => {
+      const name = { ...nameOf(first), text: "DATE_PART" };
+      const unit = literal(part.image, STRING, `'${part.image}'`, tokenSpan(part));
+      const rest = { star: false, distinct: false, filter: undefined, ignoreNulls: false, over: undefined };
+      return { kind: "call", name, args: [unit, operand], ...rest, span: this.spanFrom(first) };
     });
   });
 

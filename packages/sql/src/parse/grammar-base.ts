@@ -4,13 +4,22 @@ import type { Span } from "../diagnostic.js";
 import { parseDepthMax } from "../limits.js";
 import type { Keyword } from "../tokens/keywords.js";
 import { spanBetween, type Token, tokenSpan } from "../tokens/lexer.js";
-import { allTypes, keywordTokens, Minus } from "../tokens/token-types.js";
+import { allTypes, Integer, keywordTokens, Minus, Name, OpenParen, Star } from "../tokens/token-types.js";
 import { Refusal } from "./refusal.js";
 
 /** The token type of a keyword, for CONSUME. */
 export function keyword(word: Keyword): TokenType {
   return must(keywordTokens.get(word), `${word} is a keyword`);
 }
+
+/** What Chevrotain does at an error, which its types do not show. */
+interface ErrorRaising {
+  maxLookahead: number;
+  raiseNoAltException(occurrence: number, message: string | undefined): never;
+  raiseEarlyExitException(occurrence: number, kind: unknown, message: string | undefined): never;
+}
+
+const raising = EmbeddedActionsParser.prototype as unknown as ErrorRaising;
 
 /** What the parts of the grammar share: looking ahead, refusing, counting depth. */
 export abstract class GrammarBase extends EmbeddedActionsParser {
@@ -26,6 +35,31 @@ export abstract class GrammarBase extends EmbeddedActionsParser {
     });
   }
 
+  /**
+   * At an error Chevrotain looks for all that could stand there, as far as it looks ahead, which takes up to 20 ms
+   * in a grammar of this size. The findings name the next token only, so looking one ahead will do.
+   */
+  protected raiseNoAltException(occurrence: number, message: string | undefined): never {
+    return this.#lookingOneAhead((self) => raising.raiseNoAltException.call(self, occurrence, message));
+  }
+
+  protected raiseEarlyExitException(occurrence: number, kind: unknown, message: string | undefined): never {
+    return this.#lookingOneAhead((self) =>
+      raising.raiseEarlyExitException.call(self, occurrence, kind, message),
+    );
+  }
+
+  #lookingOneAhead(raise: (self: ErrorRaising) => never): never {
+    const self = this as unknown as ErrorRaising;
+    const before = self.maxLookahead;
+    self.maxLookahead = 1;
+    try {
+      return raise(self);
+    } finally {
+      self.maxLookahead = before;
+    }
+  }
+
   protected spanFrom(first: Token): Span {
     return spanBetween(tokenSpan(first), tokenSpan(this.LA(0)));
   }
@@ -39,17 +73,22 @@ export abstract class GrammarBase extends EmbeddedActionsParser {
     return tokenType === type || tokenType.CATEGORIES?.includes(type) === true;
   }
 
-  protected notYet(table: ReadonlyMap<string, string>): void {
-    const token = this.LA(1);
-    const what = table.get(token.tokenType.name);
-    if (what !== undefined) this.refuse(what, token);
+  /** Whether a query starts at that token, behind any parentheses. */
+  protected queryFollows(ahead: number): boolean {
+    let at = ahead;
+    while (this.LA(at).tokenType === OpenParen && at < ahead + parseDepthMax) at += 1;
+    return this.next("SELECT", at) || this.next("WITH", at) || this.next("VALUES", at);
   }
 
-  protected refuse(what: string, token: Token): never {
-    throw new Refusal(
-      `${what.slice(0, 1).toUpperCase()}${what.slice(1)} is not supported yet`,
-      tokenSpan(token),
-    );
+  /** EXTRACT(word FROM …: a call of EXTRACT otherwise. */
+  protected fromFollows(): boolean {
+    return this.next("FROM", 4);
+  }
+
+  /** SELECT ALL a: a word ALL is no name where an item follows it. */
+  protected startsItem(ahead: number): boolean {
+    const { tokenType } = this.LA(ahead);
+    return this.nextIs(Name, ahead) || tokenType === Star || tokenType === Integer;
   }
 
   /** Whether "-" and a word or number follow without a blank: part of a relation's name. */

@@ -4,6 +4,7 @@ import type {
   ExpressionNode,
   NameNode,
   OptionNode,
+  QueryNode,
   ShowTarget,
   StatementNode,
 } from "../ast/ast.js";
@@ -11,43 +12,61 @@ import { type Token } from "../tokens/lexer.js";
 import { CloseParen, Comma, Equal, Integer, Name, OpenParen } from "../tokens/token-types.js";
 import { keyword } from "./grammar-base.js";
 import { nameOf } from "./literals.js";
+import { Refusal } from "./refusal.js";
 import { SelectGrammar } from "./select-grammar.js";
 
 /*
- * statement ::= query | create | insert | show | describe | drop | terminate | explain
- * query     ::= select
- * create    ::= CREATE STREAM [IF NOT EXISTS] relation [ '(' name type (',' name type)* ')' ] [WITH options]
- *             | CREATE VIEW [IF NOT EXISTS] relation AS select
+ * statement ::= query | create | insert | show | describe | drop | terminate | pause | explain
+ * create    ::= CREATE [OR REPLACE] STREAM [IF NOT EXISTS] relation [ '(' name type (',' name type)* ')' ] [WITH options]
+ *             | CREATE [OR REPLACE] STREAM [IF NOT EXISTS] relation [WITH options] AS query [PARTITION BY name]
+ *               [WITH options]
+ *             | CREATE [OR REPLACE] VIEW [IF NOT EXISTS] relation [WITH options] AS query [WITH options]
+ *             | CREATE ( SOURCE | SINK ) CONNECTOR relation [( FROM | TO ) name] [IF NOT EXISTS] WITH options
  * options   ::= '(' name '=' expression (',' name '=' expression)* ')'
- * insert    ::= INSERT INTO relation [ '(' name (',' name)* ')' ] VALUES ( row (',' row)* | expression )
+ * insert    ::= INSERT INTO relation [ '(' name (',' name)* ')' ] ( VALUES ( row (',' row)* | expression ) | query )
  * row       ::= '(' expression (',' expression)* ')'
  * show      ::= SHOW ( STREAMS | VIEWS | QUERIES | TABLES | CONNECTORS | SUBSCRIPTIONS )
  * describe  ::= ( DESCRIBE | DESC ) relation
- * drop      ::= DROP ( STREAM | VIEW | QUERY ) [IF EXISTS] relation [IF EXISTS]
- * terminate ::= TERMINATE QUERY ( relation | integer )
+ * drop      ::= DROP ( STREAM | VIEW | QUERY | CONNECTOR ) [IF EXISTS] relation [IF EXISTS]
+ * terminate ::= TERMINATE ( ALL | QUERY ( relation | integer ) )
+ * pause     ::= ( PAUSE | RESUME ) ( QUERY | VIEW | CONNECTOR ) relation
  * explain   ::= EXPLAIN [ '(' FORMAT ( TEXT | JSON ) ')' ] statement
  *
- * select    ::= SELECT item (',' item)* [FROM relation [[AS] name]] [WHERE expression]
+ * query     ::= [WITH table (',' table)*] unions [ORDER BY order (',' order)*] [limit] [emit] [limit]
+ * table     ::= name [names] AS '(' query ')'
+ * unions    ::= intersections (( UNION | EXCEPT ) [ALL | DISTINCT] intersections)*
+ * intersections ::= body (INTERSECT [ALL | DISTINCT] body)*
+ * body      ::= select | VALUES row (',' row)* | '(' query ')'
+ * select    ::= SELECT [DISTINCT | ALL] item (',' item)* [FROM joins (',' joins)*] [WHERE expression]
  *               [GROUP BY expression (',' expression)*] [HAVING expression]
- *               [ORDER BY order (',' order)*] [limit] [emit] [limit]
  * item      ::= '*' | name '.' '*' | expression [[AS] name]
+ * joins     ::= from ( [NATURAL] [type] JOIN from [within] [ON expression | USING names] [within] )*
+ * type      ::= INNER | CROSS | ( LEFT | RIGHT | FULL ) [OUTER]
+ * within    ::= WITHIN '(' expression ')' | WITHIN INTERVAL …
+ * from      ::= ( relation | '(' query ')' | window '(' from (',' expression)* ')' ) [[AS] name [names]]
+ *             | '(' joins (',' joins)* ')'
+ * window    ::= TUMBLE | TUMBLING | HOP | HOPPING | SESSION | SLIDE | SLIDING
+ * names     ::= '(' name (',' name)* ')'
  * order     ::= expression [ASC | DESC] [NULLS ( FIRST | LAST )]
  * limit     ::= LIMIT expression [( OFFSET | ',' ) expression] | OFFSET expression
- * emit      ::= EMIT CHANGES [COALESCED | WITH RETRACTIONS] [FROM ( EARLIEST | LATEST )]
+ * emit      ::= EMIT ( CHANGES [COALESCED | WITH RETRACTIONS] | FINAL | EVERY interval ) [FROM ( EARLIEST | LATEST )]
  * relation  ::= name ( '-' ( name | integer ) )*        -- without blanks: a-b is one name here
  *
  * expression ::= prefix* operand ( infix prefix* operand | suffix )*      -- ordered by precedence.ts
  * prefix    ::= NOT | '-' | '+'
  * suffix    ::= IS [NOT] ( NULL | TRUE | FALSE | DISTINCT FROM expression₅ )
- *             | [NOT] ( BETWEEN [SYMMETRIC] expression₅ AND expression₅ | IN '(' expression,… ')'
+ *             | [NOT] ( BETWEEN [SYMMETRIC] expression₅ AND expression₅ | IN '(' ( expression,… | query ) ')'
  *             | ( LIKE | ILIKE ) expression₅ [ESCAPE expression₅] )       -- ₅: tighter than comparisons
  * operand   ::= primary ( '[' expression ']' | '[' [expression] ':' [expression] ']' | '::' type )*
  * primary   ::= literal | name ['.' name] | '(' expression ')' | case | call | array
- *             | CAST '(' expression AS type ')'
+ *             | CAST '(' expression AS type ')' | '(' query ')' | EXISTS '(' query ')' | EXTRACT '(' name FROM expression ')'
  * literal   ::= text | ['-'] number | TRUE | FALSE | NULL | ( DATE | TIME | TIMESTAMP ) text
  *             | INTERVAL ( text | ['-'] number ) [unit] | INTERVAL integer ':' integer ':' integer
  * case      ::= CASE [expression] ( WHEN expression THEN expression )+ [ELSE expression] END
  * call      ::= name '(' [ '*' | [DISTINCT] expression (',' expression)* ] ')' [FILTER '(' WHERE expression ')']
+ *               [( IGNORE | RESPECT ) NULLS] [OVER '(' [PARTITION BY expression,…] [ORDER BY order,…] [frame] ')']
+ * frame     ::= ( ROWS | RANGE | GROUPS ) ( bound | BETWEEN bound AND bound )
+ * bound     ::= ( UNBOUNDED | expression₅ ) ( PRECEDING | FOLLOWING ) | CURRENT ROW
  * array     ::= [ARRAY] '[' [expression,…] ']' | '{' [expression,…] '}'
  * type      ::= name ( '[' ']' )*
  */
@@ -77,6 +96,7 @@ export class Grammar extends SelectGrammar {
       { ALT: () => this.SUBRULE(this.describe) },
       { ALT: () => this.SUBRULE(this.drop) },
       { ALT: () => this.SUBRULE(this.terminate) },
+      { ALT: () => this.SUBRULE(this.pause) },
       { ALT: () => this.SUBRULE(this.explain) },
     ]);
     this.ACTION(() => {
@@ -86,43 +106,76 @@ export class Grammar extends SelectGrammar {
   });
 
   readonly query: ParserMethod<[], StatementNode> = this.RULE("query", () => {
-    const select = this.SUBRULE(this.select);
-    return this.ACTION((): StatementNode => ({ kind: "query", select, span: select.span }));
+    const query = this.SUBRULE(this.queryExpression);
+    return this.ACTION((): StatementNode => ({ kind: "query", query, span: query.span }));
   });
 
   readonly create: ParserMethod<[], StatementNode> = this.RULE("create", () => {
     const first = this.CONSUME(keyword("CREATE"));
+    let orReplace = false;
+    this.OPTION(() => {
+      this.CONSUME(keyword("OR"));
+      this.CONSUME(keyword("REPLACE"));
+      orReplace = true;
+    });
     return this.OR<StatementNode>([
-      { ALT: () => this.SUBRULE(this.createStream, { ARGS: [first] }) },
-      { ALT: () => this.SUBRULE(this.createView, { ARGS: [first] }) },
+      { ALT: () => this.SUBRULE(this.createStream, { ARGS: [first, orReplace] }) },
+      { ALT: () => this.SUBRULE(this.createView, { ARGS: [first, orReplace] }) },
+      { ALT: () => this.SUBRULE(this.createConnector, { ARGS: [first] }) },
     ]);
   });
 
-  readonly createStream: ParserMethod<[Token], StatementNode> = this.RULE("createStream", (first: Token) => {
-    this.CONSUME(keyword("STREAM"));
-    const ifNotExists = this.SUBRULE(this.ifNotExists);
-    const name = this.SUBRULE(this.relationName);
-    const columns: ColumnDefinitionNode[] = [];
-    this.OPTION(() => {
-      this.CONSUME(OpenParen);
-      this.AT_LEAST_ONE_SEP({
-        SEP: Comma,
-        DEF: () => {
-          const column = this.CONSUME(Name);
-          const type = this.SUBRULE(this.type);
-          this.ACTION(() => columns.push({ name: nameOf(column), type }));
-        },
+  readonly createStream: ParserMethod<[Token, boolean], StatementNode> = this.RULE(
+    "createStream",
+    (first: Token, orReplace: boolean) => {
+      this.CONSUME(keyword("STREAM"));
+      const ifNotExists = this.SUBRULE(this.ifNotExists);
+      const name = this.SUBRULE(this.relationName);
+      const columns: ColumnDefinitionNode[] = [];
+      this.OPTION(() => {
+        this.CONSUME(OpenParen);
+        this.AT_LEAST_ONE_SEP({
+          SEP: Comma,
+          DEF: () => {
+            const column = this.CONSUME(Name);
+            const type = this.SUBRULE(this.type);
+            this.ACTION(() => columns.push({ name: nameOf(column), type }));
+          },
+        });
+        this.CONSUME(CloseParen);
       });
-      this.CONSUME(CloseParen);
-    });
-    this.ACTION(() => {
-      if (this.next("AS")) this.refuse("CREATE STREAM … AS SELECT", this.LA(1));
-    });
-    const options = this.OPTION2(() => this.SUBRULE(this.options)) ?? [];
-    return this.ACTION((): StatementNode => {
-      return { kind: "create-stream", name, ifNotExists, columns, options, span: this.spanFrom(first) };
-    });
-  });
+      const before = this.OPTION1(() => this.SUBRULE(this.options));
+      let partitionBy: NameNode | undefined;
+      const query = this.OPTION2(() => {
+        this.CONSUME(keyword("AS"));
+        const selected = this.SUBRULE(this.queryExpression);
+        this.OPTION3(() => {
+          this.CONSUME(keyword("PARTITION"));
+          this.CONSUME(keyword("BY"));
+          const column = this.CONSUME1(Name);
+          this.ACTION(() => {
+            partitionBy = nameOf(column);
+          });
+        });
+        return selected;
+      });
+      const after = this.OPTION4({
+        GATE: () => query !== undefined,
+        DEF: () => this.SUBRULE1(this.options),
+      });
+      return this.ACTION((): StatementNode => {
+        const options = [...(before ?? []), ...(after ?? [])];
+        const rest = { name, ifNotExists, orReplace, options, span: this.spanFrom(first) };
+        if (query === undefined) return { kind: "create-stream", columns, ...rest };
+        const [column] = columns;
+        if (column !== undefined) {
+          const hint = "leave them out: the query gives names and types";
+          throw new Refusal("CREATE STREAM … AS takes no declared columns", column.name.span, hint);
+        }
+        return { kind: "create-stream-as", query, partitionBy, ...rest };
+      });
+    },
+  );
 
   readonly options: ParserMethod<[], OptionNode[]> = this.RULE("options", () => {
     const options: OptionNode[] = [];
@@ -141,16 +194,62 @@ export class Grammar extends SelectGrammar {
     return options;
   });
 
-  readonly createView: ParserMethod<[Token], StatementNode> = this.RULE("createView", (first: Token) => {
-    this.CONSUME(keyword("VIEW"));
-    const ifNotExists = this.SUBRULE(this.ifNotExists);
-    const name = this.SUBRULE(this.relationName);
-    this.CONSUME(keyword("AS"));
-    const query = this.SUBRULE(this.select);
-    return this.ACTION((): StatementNode => {
-      return { kind: "create-view", name, ifNotExists, query, span: this.spanFrom(first) };
-    });
-  });
+  readonly createView: ParserMethod<[Token, boolean], StatementNode> = this.RULE(
+    "createView",
+    (first: Token, orReplace: boolean) => {
+      this.CONSUME(keyword("VIEW"));
+      const ifNotExists = this.SUBRULE(this.ifNotExists);
+      const name = this.SUBRULE(this.relationName);
+      const before = this.OPTION(() => this.SUBRULE(this.options));
+      this.CONSUME(keyword("AS"));
+      const query = this.SUBRULE(this.queryExpression);
+      const after = this.OPTION1(() => this.SUBRULE1(this.options));
+      return this.ACTION((): StatementNode => {
+        const options = [...(before ?? []), ...(after ?? [])];
+        return {
+          kind: "create-view",
+          name,
+          ifNotExists,
+          orReplace,
+          query,
+          options,
+          span: this.spanFrom(first),
+        };
+      });
+    },
+  );
+
+  readonly createConnector: ParserMethod<[Token], StatementNode> = this.RULE(
+    "createConnector",
+    (first: Token) => {
+      const direction = this.OR<"source" | "sink">([
+        { ALT: () => (this.CONSUME(keyword("SOURCE")), "source") },
+        { ALT: () => (this.CONSUME(keyword("SINK")), "sink") },
+      ]);
+      this.CONSUME(keyword("CONNECTOR"));
+      const before = this.SUBRULE(this.ifNotExists);
+      const name = this.SUBRULE(this.relationName);
+      const type = this.OPTION(() => {
+        this.OR1([{ ALT: () => this.CONSUME(keyword("FROM")) }, { ALT: () => this.CONSUME(keyword("TO")) }]);
+        const word = this.CONSUME(Name);
+        return this.ACTION(() => nameOf(word));
+      });
+      const after = this.SUBRULE1(this.ifNotExists);
+      const options = this.SUBRULE(this.options);
+      return this.ACTION((): StatementNode => {
+        const ifNotExists = before || after;
+        return {
+          kind: "create-connector",
+          direction,
+          name,
+          ifNotExists,
+          type,
+          options,
+          span: this.spanFrom(first),
+        };
+      });
+    },
+  );
 
   readonly ifNotExists: ParserMethod<[], boolean> = this.RULE("ifNotExists", () => {
     let found = false;
@@ -201,37 +300,35 @@ export class Grammar extends SelectGrammar {
       });
       this.CONSUME(CloseParen);
     });
-    this.ACTION(() => {
-      if (this.next("SELECT")) this.refuse("INSERT INTO … SELECT", this.LA(1));
-    });
-    this.CONSUME(keyword("VALUES"));
     const rows: ExpressionNode[][] = [];
-    const payload = this.OR<ExpressionNode | undefined>([
+    const source = this.OR<QueryNode | ExpressionNode | undefined>([
+      { GATE: () => !this.next("VALUES"), ALT: () => this.SUBRULE(this.subquery) },
       {
-        // A parenthesis opens a row, never a payload.
+        GATE: () => this.nextIs(OpenParen, 2),
         IGNORE_AMBIGUITIES: true,
         ALT: () => {
+          this.CONSUME(keyword("VALUES"));
           this.AT_LEAST_ONE_SEP2({ SEP: Comma, DEF: () => rows.push(this.SUBRULE(this.row)) });
           return undefined;
         },
       },
-      { ALT: () => this.SUBRULE(this.expression) },
+      {
+        IGNORE_AMBIGUITIES: true,
+        ALT: () => {
+          this.CONSUME1(keyword("VALUES"));
+          return this.SUBRULE(this.expression);
+        },
+      },
     ]);
     return this.ACTION((): StatementNode => {
       const columns = names.length > 0 ? names : undefined;
       const span = this.spanFrom(first);
-      return payload === undefined
-        ? { kind: "insert", relation, columns, source: { kind: "rows", rows }, span }
-        : { kind: "insert", relation, columns, source: { kind: "payload", value: payload }, span };
+      const kind = "insert";
+      if (source === undefined) return { kind, relation, columns, source: { kind: "rows", rows }, span };
+      return source.kind === "query"
+        ? { kind, relation, columns, source: { kind: "query", query: source }, span }
+        : { kind, relation, columns, source: { kind: "payload", value: source }, span };
     });
-  });
-
-  readonly row: ParserMethod<[], ExpressionNode[]> = this.RULE("row", () => {
-    const values: ExpressionNode[] = [];
-    this.CONSUME(OpenParen);
-    this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => values.push(this.SUBRULE(this.expression)) });
-    this.CONSUME(CloseParen);
-    return values;
   });
 
   readonly show: ParserMethod<[], StatementNode> = this.RULE("show", () => {
@@ -260,10 +357,11 @@ export class Grammar extends SelectGrammar {
 
   readonly drop: ParserMethod<[], StatementNode> = this.RULE("drop", () => {
     const first = this.CONSUME(keyword("DROP"));
-    const target = this.OR<"stream" | "view" | "query">([
+    const target = this.OR<"stream" | "view" | "query" | "connector">([
       { ALT: () => (this.CONSUME(keyword("STREAM")), "stream") },
       { ALT: () => (this.CONSUME(keyword("VIEW")), "view") },
       { ALT: () => (this.CONSUME(keyword("QUERY")), "query") },
+      { ALT: () => (this.CONSUME(keyword("CONNECTOR")), "connector") },
     ]);
     const before = this.SUBRULE(this.ifExists);
     const name = this.SUBRULE(this.relationName);
@@ -275,17 +373,41 @@ export class Grammar extends SelectGrammar {
 
   readonly terminate: ParserMethod<[], StatementNode> = this.RULE("terminate", () => {
     const first = this.CONSUME(keyword("TERMINATE"));
-    this.CONSUME(keyword("QUERY"));
-    const query = this.OR<NameNode>([
-      { ALT: () => this.SUBRULE(this.relationName) },
+    const query = this.OR<NameNode | undefined>([
+      { ALT: () => (this.CONSUME(keyword("ALL")), undefined) },
       {
         ALT: () => {
-          const number = this.CONSUME(Integer);
-          return this.ACTION(() => nameOf(number));
+          this.CONSUME(keyword("QUERY"));
+          return this.OR1<NameNode>([
+            { ALT: () => this.SUBRULE(this.relationName) },
+            {
+              ALT: () => {
+                const number = this.CONSUME(Integer);
+                return this.ACTION(() => nameOf(number));
+              },
+            },
+          ]);
         },
       },
     ]);
     return this.ACTION((): StatementNode => ({ kind: "terminate", query, span: this.spanFrom(first) }));
+  });
+
+  readonly pause: ParserMethod<[], StatementNode> = this.RULE("pause", () => {
+    const first = this.OR<Token>([
+      { ALT: () => this.CONSUME(keyword("PAUSE")) },
+      { ALT: () => this.CONSUME(keyword("RESUME")) },
+    ]);
+    const target = this.OR1<"query" | "view" | "connector">([
+      { ALT: () => (this.CONSUME(keyword("QUERY")), "query") },
+      { ALT: () => (this.CONSUME(keyword("VIEW")), "view") },
+      { ALT: () => (this.CONSUME(keyword("CONNECTOR")), "connector") },
+    ]);
+    const name = this.SUBRULE(this.relationName);
+    return this.ACTION((): StatementNode => {
+      const kind = first.tokenType.name === "PAUSE" ? "pause" : "resume";
+      return { kind, target, name, span: this.spanFrom(first) };
+    });
   });
 
   readonly explain: ParserMethod<[], StatementNode> = this.RULE("explain", () => {

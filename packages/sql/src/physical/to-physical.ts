@@ -1,15 +1,24 @@
+import { isDeepStrictEqual } from "node:util";
 import { must, unreachable } from "@hstream/proto";
 import type { BoundQuery } from "../bind/bound-statement.js";
 import type { Expression } from "../plan/expression.js";
 import { columnsOf, type LogicalJoin, type LogicalPlan, mapCall, type ScanOutput } from "../plan/logical.js";
 import type { PhysicalNode, PhysicalPlan, PlanSource, ScanColumn } from "../plan/physical.js";
 import { replaceColumns } from "../plan/rewrite.js";
+import { shareParts } from "./share-parts.js";
 
 /** The plan that the executor runs. Takes a query as bound or (better) optimised. */
 export function toPhysical(query: BoundQuery): PhysicalPlan {
   const builder = new PhysicalBuilder(query.emit.kind === "changes" || query.emit.kind === "retractions");
   const root = builder.build(query.plan);
-  const plan = { sources: builder.sources, root, output: query.output, emit: query.emit };
+  const { root: shared, parts } = shareParts(root);
+  const plan: PhysicalPlan = {
+    sources: builder.sources,
+    ...(parts.length === 0 ? {} : { shared: parts }),
+    root: shared,
+    output: query.output,
+    emit: query.emit,
+  };
   return query.emitLimit === undefined ? plan : { ...plan, emitLimit: query.emitLimit };
 }
 
@@ -31,8 +40,7 @@ class PhysicalBuilder {
   #node(plan: LogicalPlan): DistributiveOmit<PhysicalNode, "id" | "types"> {
     switch (plan.kind) {
       case "scan":
-        this.sources.push(sourceOf(plan));
-        return { kind: "source", source: this.sources.length - 1 };
+        return { kind: "source", source: this.#source(sourceOf(plan)) };
       case "values":
         return { kind: "values", rows: plan.rows };
       case "filter":
@@ -106,6 +114,12 @@ class PhysicalBuilder {
       default:
         return unreachable(plan);
     }
+  }
+
+  /** The same source is read once, by as many nodes as there are. */
+  #source(source: PlanSource): number {
+    const known = this.sources.findIndex((one) => isDeepStrictEqual(one, source));
+    return known >= 0 ? known : this.sources.push(source) - 1;
   }
 
   #join(plan: LogicalJoin): DistributiveOmit<PhysicalNode, "id" | "types"> {

@@ -34,6 +34,8 @@ export interface OutputColumn {
   readonly type: SqlType;
   /** The value is a whole record (SqlObject) and stands for its fields: SELECT * without columns. */
   readonly spread: boolean;
+  /** Of a spread: each field is called `prefix.field`, as several records meet in the row. */
+  readonly prefix?: string;
 }
 
 export type PlanSource =

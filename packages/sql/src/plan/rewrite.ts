@@ -1,7 +1,7 @@
 import { unreachable } from "@hstream/proto";
 import { scalarFunction } from "../functions/table.js";
 import { toStoredJson } from "../values/text.js";
-import { typeName } from "../types/types.js";
+import { BOOLEAN, typeName } from "../types/types.js";
 import type { Expression } from "./expression.js";
 
 /** The operands of an expression, in order of evaluation. */
@@ -91,4 +91,16 @@ export function expressionKey(expression: Expression): string {
   };
   const text = own();
   return `${expression.kind} ${text.length}:${text}(${operandsOf(expression).map(expressionKey).join(",")})`;
+}
+
+/** What must all be TRUE. */
+export function conjunctsOf(predicate: Expression): readonly Expression[] {
+  return predicate.kind === "and" ? predicate.args.flatMap(conjunctsOf) : [predicate];
+}
+
+/** TRUE where all are; of at least one. */
+export function conjunction(predicates: readonly Expression[]): Expression {
+  const args = predicates.flatMap(conjunctsOf);
+  const [only] = args;
+  return args.length === 1 && only !== undefined ? only : { kind: "and", args, type: BOOLEAN };
 }

@@ -1,5 +1,5 @@
 import { unreachable } from "@hstream/proto";
-import type { ExpressionNode, NameNode, TypeNode } from "../ast/ast.js";
+import type { ExpressionNode, FrameBoundNode, NameNode, OverNode, TypeNode } from "../ast/ast.js";
 import { precedence, precedenceOf } from "../parse/precedence.js";
 import { isReserved } from "../tokens/token-types.js";
 
@@ -40,6 +40,7 @@ function strengthOf(node: ExpressionNode): number {
       return node.operator === "NOT" ? precedence.NOT : precedence.sign;
     case "between":
     case "in":
+    case "in-query":
     case "like":
     case "is":
     case "is-distinct":
@@ -98,7 +99,9 @@ function body(node: ExpressionNode, strength: number): string {
     case "call": {
       const args = node.star ? "*" : `${node.distinct ? "DISTINCT " : ""}${list(node.args)}`;
       const filter = node.filter === undefined ? "" : ` FILTER (WHERE ${print(node.filter, 0)})`;
-      return `${node.name.text.toUpperCase()}(${args})${filter}`;
+      const nulls = node.ignoreNulls ? " IGNORE NULLS" : "";
+      const over = node.over === undefined ? "" : ` OVER (${printOver(node.over)})`;
+      return `${node.name.text.toUpperCase()}(${args})${filter}${nulls}${over}`;
     }
     case "array":
       return `[${list(node.elements)}]`;
@@ -109,7 +112,35 @@ function body(node: ExpressionNode, strength: number): string {
       const to = node.to === undefined ? "" : print(node.to, 0);
       return `${print(node.operand, strength)}[${from}:${to}]`;
     }
+    // Its name as a column; a query is not printed back.
+    case "subquery":
+      return "(SELECT …)";
+    case "exists":
+      return "EXISTS (SELECT …)";
+    case "in-query":
+      return `${print(node.operand, strength)} ${node.negated ? "NOT " : ""}IN (SELECT …)`;
     default:
       return unreachable(node);
   }
+}
+
+function printOver({ partitionBy, orderBy, frame }: OverNode): string {
+  const parts: string[] = [];
+  if (partitionBy.length > 0) parts.push(`PARTITION BY ${partitionBy.map(printExpression).join(", ")}`);
+  const keys = orderBy.map(({ expression, descending, nulls }) => {
+    const order = `${printExpression(expression)}${descending ? " DESC" : ""}`;
+    return nulls === undefined ? order : `${order} NULLS ${nulls.toUpperCase()}`;
+  });
+  if (keys.length > 0) parts.push(`ORDER BY ${keys.join(", ")}`);
+  if (frame !== undefined) {
+    parts.push(
+      `${frame.unit.toUpperCase()} BETWEEN ${printFrameBound(frame.start)} AND ${printFrameBound(frame.end)}`,
+    );
+  }
+  return parts.join(" ");
+}
+
+function printFrameBound(bound: FrameBoundNode): string {
+  const words = bound.kind.replace("-", " ").toUpperCase();
+  return "offset" in bound ? `${printExpression(bound.offset)} ${words}` : words;
 }

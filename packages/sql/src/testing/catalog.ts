@@ -49,6 +49,17 @@ const relations: readonly Relation[] = [
     open: false,
     appendOnly: true,
   },
+  {
+    kind: "table",
+    id: "t2",
+    name: "append_throughput",
+    columns: [
+      { name: "stream_name", type: STRING },
+      { name: "throughput_1min", type: FLOAT },
+    ],
+    open: false,
+    appendOnly: true,
+  },
 ];
 
 /** A stream without columns, two with, a view and a system table. */

@@ -99,7 +99,7 @@ function candidatesOf(context: CursorContext, sources: CompletionSources): reado
 
 function functionCandidate(entry: FunctionEntry): readonly Candidate[] {
   if (entry.kind === "form" || (entry.kind === "scalar" && entry.operator === true)) return [];
-  const parameters = entry.kind === "aggregate" ? entry.parameters : (entry.signatures[0]?.parameters ?? []);
+  const parameters = entry.kind === "scalar" ? (entry.signatures[0]?.parameters ?? []) : entry.parameters;
   const detail = `(${parameters.join(", ")})  ${entry.help}`;
   return [{ text: `${entry.name}(`, kind: "function", detail }];
 }

@@ -6,6 +6,7 @@ export function signaturesOf(entry: FunctionEntry, nameOf: (type: SqlType) => st
     case "form":
       return [];
     case "aggregate":
+    case "window":
       return [line(entry.name, entry.parameters, entry.optional ?? 0, undefined, entry.result, nameOf)];
     case "scalar":
       if (entry.operator === true) return [];

@@ -56,6 +56,7 @@ export class CompiledExpression {
 /** One letter for each way in which generated code reads a column. */
 function formOf(column: Column): string {
   if (column.kind === "any") return "a";
+  if (column.kind === "record") return "r";
   const letter = column.kind === "float64" ? "f" : column.kind === "boolean" ? "b" : "t";
   return column.nulls === undefined ? letter : letter.toUpperCase();
 }

@@ -188,7 +188,7 @@ ${after}`;
   #column(index: number): Fragment {
     const column = must(this.#columns[index], "an expression refers to columns of its input");
     const name = `c${index}`;
-    if (!this.#fast) {
+    if (!this.#fast || column.kind === "record") {
       this.#head.set(index, `const ${name} = columns[${index}];`);
       const value = this.#name("v");
       return { code: `const ${value} = valueAt(${name}, i);`, form: "any", value, isNull: undefined };

@@ -4,6 +4,7 @@ import {
   encodeRecordBatch,
   type HValue,
   isMalformed,
+  must,
   RecordBatchReader,
   type RecordParts,
 } from "@hstream/proto";
@@ -171,5 +172,22 @@ describe("record decoder", () => {
     decoder.add({ bytes, start: 0, end: bytes.length, recordCount: 6, timeMs: 0 });
     assert.equal(decoder.next(10)?.rowCount, 1);
     assert.deepEqual(counter.counts(), { raw: 1, malformed: 1, deletion: 1, "count-mismatch": 2 });
+  });
+
+  it("gives whole records with their fields in order, also when there are very many different ones", () => {
+    for (const different of [3, 40, 300]) {
+      const records = Array.from({ length: 60 }, (_, row) =>
+        Array.from({ length: 7 }, (_, i): [string, HValue] => [`f${(row * 7 + i * i) % different}`, row + i]),
+      ).map((fields) => new Map(fields));
+      const bytes = Buffer.from(encodeRecordBatch(records.map((fields) => hrecord(fields))));
+      const decoder = new RecordDecoder([{ kind: "record" }], new DivertedCounter());
+      decoder.add({ bytes, start: 0, end: bytes.length, recordCount: records.length, timeMs: 0 });
+      const batch = must(decoder.next(1000), "there are records");
+      const given = records.map((_, row) => [...(rowAt(batch, row)[0] as Map<string, SqlValue>)]);
+      assert.deepEqual(
+        given,
+        records.map((fields) => [...fields]),
+      );
+    }
   });
 });

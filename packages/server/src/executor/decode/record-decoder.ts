@@ -3,7 +3,7 @@ import type { ScanColumn } from "@hstream/sql/runtime";
 import type { ChangeBatch } from "../columns.js";
 import type { Diversions } from "./diverted.js";
 import { RowSink } from "./row-sink.js";
-import { readStoredObject, readStoredValue } from "./stored-value.js";
+import { readStoredValue } from "./stored-value.js";
 
 /** One stored batch, inflated: a BatchHStreamRecords at bytes[start, end). */
 export interface EncodedBatch {
@@ -48,7 +48,6 @@ export class RecordDecoder {
   /** Key length → first slot with a name of that length, and from there on; -1: none. */
   readonly #firstOfLength = new Int32Array(256).fill(-1);
   readonly #nextOfLength: Int32Array;
-  readonly #wantsRecord: boolean;
 
   readonly #queue: EncodedBatch[] = [];
   #reader: RecordBatchReader | undefined;
@@ -70,7 +69,6 @@ export class RecordDecoder {
       this.#nextOfLength[slot] = this.#firstOfLength[length] as number;
       this.#firstOfLength[length] = slot;
     }
-    this.#wantsRecord = columns.some((column) => column.kind === "record");
   }
 
   /** Queues a batch behind those that are not read yet. */
@@ -153,10 +151,7 @@ export class RecordDecoder {
     rows.beginRow();
     // A query that reads no field still tells records from garbage.
     if (!this.#readFields(rows, start, end)) return false;
-    if (!this.#wantsRecord) return true;
-    const cursor = new WireCursor(rows.bytes, start, end);
-    rows.record = readStoredObject(cursor, rows.bytes);
-    return cursor.failure === null;
+    return rows.records === undefined || rows.records.read(start, end);
   }
 
   #readFields(rows: RowSink, start: number, end: number): boolean {
@@ -196,7 +191,8 @@ export class RecordDecoder {
       if (slot >= 0) {
         const tag = bytes[valueStart] as number;
         if (tag === numberTag && valueLength === 9) {
-          rows.number(slot, view.getFloat64(valueStart + 1, true));
+          // Adding 0 takes the sign of a negative zero.
+          rows.number(slot, view.getFloat64(valueStart + 1, true) + 0);
         } else if (
           tag === textTag &&
           valueLength >= 2 &&

@@ -1,17 +1,18 @@
-import type { ScanColumn, SqlObject, SqlTimestamp, SqlValue } from "@hstream/sql/runtime";
+import { must } from "@hstream/proto";
+import type { ScanColumn, SqlTimestamp, SqlValue } from "@hstream/sql/runtime";
 import type { ChangeBatch, Column } from "../columns.js";
 import { ColumnBuilder } from "./column-builder.js";
+import { RecordColumns } from "./record-columns.js";
 
 /** The rows of one `next`: a builder for each wanted field, and the row that is being read. */
 export class RowSink {
   readonly bytes: Buffer;
   readonly view: DataView;
-  /** The current row's record, where the query wants whole records. */
-  record: SqlObject | undefined;
+  /** The rows' records, where the query wants whole records. */
+  readonly records: RecordColumns | undefined;
   readonly #columns: readonly ScanColumn[];
   readonly #slots: readonly number[];
   readonly #builders: ColumnBuilder[] = [];
-  readonly #records: SqlValue[] = [];
   readonly #times: SqlValue[] = [];
   /** Of each slot, the record (by `#serial`) that last had a value for it. */
   readonly #seen: Int32Array;
@@ -31,6 +32,9 @@ export class RowSink {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#columns = columns;
     this.#slots = slots;
+    this.records = columns.some((column) => column.kind === "record")
+      ? new RecordColumns(bytes, this.view, capacity)
+      : undefined;
     this.#wantsTime = columns.some((column) => column.kind === "append-time");
     for (let slot = 0; slot < slotCount; slot++) this.#builders.push(new ColumnBuilder(bytes, capacity));
     this.#seen = new Int32Array(slotCount);
@@ -77,19 +81,20 @@ export class RowSink {
     for (let slot = 0; slot < this.#builders.length; slot++) {
       if (this.#seen[slot] !== this.#serial) (this.#builders[slot] as ColumnBuilder).addNull(this.#row);
     }
-    if (this.record !== undefined) this.#records.push(this.record);
+    this.records?.commit();
     if (this.#wantsTime) this.#times.push(this.#time);
     this.#row += 1;
   }
 
   finish(): ChangeBatch {
     const fields = this.#builders.map((builder) => builder.finish(this.#row));
+    const records = this.records?.finish();
     const columns = this.#columns.map((column, i): Column => {
       switch (column.kind) {
         case "field":
           return fields[this.#slots[i] as number] as Column;
         case "record":
-          return { kind: "any", values: this.#records };
+          return must(records, "records are collected where they are wanted");
         case "append-time":
           return { kind: "any", values: this.#times };
       }

@@ -57,9 +57,9 @@ export function readStoredValue(cursor: WireCursor, bytes: Buffer, depth: number
       case valueTag.number: {
         const at = cursor.position;
         cursor.skip(tag);
-        // SQL has neither NaN nor infinities, and JSON cannot write them.
+        // SQL has neither NaN nor infinities nor a negative zero, and JSON cannot write the former.
         const number = cursor.failure === null ? bytes.readDoubleLE(at) : 0;
-        value = Number.isFinite(number) ? number : null;
+        value = Number.isFinite(number) ? number + 0 : null;
         break;
       }
       case valueTag.text: {

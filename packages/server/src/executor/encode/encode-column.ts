@@ -20,6 +20,8 @@ export function wireColumn(column: Column, rowCount: number, type: SqlType): Wir
       return wireText(column, rowCount);
     case "any":
       return wireAny(column.values, column, rowCount, type);
+    case "record":
+      return wireJson(column, rowCount);
   }
 }
 

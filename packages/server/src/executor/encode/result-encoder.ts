@@ -1,7 +1,14 @@
 import { type ColumnDef, encodeColumn, must, RowBatch } from "@hstream/proto";
 import { DYNAMIC, type OutputColumn, type SqlType, type SqlValue, typeName } from "@hstream/sql/runtime";
 import { HStreamError } from "../../errors.js";
-import { type ChangeBatch, type Column, columnOfValues, sliceRows, valueAt } from "../columns.js";
+import {
+  type ChangeBatch,
+  type Column,
+  columnOfValues,
+  type RecordColumn,
+  sliceRows,
+  valueAt,
+} from "../columns.js";
 import { wireColumn } from "./encode-column.js";
 
 export interface ResultLimits {
@@ -65,14 +72,16 @@ export class ResultEncoder {
   #encodeWhole(batch: ChangeBatch, operations: Uint8Array | undefined): Uint8Array {
     const { rowCount } = batch;
     const columns: { column: Column; type: SqlType }[] = [];
-    const spread: SqlValue[][] = this.#added.map(() => []);
+    const spread: Spread = this.#added.map(() => []);
     for (const [i, { type, spread: isSpread }] of this.#output.entries()) {
       const column = must(batch.columns[i], "a batch has the plan's output columns");
       if (isSpread) this.#spread(i, column, rowCount, spread);
       else columns.push({ column, type });
     }
-    for (const values of spread)
-      columns.push({ column: columnOfValues(filled(values, rowCount)), type: DYNAMIC });
+    for (const part of spread) {
+      const column = Array.isArray(part) ? columnOfValues(filled(part, rowCount)) : part;
+      columns.push({ column, type: DYNAMIC });
+    }
     const addedColumns = this.#added.slice(this.#announced);
     this.#announced = this.#added.length;
     const message = RowBatch.encode({
@@ -85,8 +94,12 @@ export class ResultEncoder {
   }
 
   /** Puts the fields of the records in a column into the added columns' values. */
-  #spread(output: number, column: Column, rowCount: number, into: SqlValue[][]): void {
+  #spread(output: number, column: Column, rowCount: number, into: Spread): void {
     const fields = must(this.#fields[output], "each output column has its fields");
+    if (column.kind === "record") {
+      this.#spreadFields(output, column, fields, into);
+      return;
+    }
     for (let row = 0; row < rowCount; row++) {
       const record = valueAt(column, row);
       if (!(record instanceof Map)) continue;
@@ -94,6 +107,21 @@ export class ResultEncoder {
         const index = fields.get(name) ?? this.#addField(output, name, fields);
         while (into.length <= index) into.push([]);
         (into[index] as SqlValue[])[row] = value;
+      }
+    }
+  }
+
+  /** The columns themselves, of the fields that some record has. */
+  #spreadFields(output: number, column: RecordColumn, fields: Map<string, number>, into: Spread): void {
+    const seen = new Uint8Array(column.shapes.length);
+    for (const shape of column.shapeOf) {
+      if (seen[shape] === 1) continue;
+      seen[shape] = 1;
+      for (const field of column.shapes[shape] as readonly number[]) {
+        const name = column.fields[field] as string;
+        const index = fields.get(name) ?? this.#addField(output, name, fields);
+        while (into.length <= index) into.push([]);
+        into[index] = column.columns[field] as Column;
       }
     }
   }
@@ -112,6 +140,9 @@ export class ResultEncoder {
     return this.#added.length - 1;
   }
 }
+
+/** Of each added column its values by row, with gaps, or the column as a whole. */
+type Spread = (SqlValue[] | Column)[];
 
 const noOperations = new Uint8Array(0);
 

@@ -6,7 +6,7 @@ import {
   type SqlType,
   type SqlValue,
 } from "@hstream/sql/runtime";
-import { type Column, isNull, valueAt } from "../columns.js";
+import { type Column, isNull, neverNull, valueAt } from "../columns.js";
 import type { Evaluation } from "../compile/evaluation.js";
 import { grown } from "./grown.js";
 
@@ -332,8 +332,4 @@ class NumberExtremeAccumulator implements Accumulator {
   bytes(): number {
     return this.#best.length * 9 + this.#table.bytes();
   }
-}
-
-function neverNull(column: Column): boolean {
-  return column.kind !== "any" && column.nulls === undefined;
 }

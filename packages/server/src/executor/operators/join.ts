@@ -5,6 +5,7 @@ import {
   type Column,
   columnOfValues,
   isNull,
+  neverNull,
   selectColumnOrNull,
   weightAt,
 } from "../columns.js";
@@ -158,8 +159,7 @@ export class JoinOperator implements Operator {
     );
     const keys = this.#keys.groupsOf(columns, batch.rowCount);
     for (const [i, column] of columns.entries()) {
-      if (this.#joinKeys[i]?.nullsEqual === true || (column.kind !== "any" && column.nulls === undefined))
-        continue;
+      if (this.#joinKeys[i]?.nullsEqual === true || neverNull(column)) continue;
       for (let row = 0; row < batch.rowCount; row++) if (isNull(column, row)) keys[row] = -1;
     }
     const identities = this.#stores(port) ? this.#sides[port].identify(batch) : undefined;

@@ -1,5 +1,5 @@
 import { compareTotal, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
-import type { Column } from "../columns.js";
+import { type Column, valueAt } from "../columns.js";
 
 /**
  * Numbers the distinct values that it meets, 0, 1, 2 …: equal values (as SQL's grouping has it: NULL
@@ -44,6 +44,9 @@ export class ValueIndex {
         return;
       case "any":
         for (let row = 0; row < rowCount; row++) ids[row] = this.idOf(column.values[row] as SqlValue);
+        return;
+      case "record":
+        for (let row = 0; row < rowCount; row++) ids[row] = this.idOf(valueAt(column, row));
         return;
     }
   }

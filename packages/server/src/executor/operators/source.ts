@@ -123,12 +123,12 @@ export class Source {
     if (plan.kind !== "stream") return batch;
     const columns = batch.columns.map((column, i) => {
       const scan = plan.columns[i];
-      return scan?.kind === "field" ? this.#castColumn(column, scan.type) : column;
+      return scan?.kind === "field" ? this.#castColumn(column, batch.rowCount, scan.type) : column;
     });
     return { ...batch, columns };
   }
 
-  #castColumn(column: Column, type: SqlType): Column {
+  #castColumn(column: Column, rowCount: number, type: SqlType): Column {
     if (hasType(column, type)) return column;
     const values: SqlValue[] = [];
     const context = {
@@ -137,8 +137,7 @@ export class Source {
         return null;
       },
     };
-    const length = column.kind === "text" ? column.starts.length : column.values.length;
-    for (let row = 0; row < length; row++) values.push(cast(valueAt(column, row), type, context));
+    for (let row = 0; row < rowCount; row++) values.push(cast(valueAt(column, row), type, context));
     return columnOfValues(values);
   }
 }

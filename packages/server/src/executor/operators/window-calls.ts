@@ -7,19 +7,7 @@ import {
 } from "@hstream/sql/runtime";
 import type { Evaluation } from "../compile/evaluation.js";
 import { type Frames, framesOf } from "./window-frames.js";
-import type { WindowRow } from "./window.js";
-import type { CompiledSortKey } from "./sort.js";
-
-/**
- * The results of a window function for all rows of a partition, which stand in order. `peers`: of each row,
- * the first one of its peers; `groups`: where each group of peers begins.
- */
-export interface WindowPartition {
-  readonly rows: readonly WindowRow[];
-  readonly peers: Int32Array;
-  readonly groups: readonly number[];
-  readonly keys: readonly CompiledSortKey[];
-}
+import type { WindowPartition, WindowRow } from "./window-partition.js";
 
 /** A call with the place of its arguments' values in a row. */
 export interface PlacedCall {
@@ -27,6 +15,7 @@ export interface PlacedCall {
   readonly index: number;
 }
 
+/** The results of a window function for all rows of a partition. */
 export function callResults(
   { call, index }: PlacedCall,
   partition: WindowPartition,

@@ -9,8 +9,7 @@ import {
 import type { Evaluation } from "../compile/evaluation.js";
 import { compareSortKeys } from "./ordered-rows.js";
 import type { CompiledSortKey } from "./sort.js";
-import type { WindowPartition } from "./window-calls.js";
-import type { WindowRow } from "./window.js";
+import type { WindowPartition, WindowRow } from "./window-partition.js";
 
 /** Of each row, the rows of its frame: from `starts` up to, not including, `ends`. Empty when start >= end. */
 export interface Frames {

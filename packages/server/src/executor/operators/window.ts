@@ -5,12 +5,13 @@ import type { Evaluation } from "../compile/evaluation.js";
 import { rowBytes } from "../state-size.js";
 import { selectTrue } from "./filter.js";
 import type { Operator, Output, Progress } from "./operator.js";
-import { compareOrderedRows, compareSortKeys, type OrderedRow, OrderedRows } from "./ordered-rows.js";
+import { compareOrderedRows, compareSortKeys, OrderedRows } from "./ordered-rows.js";
 import { OutputRows } from "./output-rows.js";
 import { PartitionTable } from "./partition-table.js";
 import type { CompiledSortKey } from "./sort.js";
 import { valuesAt } from "./top-n.js";
-import { callResults, type PlacedCall, type WindowPartition } from "./window-calls.js";
+import { callResults, type PlacedCall } from "./window-calls.js";
+import type { WindowPartition, WindowRow } from "./window-partition.js";
 
 export interface CompiledWindowCall {
   readonly call: WindowCall;
@@ -22,12 +23,6 @@ export interface WindowOptions {
   /** Number of columns of the input. */
   readonly width: number;
   readonly emission: "per-record" | "per-step" | "at-end";
-}
-
-/** A row with the values of each call's arguments, and whether the call's FILTER lets it in. */
-export interface WindowRow extends OrderedRow {
-  readonly args: readonly (readonly SqlValue[])[];
-  readonly filters: readonly boolean[];
 }
 
 interface Shown {

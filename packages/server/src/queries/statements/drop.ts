@@ -40,6 +40,8 @@ async function dropOne({ streams, views, queries }: Droppable, { target, name }:
       return views.drop(name);
     case "query":
       return queries.terminate(name);
+    case "connector":
+      throw new HStreamError("Unimplemented", { what: "DROP CONNECTOR" });
     default:
       return unreachable(target);
   }

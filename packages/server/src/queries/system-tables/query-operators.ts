@@ -1,4 +1,5 @@
 import type { PhysicalNode } from "@hstream/sql";
+import { inputsOf } from "../../executor/plan-builder.js";
 import type { QueryProgress } from "../query-progress.js";
 import { integer, systemTable, text } from "./system-table.js";
 
@@ -32,7 +33,7 @@ function operatorsOf(query: string, progress: QueryProgress | undefined): Row[] 
   const rows: Row[] = [];
   const visit = (node: PhysicalNode, parent: PhysicalNode | undefined) => {
     rows.push({ query, node, parent });
-    if ("input" in node) visit(node.input, node);
+    for (const input of inputsOf(node)) visit(input, node);
   };
   if (progress !== undefined) visit(progress.plan.root, undefined);
   return rows;

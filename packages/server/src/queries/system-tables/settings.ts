@@ -3,7 +3,7 @@ import { systemTable, text } from "./system-table.js";
 
 interface Row {
   readonly setting: (typeof settings)[SettingName];
-  readonly value: string | number;
+  readonly value: string | number | boolean;
 }
 
 export const settingsTable = systemTable<Row>({

@@ -73,6 +73,39 @@ describe("system tables", () => {
     assert.ok(Number(latency?.p50) > 0 && Number(latency?.requests) >= 6);
   });
 
+  it("answer which streams are busiest, word for word as the README asks", async () => {
+    const names = ["first", "second", "third", "fourth", "fifth", "sixth"];
+    for (const [place, name] of names.entries()) {
+      const text = "x".repeat(20_000 - 3_000 * place);
+      await room.run(`CREATE STREAM ${name}; INSERT INTO ${name} (a) VALUES ('${text}');`);
+    }
+    const answer =
+      await room.rows(`-- Find the top 5 streams that have had the highest throughput in the last 1 minutes.
+SELECT streams.name, sum(append_throughput.throughput_1min) AS total_throughput
+FROM append_throughput
+LEFT JOIN streams ON streams.name = append_throughput.stream_name
+GROUP BY stream_name
+ORDER BY total_throughput DESC
+LIMIT 0, 5;`);
+    assert.deepEqual(
+      answer.map((row) => row.name),
+      names.slice(0, 5),
+    );
+    assert.deepEqual(Object.keys(answer[0] ?? {}), ["name", "total_throughput"]);
+  });
+
+  it("can be joined with views", async () => {
+    await room.run(
+      "CREATE STREAM joined; CREATE VIEW owners AS SELECT stream, MAX(owner) AS owner FROM joined GROUP BY stream;",
+    );
+    await room.run("INSERT INTO joined (stream, owner) VALUES ('joined', 'ann');");
+    const rows = await room.rows(
+      "SELECT s.name, o.owner, s.shard_count FROM streams AS s JOIN owners AS o ON o.stream = s.name;",
+    );
+    assert.deepEqual(rows, [{ name: "joined", owner: "ann", shard_count: 1 }]);
+    await room.run("DROP VIEW owners;");
+  });
+
   it("tell of views and of queries that run", async () => {
     await room.run(
       "CREATE STREAM source; CREATE VIEW totals AS SELECT k, COUNT(*) AS n FROM source GROUP BY k;",

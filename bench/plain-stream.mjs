@@ -1,0 +1,38 @@
+/** The floor of the subscription benchmark: a gRPC server that streams as many messages of a size as it is asked for. */
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+
+export const plainMethod = {
+  path: "/bench.Plain/Stream",
+  requestStream: false,
+  responseStream: true,
+  requestSerialize: (message) => message,
+  requestDeserialize: (message) => message,
+  responseSerialize: (message) => message,
+  responseDeserialize: (message) => message,
+};
+
+if (process.argv[2] === "serve") {
+  const server = new Server();
+  server.addService(
+    { stream: plainMethod },
+    {
+      stream(call) {
+        const count = call.request.readUInt32LE(0);
+        const message = Buffer.alloc(call.request.readUInt32LE(4));
+        let sent = 0;
+        const go = () => {
+          while (sent < count) {
+            sent += 1;
+            if (!call.write(message)) return void call.once("drain", go);
+          }
+          call.end();
+        };
+        go();
+      },
+    },
+  );
+  server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
+    if (error) throw error;
+    console.log(port);
+  });
+}

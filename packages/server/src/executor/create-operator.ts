@@ -1,0 +1,182 @@
+import { unreachable } from "@hstream/proto";
+import {
+  type AggregateCall,
+  BOOLEAN,
+  type Expression,
+  type PhysicalNode,
+  type PhysicalPlan,
+  type SortKey,
+} from "@hstream/sql/runtime";
+import { CompiledExpression } from "./compile/compiled-expression.js";
+import type { Evaluation } from "./compile/evaluation.js";
+import { AggregateOperator } from "./operators/aggregate.js";
+import { FilterOperator } from "./operators/filter.js";
+import { JoinOperator } from "./operators/join.js";
+import { LimitOperator } from "./operators/limit.js";
+import type { Operator } from "./operators/operator.js";
+import { ProjectOperator } from "./operators/project.js";
+import { SetOperationOperator } from "./operators/set-operation.js";
+import { type CompiledSortKey, SortOperator } from "./operators/sort.js";
+import { TopNOperator } from "./operators/top-n.js";
+import { UnionAllOperator } from "./operators/union-all.js";
+import { ValuesOperator } from "./operators/values.js";
+import { WindowOperator } from "./operators/window.js";
+import type { WorkingNode } from "./plan-builder.js";
+import { groupKeysInOutput, isAppendOnly, shiftColumns, updatesByKey } from "./plan-facts.js";
+
+/** The operator of a node. `materialize`: the sink keeps rows, by group key where the output has it. */
+export function createOperator(
+  node: WorkingNode,
+  plan: PhysicalPlan,
+  materialize: boolean,
+  evaluation: Evaluation,
+): Operator {
+  const name = `${node.kind} (operator ${node.id})`;
+  const width = node.types.length;
+  const emission = emissionOf(plan);
+  const atEnd = emission === "at-end";
+  switch (node.kind) {
+    case "values":
+      return new ValuesOperator(
+        name,
+        node.rows.map((row) => row.map(compiled)),
+        width,
+        evaluation,
+      );
+    case "filter":
+      return new FilterOperator(name, compiled(node.predicate), evaluation);
+    case "project":
+      return new ProjectOperator(name, node.items.map(compiled), evaluation);
+    case "aggregate": {
+      const { appendOnly } = node;
+      const pull = plan.emit.kind === "pull";
+      const byKey = materialize ? groupKeysInOutput(plan) !== undefined : plan.emit.kind !== "retractions";
+      const isDistinct = node.calls.length === 0;
+      const retract = isDistinct || !(appendOnly && updatesByKey(plan, node) && byKey);
+      const options = { appendOnly, emission: pull ? "at-end" : node.emission, retract } as const;
+      return new AggregateOperator(
+        name,
+        node.keys.map(compiled),
+        node.calls.map(compiledCall),
+        options,
+        evaluation,
+      );
+    }
+    case "sort": {
+      const keys = node.keys.map(compiledKey);
+      const appendOnly = isAppendOnly(node.input, plan);
+      return new SortOperator(
+        name,
+        keys,
+        { limit: node.limit, offset: node.offset, width, appendOnly },
+        evaluation,
+      );
+    }
+    case "limit": {
+      const { limit, offset } = node;
+      if (isAppendOnly(node.input, plan)) return new LimitOperator(name, limit, offset);
+      return new SortOperator(name, [], { limit, offset, width, appendOnly: false }, evaluation);
+    }
+    case "join":
+      return createJoin(name, node, plan, evaluation);
+    case "union-all":
+      return new UnionAllOperator(name);
+    case "set-operation": {
+      const { operator, all } = node;
+      return new SetOperationOperator(name, { operator, all, width, atEnd }, evaluation);
+    }
+    case "top-n": {
+      const { limit, offset, numbered } = node;
+      const appendOnly = node.appendOnly || isAppendOnly(node.input, plan);
+      const options = { limit, offset, numbered, appendOnly, width: node.input.types.length, emission };
+      return new TopNOperator(
+        name,
+        node.partition.map(compiled),
+        node.keys.map(compiledKey),
+        options,
+        evaluation,
+      );
+    }
+    case "window": {
+      const calls = node.calls.map((call) => ({
+        call,
+        args: call.args.map(compiled),
+        filter: call.filter === undefined ? undefined : compiled(call.filter),
+      }));
+      const options = { width: node.input.types.length, emission };
+      const keys = node.keys.map(compiledKey);
+      return new WindowOperator(name, node.partition.map(compiled), keys, calls, options, evaluation);
+    }
+    default:
+      return unreachable(node);
+  }
+}
+
+function createJoin(
+  name: string,
+  node: Extract<PhysicalNode, { kind: "join" }>,
+  plan: PhysicalPlan,
+  evaluation: Evaluation,
+): Operator {
+  const { type, left, right, lookup } = node;
+  const keys = node.keys.map((key) => ({
+    left: compiled(key.left),
+    right: compiled(key.right),
+    nullsEqual: key.nullsEqual,
+  }));
+  const residual = residualOf(node);
+  const options = {
+    type,
+    leftWidth: left.types.length,
+    rightWidth: right.types.length,
+    leftAppendOnly: node.leftAppendOnly || isAppendOnly(left, plan),
+    rightAppendOnly: node.rightAppendOnly || isAppendOnly(right, plan),
+    lookup,
+    atEnd: plan.emit.kind === "pull",
+  };
+  const condition = residual === undefined ? undefined : compiled(residual);
+  return new JoinOperator(name, keys, condition, options, evaluation);
+}
+
+/** How an operator that compares its answer with the last one gives it. */
+function emissionOf(plan: PhysicalPlan): "per-record" | "per-step" | "at-end" {
+  switch (plan.emit.kind) {
+    case "pull":
+      return "at-end";
+    case "coalesced":
+      return "per-step";
+    case "changes":
+    case "retractions":
+      return "per-record";
+    default:
+      return unreachable(plan.emit);
+  }
+}
+
+/** With NOT IN as one of its conditions: a row is a partner unless it is certain that it differs. */
+function residualOf(node: Extract<PhysicalNode, { kind: "join" }>): Expression | undefined {
+  const { residual, notIn } = node;
+  if (notIn === undefined) return residual;
+  const right = shiftColumns(notIn.right, node.left.types.length);
+  const equal: Expression = { kind: "call", function: "=", args: [notIn.left, right], type: BOOLEAN };
+  const maybe: Expression = { kind: "call", function: "IS NOT FALSE", args: [equal], type: BOOLEAN };
+  return residual === undefined ? maybe : { kind: "and", args: [residual, maybe], type: BOOLEAN };
+}
+
+function compiledKey(key: SortKey): CompiledSortKey {
+  return { ...key, expression: compiled(key.expression) };
+}
+
+function compiled(expression: Expression): CompiledExpression {
+  return new CompiledExpression(expression);
+}
+
+function compiledCall(call: AggregateCall): ConstructorParameters<typeof AggregateOperator>[2][number] {
+  return {
+    function: call.function,
+    args: call.args.map(compiled),
+    distinct: call.distinct,
+    type: call.type,
+    filter: call.filter === undefined ? undefined : compiled(call.filter),
+  };
+}

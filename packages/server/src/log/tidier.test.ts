@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import type { DiskErrorKind } from "../env/env.js";
+import { SimulatedEnv } from "../env/simulated-env.js";
+import { readTexts, textBatch } from "./conformance.js";
+import { EmbeddedLog } from "./embedded-log.js";
+import type { Fence } from "./log-store.js";
+import type { EmbeddedLogOptions } from "./options.js";
+import { segmentPath } from "./segment.js";
+
+const directory = "/log";
+const segmentBytes = 20_000;
+const shardIds = Array.from({ length: 20 }, (_, i) => i + 1);
+
+async function started(env = new SimulatedEnv(), options: Partial<EmbeddedLogOptions> = {}) {
+  const log = await EmbeddedLog.start(env, directory, {
+    segmentBytes,
+    tailCacheBytesMax: 0,
+    reserveBytes: 0,
+    ...options,
+  });
+  return { env, log };
+}
+
+/** Batches of all shards, in turns, over several segments; rewriting them fails if there is a fault. */
+async function filled(fault?: DiskErrorKind) {
+  const { env, log } = await started();
+  env.disk.faults = ({ path }) => (path.endsWith(".rewrite") ? fault : undefined);
+  const fences = new Map<number, Fence>();
+  for (const id of shardIds) {
+    await log.createShard(id);
+    fences.set(id, await log.open(id));
+  }
+  for (let round = 0; round < 60; round++) {
+    await Promise.all(
+      shardIds.map((id) =>
+        log.append(id, textBatch(`${id}/${round}`.padEnd(80, ".")), { fence: fences.get(id) ?? 0 }),
+      ),
+    );
+  }
+  return { env, log, fences };
+}
+
+const expected = (id: number, from = 0, to = 60) =>
+  Array.from({ length: to - from }, (_, i) => `${id}/${from + i}`.padEnd(80, "."));
+
+async function usedBytes(env: SimulatedEnv): Promise<number> {
+  const names = await env.disk.list(directory);
+  return names.reduce((sum, name) => sum + env.disk.contents(`${directory}/${name}`).byteLength, 0);
+}
+
+async function assertAllThere(log: EmbeddedLog, from = 0, to = 60): Promise<void> {
+  for (const id of shardIds) assert.deepEqual(await readTexts(log, id), expected(id, from, to));
+}
+
+describe("sealed segments", () => {
+  it("are rewritten in the order of the shards, with nothing lost, also after a restart", async () => {
+    const { env, log } = await filled();
+    await log.tidied();
+    const names = (await env.disk.list(directory)).filter((name) => name.includes("-"));
+    assert.ok(names.length > 3);
+    const bytes = Buffer.from(env.disk.contents(`${directory}/${names[0] ?? ""}`));
+    const places = [1, 2, 19].map((id) => [bytes.indexOf(`${id}/0.`), bytes.indexOf(`${id}/1.`)] as const);
+    for (const [first, second] of places) assert.ok(second - first < 200, "neighbours in the file");
+    await assertAllThere(log);
+    await log.close();
+    const { log: again } = await started(env);
+    assert.deepEqual(again.notices, []);
+    await assertAllThere(again);
+    await again.close();
+  });
+
+  it("give back the space of what was trimmed or deleted", async () => {
+    const { env, log } = await filled();
+    const full = await usedBytes(env);
+    for (const id of shardIds.slice(0, 10)) await log.deleteShard(id);
+    for (const id of shardIds.slice(10)) {
+      const { batches } = await log.read(id, 0, { batchesMax: 50, bytesMax: 1_000_000 });
+      await log.trim(id, batches.at(-1)?.batchId ?? 0);
+    }
+    await log.tidied();
+    const live = 10 * 10 * (80 + 72);
+    assert.ok((await usedBytes(env)) <= 2 * live + 2 * segmentBytes, `${await usedBytes(env)} of ${full}`);
+    for (const id of shardIds.slice(10)) assert.deepEqual(await readTexts(log, id), expected(id, 50));
+  });
+
+  it("are read and written without a gap while they are rewritten", async () => {
+    const { log, fences } = await filled();
+    let done = false;
+    const tidied = log.tidied().then(() => {
+      done = true;
+    });
+    let reads = 0;
+    while (!done) {
+      const id = 1 + (reads % 20);
+      assert.deepEqual((await readTexts(log, id)).slice(0, 60), expected(id));
+      await log.append(id, textBatch("more"), { fence: fences.get(id) ?? 0 });
+      reads++;
+    }
+    await tidied;
+    assert.ok(reads > 0);
+  });
+
+  it("that a crash has left beside what replaces them are removed", async () => {
+    const { env, log } = await filled();
+    const { env: copy, log: other } = await filled("no-space");
+    await other.close();
+    const olds = await copy.disk.list(directory);
+    await log.tidied();
+    await log.close();
+    const news = await env.disk.list(directory);
+    for (const name of olds) {
+      const path = `${directory}/${name}`;
+      if (!news.includes(name)) env.disk.overwrite(path, copy.disk.contents(path));
+    }
+    const { log: again } = await started(env);
+    await assertAllThere(again);
+    await again.tidied();
+    assert.ok((await env.disk.list(directory)).length <= news.length + 2);
+    await again.close();
+  });
+
+  it("stay as they are when they are damaged", async () => {
+    const { env, log } = await filled("no-space");
+    await log.close();
+    env.disk.faults = undefined;
+    const path = segmentPath(directory, 1);
+    const bytes = env.disk.contents(path);
+    const at = Buffer.from(bytes).indexOf("7/0.");
+    bytes[at] = 0;
+    env.disk.overwrite(path, bytes);
+    const { log: again } = await started(env);
+    await again.tidied();
+    assert.ok(await env.disk.exists(path));
+    assert.equal((await again.read(7, 0, { batchesMax: 100, bytesMax: 1_000_000 })).gap?.kind, "corrupt");
+    assert.deepEqual(await readTexts(again, 8), expected(8));
+  });
+
+  it("stay when the disk has no room or fails, and are rewritten later", async () => {
+    for (const fault of ["no-space", "io"] as const) {
+      const { env, log } = await filled(fault);
+      await log.tidied();
+      await assertAllThere(log);
+      assert.ok((await env.disk.list(directory)).every((name) => !name.includes("-")));
+      env.disk.faults = undefined;
+      await log.close();
+      const { log: again } = await started(env);
+      await again.tidied();
+      assert.ok((await env.disk.list(directory)).some((name) => name.includes("-")));
+      await assertAllThere(again);
+    }
+  });
+});

@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { type HStreamApiClient, must, QueryType, ResourceType, TaskStatusPB } from "@hstream/proto";
+import { openQueries } from "../queries/open-queries.js";
+import { batchOf, call, failureOf, startTestServer, type TestServer } from "./test-server.test.helper.js";
+
+const refused = async (answer: Promise<unknown>) => {
+  const { status, error } = await failureOf(answer);
+  return [status, error];
+};
+
+describe("queries, views, connectors, statistics and admin commands over gRPC", () => {
+  let test: TestServer;
+  let api: HStreamApiClient;
+  const viewSql = "CREATE VIEW sums AS SELECT name, SUM(n) AS total FROM numbers GROUP BY name;";
+
+  before(async () => {
+    test = await startTestServer({ openSql: openQueries });
+    api = test.api;
+    await call(api, api.createStream, {
+      streamName: "numbers",
+      replicationFactor: 1,
+      backlogDuration: 0,
+      shardCount: 1,
+    });
+    for await (const _ of test.ext.executeSql({
+      sql: "INSERT INTO numbers (name, n) VALUES ('a', 1), ('a', 2), ('b', 5);",
+    })) {
+      // Only that it ends.
+    }
+  });
+  after(async () => {
+    await test.close();
+    assert.deepEqual(test.defects, []);
+  });
+
+  it("makes a view as a query, tells of both, reads the view, and deletes it", async () => {
+    const made = await call(api, api.createQuery, { sql: viewSql, queryName: "q1" });
+    assert.deepEqual(
+      [made.id, made.status, made.type, made.resultName],
+      ["sums", TaskStatusPB.TASK_RUNNING, QueryType.CreateViewAs, "sums"],
+    );
+    const { views } = await call(api, api.listViews, {});
+    assert.deepEqual(
+      views.map(({ viewId, status }) => [viewId, status]),
+      [["sums", TaskStatusPB.TASK_RUNNING]],
+    );
+    const view = await call(api, api.getView, { viewId: "sums" });
+    assert.deepEqual(view.schema, ["name", "total"]);
+    assert.equal((await call(api, api.getQuery, { id: "sums" })).queryText, view.sql);
+    assert.deepEqual(
+      (await call(api, api.listQueries, {})).queries.map(({ id }) => id),
+      ["sums"],
+    );
+
+    const sql = "SELECT * FROM sums WHERE name = 'a';";
+    const parsed = await call(api, api.parseSql, { sql });
+    assert.deepEqual(parsed.sql, { $case: "evqSql", value: { view: "sums" } });
+    const node = await call(api, api.lookupResource, { resType: ResourceType.ResView, resId: "sums" });
+    assert.ok(node.port > 0);
+    assert.deepEqual((await call(api, api.executeViewQuery, { sql })).results, [{ name: "a", total: 3 }]);
+    assert.deepEqual(
+      (await call(api, api.executeViewQueryWithNamespace, { sql, namespace: "" })).results.length,
+      1,
+    );
+
+    assert.deepEqual(
+      await refused(call(api, api.createQuery, { sql: viewSql, queryName: "sums" })),
+      [6, 401],
+    );
+    assert.deepEqual(await refused(call(api, api.terminateQuery, { queryId: "sums" })), [9, 403]);
+    assert.deepEqual(await refused(call(api, api.deleteQuery, { id: "sums" })), [9, 403]);
+    assert.deepEqual(await refused(call(api, api.resumeQuery, { id: "sums" })), [9, 0]);
+    assert.deepEqual(await refused(call(api, api.pauseQuery, { id: "sums" })), [12, 0]);
+    await call(api, api.deleteView, { viewId: "sums", ignoreNonExist: false });
+    assert.deepEqual((await call(api, api.listViews, {})).views, []);
+    await call(api, api.deleteView, { viewId: "sums", ignoreNonExist: true });
+  });
+
+  it("refuses what it cannot make, find or read", async () => {
+    const createQuery = (sql: string, queryName = "q") =>
+      refused(call(api, api.createQuery, { sql, queryName }));
+    assert.deepEqual(await createQuery("", "q"), [3, 402]);
+    assert.deepEqual(await createQuery("SELEKT;"), [3, 402]);
+    assert.deepEqual(await createQuery(viewSql, "1q"), [3, 404]);
+    assert.deepEqual(await createQuery("SELECT * FROM numbers;"), [9, 0]);
+    assert.deepEqual(await createQuery(`${viewSql} ${viewSql}`), [3, 402]);
+    const other = { sql: viewSql, queryName: "q", namespace: "n" };
+    assert.deepEqual(await refused(call(api, api.createQueryWithNamespace, other)), [12, 0]);
+    const [id, viewId, queryId] = ["absent", "absent", "absent"];
+    assert.deepEqual(await refused(call(api, api.getQuery, { id })), [5, 400]);
+    assert.deepEqual(await refused(call(api, api.terminateQuery, { queryId })), [5, 400]);
+    assert.deepEqual(await refused(call(api, api.deleteQuery, { id })), [5, 400]);
+    assert.deepEqual(await refused(call(api, api.resumeQuery, { id })), [5, 400]);
+    assert.deepEqual(await refused(call(api, api.getView, { viewId })), [5, 400]);
+    assert.deepEqual(await refused(call(api, api.deleteView, { viewId, ignoreNonExist: false })), [5, 400]);
+    const view = { resType: ResourceType.ResView, resId: "absent" };
+    assert.deepEqual(await refused(call(api, api.lookupResource, view)), [5, 400]);
+    for (const sql of ["SHOW STREAMS;", "SELECT * FROM numbers EMIT CHANGES;", "SELECT 1;"]) {
+      assert.deepEqual(await refused(call(api, api.parseSql, { sql })), [3, 0], sql);
+      assert.deepEqual(await refused(call(api, api.executeViewQuery, { sql })), [3, 0], sql);
+    }
+    for (const schema of ["getSchema", "unregisterSchema"] as const) {
+      assert.deepEqual(await refused(call(api, api[schema], { owner: "numbers" })), [12, 0]);
+    }
+  });
+
+  it("explains, and names the call of other statements", async () => {
+    const { resultSet } = await call(api, api.executeQuery, { stmtText: "EXPLAIN SELECT * FROM numbers;" });
+    assert.deepEqual(
+      resultSet.map((row) => Object.keys(row)),
+      [["explain"]],
+    );
+    for (const stmtText of [
+      "SHOW STREAMS;",
+      "CREATE STREAM x;",
+      "DROP STREAM x;",
+      "SELECT * FROM numbers;",
+    ]) {
+      assert.deepEqual(await refused(call(api, api.executeQuery, { stmtText })), [13, 0], stmtText);
+    }
+    assert.deepEqual(await refused(call(api, api.executeQuery, { stmtText: "?" })), [3, 402]);
+  });
+
+  it("checks connectors, of which there are none", async () => {
+    const create = (fields: { name?: string; type?: string; config?: string }) =>
+      refused(
+        call(api, api.createConnector, { name: "c", type: "sink", target: "mysql", config: "{}", ...fields }),
+      );
+    assert.deepEqual(await create({}), [12, 605]);
+    assert.deepEqual(await create({ type: "SOURCE" }), [12, 605]);
+    assert.deepEqual(await create({ type: "both" }), [3, 602]);
+    assert.deepEqual(await create({ name: "1" }), [3, 603]);
+    assert.deepEqual(await create({ config: "[1]" }), [3, 0]);
+    assert.deepEqual((await call(api, api.listConnectors, {})).connectors, []);
+    const name = "absent";
+    assert.deepEqual(await refused(call(api, api.getConnector, { name })), [5, 600]);
+    assert.deepEqual(await refused(call(api, api.getConnectorLogs, { name, begin: 0, count: 1 })), [5, 600]);
+    assert.deepEqual(await refused(call(api, api.deleteConnector, { name })), [5, 600]);
+    assert.deepEqual(await refused(call(api, api.pauseConnector, { name })), [5, 600]);
+    assert.deepEqual(await refused(call(api, api.resumeConnector, { name })), [5, 600]);
+    assert.deepEqual(await refused(call(api, api.alterConnectorConfig, { name, config: "{}" })), [5, 600]);
+    assert.deepEqual(await refused(call(api, api.alterConnectorConfig, { name, config: "{" })), [3, 0]);
+    assert.deepEqual(
+      await refused(call(api, api.getConnectorSpec, { type: "SINK", target: "x" })),
+      [12, 605],
+    );
+    assert.deepEqual(await refused(call(api, api.getConnectorSpec, { type: "x", target: "x" })), [3, 602]);
+  });
+
+  it("checks statistics, and says that it counts none", async () => {
+    const { statsValues, errors } = await call(api, api.getStats, {
+      stats: [{ stat: { $case: "streamStat", value: 2 } }, { stat: { $case: "streamStat", value: 99 as 0 } }],
+    });
+    assert.deepEqual(statsValues, []);
+    assert.deepEqual(
+      errors.map(({ message }) => message.startsWith("invalid stat type")),
+      [false, true],
+    );
+    assert.deepEqual(await refused(call(api, api.getStats, { stats: [] })), [3, 0]);
+    assert.deepEqual(await refused(call(api, api.getStats, { stats: [{}] })), [3, 0]);
+    const series = (method: string, streamName: string, intervals: number[]) =>
+      refused(call(api, api.perStreamTimeSeriesStats, { method, streamName, intervals: { intervals } }));
+    assert.deepEqual(await series("appends", "numbers", [1_000]), [12, 0]);
+    assert.deepEqual(await series("appends", "absent", [1_000]), [5, 200]);
+    assert.deepEqual(await series("appends", "numbers", [-1]), [3, 0]);
+    assert.deepEqual(await series("constructor", "numbers", []), [3, 0]);
+    const all = { method: "appends", intervals: { intervals: [0] } };
+    assert.deepEqual(await refused(call(api, api.perStreamTimeSeriesStatsAll, all)), [3, 0]);
+  });
+
+  it("carries out admin commands, in the three forms of answers", async () => {
+    const admin = async (command: string) =>
+      JSON.parse((await call(api, api.sendAdminCommand, { command })).result) as {
+        type: string;
+        content: { headers: string[]; rows: string[][] };
+      };
+    const rows = async (command: string) => {
+      const { type, content } = await admin(command);
+      assert.equal(type, "table", JSON.stringify(content));
+      for (const row of content.rows) assert.equal(row.length, content.headers.length);
+      return content.rows;
+    };
+    const ok = { type: "plain", content: "OK" };
+    assert.deepEqual(await admin("server stream create made -r 3 --shards 2"), ok);
+    assert.deepEqual(await rows("server stream describe made"), [["made", "3"]]);
+    assert.ok((await rows("server  stream\tlist")).some(([name]) => name === "made"));
+    const { shards } = await call(api, api.listShards, { streamName: "made" });
+    assert.equal(shards.length, 2);
+    const shardId = must(shards[0], "there are two").shardId;
+    await call(api, api.append, { streamName: "made", shardId, records: batchOf("x") });
+    assert.deepEqual(await admin("server sub create s1 --stream made --offset earliest"), ok);
+    assert.deepEqual((await rows("server sub list"))[0]?.slice(0, 2), ["s1", "made"]);
+    const [described] = await rows("server sub describe s1");
+    assert.deepEqual([described?.[2], described?.[3], described?.[5]], ["60", "10000", "EARLIEST"]);
+    assert.equal((await admin("server stream delete made")).type, "error");
+    assert.deepEqual(await admin("server sub delete s1 -f"), ok);
+    assert.deepEqual(await admin("server sub deleteall"), ok);
+    assert.deepEqual(await admin("server stream delete made -f"), ok);
+    assert.equal((await admin("server stream describe made")).type, "error");
+    assert.equal((await admin("server stream create made --shards many")).type, "error");
+    const [status] = await rows("server status");
+    assert.deepEqual(status?.slice(1), ["Running", test.server.address]);
+    assert.equal((await rows("server lookup stream numbers"))[0]?.[0], "numbers");
+    assert.deepEqual(await rows("server view list"), []);
+    assert.deepEqual(await rows("server query list"), []);
+    assert.deepEqual(await rows("server connector list"), []);
+    assert.equal((await admin("server ready")).type, "plain");
+    assert.equal((await admin("server init")).type, "plain");
+    assert.equal((await admin("server stats stream appends -i 1min")).type, "error");
+    for (const command of [
+      "",
+      "stream list",
+      "server",
+      "server x",
+      "server lookup thing x",
+      "server __proto__ y",
+    ]) {
+      assert.deepEqual(await refused(call(api, api.sendAdminCommand, { command })), [13, 0], command);
+    }
+  });
+});

@@ -1,0 +1,220 @@
+import { type HStreamApiServer, type Query, QueryType, TaskStatusPB, type View } from "@hstream/proto";
+import { parseScript } from "@hstream/sql";
+import type { Cluster } from "../cluster/cluster.js";
+import { HStreamError } from "../errors.js";
+import type { SqlService } from "../queries/sql-service.js";
+import { nameProblem } from "../streams/names.js";
+import type { Handlers } from "./handlers.js";
+import { quoted, StatementRunner, type StructRow } from "./statement-runner.js";
+
+type QueryRpcs = Pick<
+  HStreamApiServer,
+  | "executeQuery"
+  | "createQuery"
+  | "createQueryWithNamespace"
+  | "listQueries"
+  | "getQuery"
+  | "terminateQuery"
+  | "deleteQuery"
+  | "resumeQuery"
+  | "pauseQuery"
+  | "parseSql"
+  | "listViews"
+  | "getView"
+  | "deleteView"
+  | "executeViewQuery"
+  | "executeViewQueryWithNamespace"
+>;
+
+/** The statements of ExecuteQuery that have a call of their own: which. */
+const ownCalls: { readonly [kind: string]: string } = {
+  "create-stream": "CreateStream",
+  "create-view": "CreateQuery",
+  insert: "Append",
+  query: "ExecuteViewQuery, or CreateQuery",
+  drop: "DeleteStream, DeleteView or DeleteQuery",
+  terminate: "TerminateQuery",
+  show: "ListStreams, ListViews, ListQueries or ListSubscriptions",
+};
+
+/** Queries and views in the API's own calls, carried out as the SQL statements that they stand for. */
+export function queryRpcs(handlers: Handlers, sql: SqlService, cluster: Cluster): QueryRpcs {
+  const runner = new StatementRunner(sql);
+  const run = (statement: string, call: AnyCall) => runner.rows(statement, signalOf(call, handlers));
+
+  const views = async (call: AnyCall) => (await run("SHOW VIEWS;", call)).map(viewOf);
+  const view = async (id: string, call: AnyCall) => {
+    const found = (await views(call)).find(({ viewId }) => viewId === id);
+    if (found === undefined) throw new HStreamError("ViewNotFound", { view: id });
+    return found;
+  };
+  // Every view is kept by a query of its name; the others are those that somebody reads at the moment.
+  const queries = async (call: AnyCall): Promise<Query[]> => {
+    const nodeId = cluster.self.id;
+    const pushed = (await run("SHOW QUERIES;", call)).map((row) => queryOf(row, nodeId));
+    const kept = (await views(call)).map((each) => keeperOf(each, nodeId));
+    return [...kept, ...pushed.filter(({ id }) => !kept.some((keeper) => keeper.id === id))];
+  };
+  const query = async (id: string, call: AnyCall) => {
+    const found = (await queries(call)).find((each) => each.id === id);
+    if (found === undefined) throw new HStreamError("QueryNotFound", { query: id });
+    return found;
+  };
+  const create = async (text: string, name: string, call: AnyCall): Promise<Query> => {
+    const reason = nameProblem(name);
+    if (reason !== undefined) throw new HStreamError("InvalidName", { reason });
+    const statement = onlyStatement(text);
+    if (statement.kind !== "create-view") {
+      throw new HStreamError("WrongStatement", { expected: "CREATE VIEW … AS SELECT …" });
+    }
+    if ((await queries(call)).some(({ id }) => id === name)) {
+      throw new HStreamError("QueryExists", { query: name });
+    }
+    const made = statement.name.text;
+    await run(text, call);
+    return keeperOf(await view(made, call), cluster.self.id);
+  };
+  const executeView = async (text: string, call: AnyCall) => {
+    viewRead(text);
+    return { results: await run(text, call) };
+  };
+
+  return {
+    executeQuery: handlers.unary(async ({ stmtText }, call) => {
+      const statement = onlyStatement(stmtText);
+      const own = ownCalls[statement.kind];
+      if (own !== undefined) throw new HStreamError("DiscardedMethod", { use: own });
+      const rows = await run(stmtText, call);
+      if (statement.kind !== "explain") return { resultSet: rows };
+      return { resultSet: [{ explain: rows.map((row) => Object.values(row).join(" ")).join("\n") }] };
+    }),
+
+    createQuery: handlers.unary(({ sql: text, queryName }, call) => create(text, queryName, call)),
+    createQueryWithNamespace: handlers.unary(({ sql: text, queryName, namespace }, call) => {
+      refuseNamespace(namespace);
+      return create(text, queryName, call);
+    }),
+    listQueries: handlers.unary(async (_, call) => ({ queries: await queries(call) })),
+    getQuery: handlers.unary(({ id }, call) => query(id, call)),
+    terminateQuery: handlers.unary(async ({ queryId }, call) => {
+      const { type, id } = await query(queryId, call);
+      if (type === QueryType.CreateViewAs) throw new HStreamError("QueryHasView", { query: id });
+      await run(`TERMINATE QUERY ${quoted(id)};`, call);
+      return {};
+    }),
+    deleteQuery: handlers.unary(async ({ id }, call) => {
+      const { type } = await query(id, call);
+      if (type === QueryType.CreateViewAs) throw new HStreamError("QueryHasView", { query: id });
+      throw new HStreamError("QueryNotTerminated", { query: id });
+    }),
+
+    resumeQuery: handlers.unary(async ({ id }, call) => {
+      const { status } = await query(id, call);
+      if (status === TaskStatusPB.TASK_RUNNING) throw new HStreamError("QueryNotAborted", { query: id });
+      throw new HStreamError("Unimplemented", { what: "ResumeQuery" });
+    }),
+    pauseQuery: handlers.unary(async ({ id }, call) => {
+      await query(id, call);
+      throw new HStreamError("Unimplemented", { what: "PauseQuery" });
+    }),
+
+    parseSql: handlers.unary(({ sql: text }) => ({
+      sql: { $case: "evqSql" as const, value: { view: viewRead(text) } },
+    })),
+
+    listViews: handlers.unary(async (_, call) => ({ views: await views(call) })),
+    getView: handlers.unary(async ({ viewId }, call) => {
+      const found = await view(viewId, call);
+      const columns = await run(`DESCRIBE ${quoted(viewId)};`, call);
+      return { ...found, schema: columns.map(({ column }) => String(column)) };
+    }),
+    deleteView: handlers.unary(async ({ viewId, ignoreNonExist }, call) => {
+      const exists = (await views(call)).some((each) => each.viewId === viewId);
+      if (exists) await run(`DROP VIEW ${quoted(viewId)};`, call);
+      else if (!ignoreNonExist) throw new HStreamError("ViewNotFound", { view: viewId });
+      return {};
+    }),
+    executeViewQuery: handlers.unary(({ sql: text }, call) => executeView(text, call)),
+    executeViewQueryWithNamespace: handlers.unary(({ sql: text, namespace }, call) => {
+      refuseNamespace(namespace);
+      return executeView(text, call);
+    }),
+  };
+}
+
+interface AnyCall {
+  on(event: "cancelled", listener: () => void): unknown;
+}
+
+/** Aborted when the caller has gone, or the server ends. */
+function signalOf(call: AnyCall, handlers: Handlers): AbortSignal {
+  const gone = new AbortController();
+  call.on("cancelled", () => gone.abort(new Error("the caller has gone")));
+  return AbortSignal.any([gone.signal, handlers.closing]);
+}
+
+function onlyStatement(text: string) {
+  const { statements, diagnostics } = parseScript(text);
+  const problem = diagnostics.find(({ severity }) => severity === "error");
+  if (problem !== undefined) throw new HStreamError("InvalidSql", { message: problem.message });
+  const [statement, ...others] = statements;
+  if (statement === undefined || others.length > 0) {
+    const message = `The text has ${statements.length} statements; this call takes one.`;
+    throw new HStreamError("InvalidSql", { message });
+  }
+  return statement;
+}
+
+/** The view that a SELECT reads. */
+function viewRead(text: string): string {
+  const statement = onlyStatement(text);
+  const query =
+    statement.kind === "query" && statement.query.emit === undefined ? statement.query : undefined;
+  const from = query?.body.kind === "select" ? query.body.from : undefined;
+  if (from?.kind !== "relation") throw new HStreamError("NoViewQuery", {});
+  return from.name.text;
+}
+
+function refuseNamespace(namespace: string): void {
+  if (namespace !== "") throw new HStreamError("Unimplemented", { what: "A namespace" });
+}
+
+function viewOf(row: StructRow): View {
+  const name = String(row["View Name"]);
+  return {
+    viewId: name,
+    status: String(row["Status"]).startsWith("RUNNING")
+      ? TaskStatusPB.TASK_RUNNING
+      : TaskStatusPB.TASK_ABORTED,
+    createdTime: BigInt(Date.parse(String(row["Created Time"]))),
+    sql: String(row["SQL Text"]),
+    schema: [],
+    queryName: name,
+  };
+}
+
+function keeperOf({ viewId, status, createdTime, sql }: View, nodeId: number): Query {
+  return {
+    id: viewId,
+    status,
+    createdTime,
+    queryText: sql,
+    sources: [],
+    resultName: viewId,
+    type: QueryType.CreateViewAs,
+    nodeId,
+  };
+}
+
+function queryOf(row: StructRow, nodeId: number): Query {
+  return {
+    id: String(row["Query ID"]),
+    status: TaskStatusPB.TASK_RUNNING,
+    createdTime: BigInt(Date.parse(String(row["Created Time"]))),
+    queryText: String(row["SQL Text"]),
+    sources: [],
+    resultName: "",
+    type: QueryType.CreateStreamAs,
+    nodeId,
+  };
+}

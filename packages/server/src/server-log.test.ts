@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { createServerLog } from "./server-log.js";
+
+describe("the server's log", () => {
+  it("writes a JSON line for each message that is loud enough, with what belongs to it", () => {
+    const lines: string[] = [];
+    const log = createServerLog("info", { write: (line) => lines.push(line) }, "1.2.3");
+    log("info", "Listening.");
+    log("debug", "GET /healthz 200", { request: "ab12", ms: 1 });
+    log("error", "Unexpected", new Error("broken"));
+    log("warn", "GET /x 404", { request: "cd34" });
+    log("warn", "odd", 7);
+    const parsed = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.deepEqual(
+      parsed.map(({ level, msg, service, request }) => [level, msg, service, request]),
+      [
+        [30, "Listening.", "hstream", undefined],
+        [50, "Unexpected", "hstream", undefined],
+        [40, "GET /x 404", "hstream", "cd34"],
+        [40, "odd", "hstream", undefined],
+      ],
+    );
+    assert.match(JSON.stringify(parsed[1]?.err), /broken/);
+  });
+});

@@ -1,0 +1,263 @@
+import assert from "node:assert/strict";
+import { type ColumnDef, type HInputObject, must, RowBatch } from "@hstream/proto";
+import {
+  bindStatement,
+  type BoundQuery,
+  type BoundStatement,
+  type Catalog,
+  explain,
+  fromJson,
+  optimise,
+  parseScript,
+  type PhysicalPlan,
+  type Relation,
+  renderDiagnostic,
+  type SqlValue,
+  toPhysical,
+  toStoredJson,
+} from "@hstream/sql";
+import { storedBatch } from "../executor/plans.test.helper.js";
+import {
+  type Change,
+  decodeOutput,
+  encodeRows,
+  folded,
+  outputOf,
+  pieces,
+  Run,
+} from "../executor/run.test.helper.js";
+import type { StepInput, StepReport } from "../executor/step-input.js";
+import type { Block, Case } from "./sql-file.test.helper.js";
+
+/** One line of a `feed` block. */
+interface Fed {
+  readonly relation: string;
+  readonly fields: HInputObject & { readonly [name: string]: unknown };
+  readonly weight: 1 | -1;
+}
+
+/** How the input is cut: record by record, all at once, and otherwise. */
+export interface Cut {
+  readonly sizes: readonly number[];
+  readonly stepRowsMax: number;
+}
+
+/** Runs the blocks of a file in order. */
+export class SqlFileRunner implements Catalog {
+  readonly #relations = new Map<string, Relation>();
+  readonly #fed: Fed[] = [];
+  readonly #cuts: readonly Cut[];
+
+  constructor(cuts: readonly Cut[]) {
+    this.#cuts = cuts;
+  }
+
+  relation(name: string): Relation | undefined {
+    return this.#relations.get(name);
+  }
+
+  relationNames(): readonly string[] {
+    return [...this.#relations.keys()];
+  }
+
+  /** Takes in what is no case. */
+  prepare(block: Exclude<Block, Case>): void {
+    switch (block.kind) {
+      case "comment":
+        return;
+      case "create":
+        this.#create(block.sql);
+        return;
+      case "feed":
+        for (const line of block.lines) {
+          const weight = line.startsWith("-") ? -1 : 1;
+          const fields = JSON.parse(line.replace(/^[-+] /, "")) as Fed["fields"];
+          this.#fed.push({ relation: block.relation, fields, weight });
+        }
+    }
+  }
+
+  /** What a case gives; in every batching the same. */
+  run(one: Case): string {
+    return this.#result(one).replaceAll(/\n+/g, "\n");
+  }
+
+  #result(one: Case): string {
+    switch (one.kind) {
+      case "error":
+        return this.#errorsOf(one.sql);
+      case "explain":
+        return explain(this.#explained(one.sql));
+      case "query":
+        return this.#same(one.sql, (query, cut) => this.#pull(query, cut));
+      case "changes": {
+        this.#assertKeptAlike(this.#query(one.sql));
+        return this.#same(one.sql, (query, cut) => this.#push(query, cut));
+      }
+    }
+  }
+
+  #same(sql: string, run: (query: BoundQuery, cut: Cut) => string): string {
+    const query = this.#query(sql);
+    const [first = "", ...others] = this.#cuts.map((cut) => run(query, cut));
+    for (const [i, other] of others.entries()) {
+      assert.equal(other, first, `in another batching (${JSON.stringify(this.#cuts[i + 1])})`);
+    }
+    return first;
+  }
+
+  #create(sql: string): void {
+    const isView = /^create\s+view/i.test(sql);
+    const bound = this.#bound(isView ? sql.replace(/view/i, "STREAM") : sql);
+    assert(bound.kind === "create-stream", "a relation is declared as a stream is");
+    const { name, columns } = bound;
+    const kind = isView ? "view" : "stream";
+    this.#relations.set(name, { kind, id: name, name, columns, open: !isView, appendOnly: !isView });
+  }
+
+  #bound(sql: string): BoundStatement {
+    const { statements, diagnostics } = parseScript(sql);
+    const result =
+      diagnostics.length > 0 ? undefined : bindStatement(must(statements[0], "a statement"), this);
+    const errors = [...diagnostics, ...(result?.diagnostics ?? [])].filter(
+      ({ severity }) => severity === "error",
+    );
+    assert.equal(errors.map((error) => renderDiagnostic(sql, error)).join("\n"), "");
+    return must(result?.bound, "a statement without errors is bound");
+  }
+
+  #query(sql: string): BoundQuery {
+    const bound = this.#bound(sql);
+    assert(bound.kind === "query", "a case is a SELECT");
+    return bound.query;
+  }
+
+  #explained(sql: string): Extract<BoundStatement, { kind: "explain" }>["statement"] {
+    const bound = this.#bound(sql);
+    assert(bound.kind === "explain", "an explain case is an EXPLAIN");
+    return bound.statement;
+  }
+
+  #errorsOf(sql: string): string {
+    const { statements, diagnostics } = parseScript(sql);
+    const found = [...diagnostics];
+    for (const statement of statements) found.push(...bindStatement(statement, this).diagnostics);
+    assert.ok(found.length > 0, "the statement has an error");
+    return found.map((finding) => renderDiagnostic(sql, finding)).join("\n");
+  }
+
+  #pull(query: BoundQuery, cut: Cut): string {
+    const plan = toPhysical(optimise(query));
+    const run = new Run(plan, { kind: "emit" }, cut.stepRowsMax);
+    for (const piece of pieces(this.#present(), cut.sizes)) run.feed(this.#inputs(plan, piece));
+    run.end();
+    const { columns, changes } = answerOf(plan, run.reports);
+    return printed(columns, changes, run.reports, false);
+  }
+
+  /** What is there after all that was fed: a pull sees no deletions. */
+  #present(): Fed[] {
+    const present: Fed[] = [];
+    const same = (a: Fed, b: Fed): boolean =>
+      a.relation === b.relation && JSON.stringify(a.fields) === JSON.stringify(b.fields);
+    for (const one of this.#fed) {
+      if (one.weight > 0) present.push(one);
+      else
+        present.splice(
+          present.findIndex((other) => same(one, other)),
+          1,
+        );
+    }
+    return present;
+  }
+
+  #push(query: BoundQuery, cut: Cut): string {
+    const plan = toPhysical(optimise(query));
+    const run = new Run(plan, { kind: "emit" }, cut.stepRowsMax);
+    run.feed([]);
+    for (const piece of pieces(this.#fed, cut.sizes)) run.feed(this.#inputs(plan, piece));
+    const { columns, changes } = answerOf(plan, run.reports);
+    return printed(columns, changes, run.reports, true);
+  }
+
+  /** As a view, the rows that are kept are those of the folded changes. */
+  #assertKeptAlike(query: BoundQuery): void {
+    if (query.emitLimit !== undefined || query.output.some(({ spread }) => spread)) return;
+    const pushed = toPhysical(optimise({ ...query, emit: { kind: "retractions" } }));
+    const kept = toPhysical(optimise({ ...query, emit: { kind: "coalesced" } }));
+    for (const cut of this.#cuts) {
+      const push = new Run(pushed, { kind: "emit" }, cut.stepRowsMax);
+      const view = new Run(kept, { kind: "materialize" }, cut.stepRowsMax);
+      for (const piece of [[], ...pieces(this.#fed, cut.sizes)]) {
+        push.feed(this.#inputs(pushed, piece));
+        view.feed(this.#inputs(kept, piece));
+      }
+      const width = query.output.length;
+      assert.deepEqual(
+        folded(decodeOutput(view.snapshot().batches, width)),
+        folded(decodeOutput(outputOf(push.reports), width)),
+      );
+    }
+  }
+
+  /** The inputs of the plan's sources; neighbours of one source are one input. */
+  #inputs(plan: PhysicalPlan, piece: readonly Fed[]): StepInput[] {
+    const inputs: { source: number; list: Fed[] }[] = [];
+    for (const one of piece) {
+      for (const [source, { id }] of plan.sources.entries()) {
+        if (id !== one.relation) continue;
+        const last = inputs.at(-1);
+        if (last?.source === source) last.list.push(one);
+        else inputs.push({ source, list: [one] });
+      }
+    }
+    return inputs.map(({ source, list }): StepInput => {
+      const relation = must(this.#relations.get(plan.sources[source]?.id ?? ""), "a source is a relation");
+      if (relation.kind === "stream") {
+        return { kind: "records", source, batches: [storedBatch(list.map(({ fields }) => fields))] };
+      }
+      const changes = list.map(
+        ({ fields, weight }): Change => ({
+          weight,
+          row: relation.columns.map(({ name }) => fromJson(fields[name] ?? null)),
+        }),
+      );
+      return { kind: "rows", source, batches: encodeRows(changes, relation.columns.length) };
+    });
+  }
+}
+
+function answerOf(
+  plan: PhysicalPlan,
+  reports: readonly StepReport[],
+): { columns: string[]; changes: Change[] } {
+  const output = outputOf(reports);
+  const added: ColumnDef[] = output.flatMap((bytes) => RowBatch.decode(bytes).addedColumns);
+  const columns = [...plan.output.filter(({ spread }) => !spread), ...added].map(({ name }) => name);
+  return { columns, changes: decodeOutput(output, columns.length) };
+}
+
+/** Column names, rows (with signs, if pushed), and the expression errors. */
+function printed(
+  columns: readonly string[],
+  changes: readonly Change[],
+  reports: readonly StepReport[],
+  signs: boolean,
+): string {
+  const lines = [columns.join(" | ")];
+  for (const { row, weight } of changes) {
+    lines.push(`${signs ? (weight > 0 ? "+ " : "- ") : ""}${row.map(printedValue).join(" | ")}`);
+  }
+  const errors = reports.reduce((count, report) => count + report.errors.count, 0);
+  // The first few of each step are kept, in an order that depends on the batches.
+  const messages = new Set(reports.flatMap((report) => report.errors.first.map(({ message }) => message)));
+  const count = errors === 1 ? "1 error" : `${errors} errors`;
+  if (errors > 0) lines.push(`! ${count}: ${[...messages].sort().join("; ")}`);
+  return lines.join("\n");
+}
+
+function printedValue(value: SqlValue): string {
+  if (value === null) return "NULL";
+  if (typeof value === "string") return `'${value}'`;
+  return toStoredJson(value);
+}
