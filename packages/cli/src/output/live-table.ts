@@ -55,8 +55,9 @@ export class LiveTable {
       for (let row = 0; row < sample; row += 1) {
         width = Math.max(width, displayWidth(visible(page.text(row, column) ?? "NULL")));
       }
-      // Room for numbers that grow.
-      return this.#numeric[column] === true ? Math.max(width, 8) : width;
+      // Room for numbers that grow, and for the texts that one row did not show.
+      if (this.#numeric[column] === true) return Math.max(width, 8);
+      return sample < 50 ? Math.max(width, 12) : width;
     });
     this.#shrink();
   }

@@ -138,8 +138,10 @@ function tab(state: PromptState, help: PromptHelp): PromptState {
   const completion = help.complete(text, cursor);
   const [only, another] = completion.candidates;
   if (only === undefined) return { ...state, hint: "Nothing to complete here, as far as is known yet." };
-  if (another === undefined) return put(state, completion.start, only.text, true);
   const word = text.slice(completion.start, cursor);
+  // What only resembles the word is offered, not put in.
+  const continues = only.text.toLowerCase().startsWith(word.toLowerCase());
+  if (another === undefined && continues) return put(state, completion.start, only.text, true);
   const common = commonStart(completion);
   const longer = common.length > word.length && common.toLowerCase().startsWith(word.toLowerCase());
   const extended = longer ? put(state, completion.start, common, false) : state;
