@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { HStreamClient } from "./client.js";
 import { decodeBatch } from "./record.js";
 import { ShardMap } from "./shard-map.js";
@@ -45,7 +46,7 @@ describe("a buffered producer", () => {
           assert.equal(producer.bytesInFlight, 0);
         },
       ),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   });
 

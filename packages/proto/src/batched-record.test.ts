@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "./testing/runs.js";
 import { concat, embedded, hostile, unknownFields } from "./arbitrary-bytes.test.helper.js";
 import {
   type BatchedRecordParts,
@@ -95,7 +96,7 @@ describe("BatchedRecord codec", () => {
         assert.deepEqual([...decoded.payload], [...expected.payload]);
         assert.equal(decoded.publishTimeMs === undefined, expected.publishTime === undefined);
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
+import { runs } from "./testing/runs.js";
 import { concat, embedded, hostile, text, unknownFields } from "./arbitrary-bytes.test.helper.js";
 import { Struct } from "./generated/google/protobuf/struct.js";
 import { decodeHRecord, encodeHRecord, type HInput, type HObject, type HValue } from "./hrecord.js";
@@ -188,7 +189,7 @@ describe("HRecord codec", () => {
           );
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
     assert.ok(accepted > 0);
   });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "./testing/runs.js";
 import { concat, embedded, hostile, text, unknownFields } from "./arbitrary-bytes.test.helper.js";
 import { BatchHStreamRecords, HStreamRecord, HStreamRecordHeader } from "./generated/hstream.js";
 import { encodeRecordBatch, RecordBatchReader, type RecordParts, walkRecordBatch } from "./record-batch.js";
@@ -180,7 +181,7 @@ describe("record batch codec", () => {
           expected.map((one) => [...one.payload]),
         );
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
     assert.ok(accepted > 0);
   });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "./testing/runs.js";
 import { hostile, text } from "./arbitrary-bytes.test.helper.js";
 import { AssertionFailure } from "./assert.js";
 import { type ColumnData, RowBatch } from "./generated/hstream_ext.js";
@@ -120,7 +121,7 @@ describe("result columns", () => {
           cells,
         );
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 
@@ -243,7 +244,7 @@ describe("result columns", () => {
         const rows = decodeRowBatch(batch);
         if (rows.kind === "rows") assert.equal(toRows(rows).length, batch.rowCount);
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "./testing/runs.js";
 import { readUtf8, utf8Length, writeUtf8 } from "./utf8.js";
 
 const anyText = fc
@@ -16,7 +17,7 @@ describe("utf8", () => {
         assert.equal(writeUtf8(target, 1, text, expected.length), 1 + expected.length);
         assert.deepEqual(new Uint8Array(target.subarray(1, -1)), expected);
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 
@@ -30,7 +31,7 @@ describe("utf8", () => {
       fc.property(bytes, (input) => {
         assert.equal(readUtf8(Buffer.from(input), 0, input.length), decoder.decode(input));
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
+import { runs } from "./testing/runs.js";
 import { bigVarintLength, varintLength, writeBigVarint, writeVarint } from "./varint.js";
 import { WireCursor } from "./wire-cursor.js";
 
@@ -74,7 +75,7 @@ describe("varint", () => {
           }
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { cutScript } from "./script.js";
 
 describe("a script", () => {
@@ -20,7 +21,7 @@ describe("a script", () => {
           assert.match(text, /^[^]*(;|\\G)\s*$/);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 

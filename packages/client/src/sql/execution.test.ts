@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { HStreamClient } from "../client.js";
 import { HStreamClientError } from "../errors.js";
 import { done, FakeServer, header, rows } from "../test-kit/fake-server.js";
@@ -73,7 +74,7 @@ describe("SQL through the client", () => {
           }
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { Placement } from "./placement.js";
 
 const placementOf = (nodes: readonly string[]) => new Placement(nodes, (node) => node);
@@ -28,7 +29,7 @@ describe("placement", () => {
           if (before !== gone) assert.equal(placementOf(rest).nodeOf(resource), before);
         }
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     );
   });
 

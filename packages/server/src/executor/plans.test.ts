@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { must } from "@hstream/proto";
 import type { EmitMode, PhysicalNode, PhysicalPlan, SqlValue } from "@hstream/sql/runtime";
+import { runs } from "@hstream/proto/testing";
 import * as fc from "fast-check";
 import { naiveAnswer } from "./naive-plan.test.helper.js";
 import { column, dynamicTypes, outputColumns } from "./plans.test.helper.js";
@@ -15,7 +16,6 @@ import {
   outputOf,
   pieces,
   Run,
-  runs,
 } from "./run.test.helper.js";
 import type { StepInput } from "./step-input.js";
 
@@ -126,7 +126,7 @@ describe("operators under changes", () => {
                 assert.deepEqual(folded(kept), expected);
               }
             }),
-            runs(50),
+            { numRuns: runs(50) },
           );
         });
 
@@ -143,7 +143,7 @@ describe("operators under changes", () => {
               assert.deepEqual(given[1], given[0]);
               assert.deepEqual(given[2], given[0]);
             }),
-            runs(25),
+            { numRuns: runs(25) },
           );
         });
 
@@ -159,7 +159,7 @@ describe("operators under changes", () => {
               assert.deepEqual(folded(given), asKeys(naiveAnswer(plan, presentIn(list))));
               assert.ok(must(run.reports.at(-1), "there is a report").finished);
             }),
-            runs(50),
+            { numRuns: runs(50) },
           );
         });
       }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { compareTotal, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
 import * as fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { column, dynamicTypes } from "./plans.test.helper.js";
 import { asKeys, changes, cuts, planOf, present, queries, type Query } from "./queries.test.helper.js";
 import {
@@ -57,7 +58,7 @@ describe("recomputation", () => {
                 assert.deepEqual(folded(decodeOutput(view.snapshot().batches, query.width)), expected);
               }
             }),
-            { numRuns: 60 },
+            { numRuns: runs(60) },
           );
         });
 
@@ -83,7 +84,7 @@ describe("recomputation", () => {
                   assert.equal(emitted[0]?.length, list.length);
                 }
               }),
-              { numRuns: 60 },
+              { numRuns: runs(60) },
             );
           });
         }
@@ -103,7 +104,7 @@ describe("recomputation", () => {
           assert.deepEqual(asKeys(given.map(({ row }) => row)), asKeys(query.naive(present(list))));
           assert.ok(run.reports.at(-1)?.finished);
         }),
-        { numRuns: 60 },
+        { numRuns: runs(60) },
       );
     });
   }
@@ -151,7 +152,7 @@ describe("recomputation", () => {
           );
         },
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 });

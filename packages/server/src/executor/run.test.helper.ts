@@ -16,10 +16,6 @@ export interface Change {
   readonly weight: 1 | -1;
 }
 
-/** Number of runs of a property, unless the tests run for a time. */
-export const runs = (numRuns: number): { numRuns?: number } =>
-  process.env.HSTREAM_TEST_SECONDS === undefined ? { numRuns } : {};
-
 export const encodeChanges = (list: readonly Change[]): Uint8Array[] => encodeRows(list, 2);
 
 export function encodeRows(list: readonly Change[], width: number): Uint8Array[] {

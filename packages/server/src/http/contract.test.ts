@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { z } from "zod";
 import { gatewayErrorSchema, oldErrorSchema, problemSchema } from "./problem.js";
 import { Prometheus } from "./prometheus.js";
@@ -42,7 +43,7 @@ describe("the contract of REST", () => {
           assert.ok(response.status < 500 || response.status === 501, what);
           checkAnswer(route, response, text, what);
         }),
-        { numRuns: 40 },
+        { numRuns: runs(40) },
       );
     }
   });

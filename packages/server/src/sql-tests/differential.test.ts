@@ -19,6 +19,7 @@ import {
   STRING,
   toPhysical,
 } from "@hstream/sql";
+import { runs } from "@hstream/proto/testing";
 import * as fc from "fast-check";
 import {
   type Change,
@@ -29,7 +30,6 @@ import {
   outputOf,
   pieces,
   Run,
-  runs,
 } from "../executor/run.test.helper.js";
 import type { StepInput } from "../executor/step-input.js";
 import { calls, duckDbSql, duckDbType, literal, rules } from "./duckdb-sql.test.helper.js";
@@ -266,7 +266,7 @@ describe("the same answers as DuckDB", function () {
           const ours = decodeOutput(outputOf(run.reports), plan.output.length);
           assert.deepEqual(rowsText(ours), (await theirs(query, specs, changes)).sort());
         }),
-        runs(20),
+        { numRuns: runs(20) },
       );
     });
 
@@ -286,7 +286,7 @@ describe("the same answers as DuckDB", function () {
             assert.deepEqual(ours, await theirs(query, specs, changes));
           },
         ),
-        runs(10),
+        { numRuns: runs(10) },
       );
     });
 
@@ -312,7 +312,7 @@ describe("the same answers as DuckDB", function () {
               assert.deepEqual(rowsText(decodeOutput(view.snapshot().batches, kept.output.length)), expected);
             }
           }),
-          runs(form === "join" || form === "nested" ? 40 : 20),
+          { numRuns: runs(form === "join" || form === "nested" ? 40 : 20) },
         );
       });
     }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { type SavedProgress, startingAfter } from "./shard-progress.js";
 import {
   type DispatchPolicy,
@@ -310,7 +311,7 @@ describe("subscription state", () => {
               world.finish();
             },
           ),
-          { numRuns: 2_500 },
+          { numRuns: runs(2_500) },
         );
       });
     }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { smallValues } from "../testing/arbitrary.js";
 import type { SqlValue } from "../types/sql-value.js";
 import { FLOAT } from "../types/types.js";
@@ -69,7 +70,7 @@ describe("aggregates", () => {
             }
             assert(implementation.stateBytes(state) > 0);
           }),
-          { numRuns: 200 },
+          { numRuns: runs(200) },
         );
       });
     }
@@ -152,7 +153,7 @@ describe("saved states", () => {
             const [a, b] = [implementation.result(plain, context), implementation.result(saved, context)];
             assert.equal(compareTotal(a, b), 0, `${toText(a)} and ${toText(b)}`);
           }),
-          { numRuns: 40 },
+          { numRuns: runs(40) },
         );
       });
     }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import type { ExpressionNode, SelectNode, StatementNode } from "../ast/ast.js";
 import { parseDepthMax, parseTextCharsMax } from "../limits.js";
 import { printExpression } from "../print/print-expression.js";
@@ -241,8 +242,7 @@ describe("parser and binder on mutated statements", () => {
           assert(renderDiagnostic(text, diagnostic).split("\n").length <= 5);
         }
       }),
-      // Longer where HSTREAM_TEST_SECONDS says how long.
-      process.env.HSTREAM_TEST_SECONDS === undefined ? { numRuns: 20_000 } : {},
+      { numRuns: runs(20_000) },
     );
   }).timeout(30_000);
 });

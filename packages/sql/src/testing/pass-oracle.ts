@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { runs } from "@hstream/proto/testing";
 import fc from "fast-check";
 import { runPass } from "../optimize/run-pass.js";
 import type { LogicalPlan } from "../plan/logical.js";
@@ -154,14 +155,9 @@ export function checkRelationalPass(
       if (settles)
         assert.deepEqual(planLines(pass(after)), planLines(after), `${name} is done after one run: ${sql}`);
     }),
-    runs(400),
+    { numRuns: runs(400) },
   );
   assert(changed > 0, `${name} changed at least one plan`);
-}
-
-/** So many, or as long as HSTREAM_TEST_SECONDS says. */
-function runs(count: number): fc.Parameters<unknown> {
-  return process.env.HSTREAM_TEST_SECONDS === undefined ? { numRuns: count } : {};
 }
 
 /** A pass changes no answer, and what it does not change it leaves alone. */
@@ -175,7 +171,7 @@ export function checkPass(name: string, pass: (plan: LogicalPlan) => LogicalPlan
       assert.deepEqual(runPlan(after, rows), runPlan(plan, rows), text);
       assert.deepEqual(planLines(pass(after)), planLines(after), `${name} is done after one run: ${text}`);
     }),
-    runs(600),
+    { numRuns: runs(600) },
   );
   assert(changed > 0, `${name} changed at least one plan`);
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { classifyTokens } from "./highlight.js";
 import { contextualWords, reservedWords } from "./keywords.js";
 import { splitStatements } from "./split.js";
@@ -59,7 +60,7 @@ describe("splitting into statements", () => {
           at = span.end;
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 });
@@ -102,7 +103,7 @@ describe("highlighting", () => {
         }
         assert.equal(text.slice(at).trim(), "");
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 });

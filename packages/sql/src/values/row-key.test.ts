@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { smallValues, sqlValues } from "../testing/arbitrary.js";
 import type { SqlValue } from "../types/sql-value.js";
 import { DECIMAL, FLOAT, INTEGER } from "../types/types.js";
@@ -23,7 +24,7 @@ describe("row key", () => {
       fc.property(rows, rows, (a, b) => {
         assert.equal(Math.sign(Buffer.compare(encodeRowKey(a), encodeRowKey(b))), compareRows(a, b));
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 
@@ -32,7 +33,7 @@ describe("row key", () => {
       fc.property(fc.array(sqlValues, { maxLength: 4 }), (row) => {
         assert.equal(compareRows(decodeRowKey(encodeRowKey(row)), row), 0);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { smallValues, sqlValues } from "../testing/arbitrary.js";
 import type { SqlValue } from "../types/sql-value.js";
 import {
@@ -31,7 +32,7 @@ describe("stored form", () => {
   it("reads back as the same value", () => {
     fc.assert(
       fc.property(sqlValues, (value) => same(fromStored(toStored(value)), value)),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 
@@ -42,7 +43,7 @@ describe("stored form", () => {
         assert(parsed.kind === "value");
         same(parsed.value, value);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 
@@ -118,7 +119,7 @@ describe("JSON reader", () => {
           else if (valid) assert(!Number.isFinite(Number(text)) || text.trim() === "", text);
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 
@@ -136,7 +137,7 @@ describe("order of values", () => {
         if (compareTotal(a, b) <= 0 && compareTotal(b, c) <= 0) assert(compareTotal(a, c) <= 0);
         assert.equal(compareTotal(a, a), 0);
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 

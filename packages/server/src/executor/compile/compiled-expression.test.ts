@@ -11,6 +11,7 @@ import {
   STRING,
 } from "@hstream/sql/runtime";
 import * as fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { type ChangeBatch, type Column, columnOfValues, valueAt } from "../columns.js";
 import { ColumnBuilder } from "../decode/column-builder.js";
 import { ErrorLog } from "../error-log.js";
@@ -152,7 +153,7 @@ describe("compiled expressions", () => {
           messages,
         );
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 
@@ -179,7 +180,7 @@ describe("compiled expressions", () => {
         const result = new CompiledExpression(expression).evaluate(batch, new Evaluation(new ErrorLog(1), 1));
         assert.deepEqual(valueAt(result, 0), evaluate(expression, [a, b], { error: () => null, nowMs: 0 }));
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 

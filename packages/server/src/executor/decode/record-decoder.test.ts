@@ -10,6 +10,7 @@ import {
 } from "@hstream/proto";
 import { DYNAMIC, fromStored, type ScanColumn, type SqlValue } from "@hstream/sql/runtime";
 import * as fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { rowAt } from "../columns.js";
 import { hrecord } from "../plans.test.helper.js";
 import { DivertedCounter } from "./diverted.js";
@@ -136,7 +137,7 @@ describe("record decoder", () => {
           expected.reduce((total, { diverted }) => total + diverted, 0),
         );
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 
@@ -154,7 +155,7 @@ describe("record decoder", () => {
         assert.deepEqual(actual.rows, expected.rows);
         assert.equal(actual.diverted, expected.diverted);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 

@@ -8,6 +8,7 @@ import {
   RecordBatchReader,
 } from "@hstream/proto";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { JsonRecordWriter } from "./json-record-writer.js";
 import { headerOf } from "./record-header.js";
 
@@ -76,7 +77,7 @@ describe("records from JSON", () => {
         if (parsed === undefined) assert.ok(!whole, `${text} was taken`);
         else assert.ok(whole, `${text}: ${written.failure}`);
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 
