@@ -100,8 +100,8 @@ describe("statements", () => {
     const [answer] = await room.run("SELECT 10 DIV a AS q FROM s;");
     assert.deepEqual(answer?.rows, [{ q: null }, { q: 5 }]);
     assert.equal(answer?.notices.length, 2);
-    assert.match(answer?.notices[0] ?? "", /^1 expressions failed.*division by zero/i);
-    assert.match(answer?.notices[1] ?? "", /^1 records/);
+    assert.match(answer?.notices[0] ?? "", /^1 expression failed.*division by zero/i);
+    assert.match(answer?.notices[1] ?? "", /^1 record /);
   });
 
   it("explain a query without running it", async () => {

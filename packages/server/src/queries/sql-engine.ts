@@ -70,7 +70,7 @@ export class SqlEngine implements SqlService {
     const found = diagnostics.filter(({ severity }) => severity === "error");
     if (bound === undefined || found.length > 0) throw invalidSql(script, index, found);
     const notices = diagnostics.map(({ message, hint }) =>
-      hint === undefined ? message : `${message}. ${hint}`,
+      hint === undefined ? message : `${message} (${hint})`,
     );
     yield* spanOf(`sql ${bound.kind}`, { "db.system": "hstream" }, () =>
       this.#carryOut(statement, bound, notices, signal),

@@ -104,7 +104,15 @@ async function* rowsAndDone(
     firstError ||= report.errors.first[0]?.message ?? "";
   }
   const notices: string[] = [];
-  if (errors > 0) notices.push(`${errors} expressions failed and gave NULL, the first: ${firstError}`);
-  if (diverted > 0) notices.push(`${diverted} records are no JSON objects and were left out`);
+  if (errors > 0)
+    notices.push(
+      `${errors} ${errors === 1 ? "expression" : "expressions"} failed and gave NULL, the first: ${firstError}`,
+    );
+  if (diverted > 0)
+    notices.push(
+      diverted === 1
+        ? "1 record is no JSON object and was left out"
+        : `${diverted} records are no JSON objects and were left out`,
+    );
   yield { kind: "done", message: "", rowsAffected: 0n, notices };
 }
