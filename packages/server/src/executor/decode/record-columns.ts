@@ -151,8 +151,8 @@ export class RecordColumns {
     const builder = this.#builders[slot] as ColumnBuilder;
     const tag = bytes[start] as number;
     if (tag === numberTag && length === 9) {
-      const value = this.#view.getFloat64(start + 1, true);
-      // SQL has neither NaN nor infinities.
+      // SQL has neither NaN nor infinities; adding 0 takes the sign of a negative zero.
+      const value = this.#view.getFloat64(start + 1, true) + 0;
       if (!(value - value === 0)) this.#valueIn[slot] = 0;
       else {
         if (builder.kind === "float64") builder.numbers[this.#row] = value;
