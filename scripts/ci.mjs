@@ -8,7 +8,7 @@ await runSteps([
   { name: "check", args: ["scripts/check.mjs"] },
   {
     name: "random queries against DuckDB",
-    args: ["scripts/test.mjs", "--seconds", "3", "--grep", "the same answers as DuckDB"],
+    args: ["scripts/test.mjs", "--seconds", "2", "--grep", "the same answers as DuckDB"],
   },
   { name: "official clients", args: ["scripts/compat.mjs", "--require"] },
 ]);

@@ -4,9 +4,12 @@ import { FLOAT, INTEGER } from "../types/types.js";
 import { compareTotal } from "../values/compare.js";
 import {
   arithmetic,
+  decimalText,
   float,
   integer,
+  isDecimal,
   isNumber,
+  parseDecimal,
   type SqlNumber,
   toDecimal,
   toFloat,
@@ -120,14 +123,15 @@ class SumState {
       savedFloat(this.floatSum),
       savedFloat(this.compensation),
       this.decimals,
-      this.decimalSum,
+      // As text: a reader of row keys cannot tell a DECIMAL from a FLOAT.
+      isDecimal(this.decimalSum) ? decimalText(this.decimalSum) : "0",
     ];
   }
 
   static load(saved: SqlValue): SumState {
     const parts = savedArray(saved);
     const state = new SumState();
-    const [rows, small, large, floats, floatSum, compensation, decimals, decimalSum = 0] = parts;
+    const [rows, small, large, floats, floatSum, compensation, decimals, decimalSum] = parts;
     state.rows = savedNumber(rows);
     state.small = savedNumber(small);
     state.large = BigInt(typeof large === "string" ? large : 0);
@@ -135,7 +139,7 @@ class SumState {
     state.floatSum = savedNumber(floatSum);
     state.compensation = savedNumber(compensation);
     state.decimals = savedNumber(decimals);
-    state.decimalSum = isNumber(decimalSum) ? decimalSum : 0;
+    state.decimalSum = (typeof decimalSum === "string" ? parseDecimal(decimalSum) : null) ?? 0;
     return state;
   }
 
