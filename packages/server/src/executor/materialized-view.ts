@@ -1,7 +1,8 @@
-import { type ColumnDef, must } from "@hstream/proto";
+import { assert, type ColumnDef, must } from "@hstream/proto";
 import { type OutputColumn, type PhysicalPlan, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
-import { batchOfRows, type ChangeBatch, columnOfValues, valueAt, weightAt } from "./columns.js";
+import { batchOfRows, type ChangeBatch, columnOfValues, selectRows, valueAt, weightAt } from "./columns.js";
 import type { Emitted, Sink } from "./emit.js";
+import { shownRows } from "./emitted-changes.js";
 import { ResultEncoder, type ResultLimits } from "./encode/result-encoder.js";
 import { GroupTable } from "./operators/group-table.js";
 import { grown } from "./operators/grown.js";
@@ -46,6 +47,8 @@ export class MaterializedView implements Sink {
   #valueBytes = 0;
   #dead = 0;
   #order: readonly number[] | undefined;
+  /** Whether `take` gives the changes that it applies. */
+  withChanges = false;
 
   constructor(plan: PhysicalPlan, limits: ResultLimits) {
     this.#output = plan.output;
@@ -67,12 +70,14 @@ export class MaterializedView implements Sink {
 
   take(changes: readonly ChangeBatch[]): Emitted {
     let rowsOut = 0;
+    const output: Uint8Array[] = [];
     for (const batch of changes) {
       rowsOut += batch.rowCount;
       this.#apply(batch);
+      if (this.withChanges) this.#encode(batch, output);
     }
     if (this.#dead > deadRowsKept && this.#dead * 2 > this.#keys.count) this.#sweep();
-    return { output: [], rowsOut };
+    return { output, rowsOut };
   }
 
   stateBytes(): number {
@@ -108,6 +113,27 @@ export class MaterializedView implements Sink {
       }
     }
     yield encoded();
+  }
+
+  /** The row of a key, if there is one. */
+  *lookUp(
+    key: readonly SqlValue[],
+  ): Generator<{ readonly batches: readonly Uint8Array[]; readonly columns: readonly ColumnDef[] }> {
+    assert(!this.#counted && key.length === this.#key.length, "a view is looked up by its whole key");
+    const encoder = new ResultEncoder(this.#output, this.#limits);
+    const found = this.#keys.find(key);
+    const batches: Uint8Array[] = [];
+    if (found !== undefined && this.#counts[found] === 1) {
+      encoder.encode(batchOfRows([this.#row(found)], this.#output.length), undefined, batches);
+    }
+    yield { batches, columns: encoder.columns() };
+  }
+
+  /** Every copy of a row that comes or goes, old states as deletions. */
+  #encode(batch: ChangeBatch, into: Uint8Array[]): void {
+    const { count, rows, operations } = shownRows({ kind: "retractions" }, batch);
+    const shown = rows === undefined ? batch : selectRows(batch, rows, count);
+    new ResultEncoder(this.#output, this.#limits).encode(shown, operations, into);
   }
 
   #apply(batch: ChangeBatch): void {

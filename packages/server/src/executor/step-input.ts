@@ -15,8 +15,13 @@ export interface RecordBatchInput {
 /** Input for one source of a plan, by its index. */
 export type StepInput =
   | { readonly kind: "records"; readonly source: number; readonly batches: readonly RecordBatchInput[] }
-  /** Encoded RowBatch messages. */
-  | { readonly kind: "rows"; readonly source: number; readonly batches: readonly Uint8Array[] };
+  /** Encoded RowBatch messages. `replace`: these are all rows of a view, and what was given before is void. */
+  | {
+      readonly kind: "rows";
+      readonly source: number;
+      readonly batches: readonly Uint8Array[];
+      readonly replace?: boolean;
+    };
 
 /** What came of a step, or of several put together. */
 export interface StepReport {
