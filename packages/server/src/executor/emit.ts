@@ -3,6 +3,8 @@ import { type ChangeBatch, selectRows } from "./columns.js";
 import { shownRows } from "./emitted-changes.js";
 import type { ErrorSummary } from "./error-log.js";
 import { ResultEncoder, type ResultLimits } from "./encode/result-encoder.js";
+import type { StateReader } from "./state/state-reader.js";
+import type { StateWriter } from "./state/state-writer.js";
 
 export interface Emitted {
   /** Encoded RowBatch messages. */
@@ -21,6 +23,9 @@ export interface Sink {
   /** Whether nothing more will be taken. */
   readonly full: boolean;
   stateBytes(): number;
+  /** As an operator's. */
+  save(writer: StateWriter): void;
+  load(reader: StateReader): void;
 }
 
 /**
@@ -71,6 +76,16 @@ export class Emitter implements Sink {
 
   stateBytes(): number {
     return 0;
+  }
+
+  save(writer: StateWriter): void {
+    writer.section("emitter");
+    writer.number(this.#left);
+  }
+
+  load(reader: StateReader): void {
+    reader.section("emitter");
+    this.#left = reader.number();
   }
 }
 

@@ -5,6 +5,8 @@ import type { Emitted, Sink } from "./emit.js";
 import { shownRows } from "./emitted-changes.js";
 import { encodeKeyedBatch } from "./encode/keyed-batch.js";
 import { ErrorLog } from "./error-log.js";
+import type { StateReader } from "./state/state-reader.js";
+import type { StateWriter } from "./state/state-writer.js";
 
 export interface RecordSinkOptions {
   /** Output columns of which the values are a record's partition key; none: the empty key. */
@@ -87,6 +89,16 @@ export class RecordEmitter implements Sink {
 
   stateBytes(): number {
     return 0;
+  }
+
+  save(writer: StateWriter): void {
+    writer.section("records");
+    writer.number(this.#left);
+  }
+
+  load(reader: StateReader): void {
+    reader.section("records");
+    this.#left = reader.number();
   }
 
   /** Undefined, with an error, for what cannot be stored: a row nested too deeply, or larger than a record may be. */
