@@ -75,7 +75,9 @@ export class Dataflow {
     this.#errors = new ErrorLog(options.errorsKeptMax);
     this.#evaluation = new Evaluation(this.#errors, options.stepRowsMax);
     const divert: Diversions = { add: (reason, count) => this.#diverted.add(reason, count) };
-    this.#sources = plan.sources.map((source) => new Source(source, options.inflate, divert, this.#errors));
+    const { inflate } = options;
+    const endless = plan.emit.kind !== "pull";
+    this.#sources = plan.sources.map((source) => new Source(source, inflate, divert, this.#errors, endless));
     const sinkStage = this.#foldAtEnd(plan);
     const builder = new PlanBuilder(plan, (node) =>
       createOperator(node, plan, options.materialize, this.#evaluation),
@@ -139,6 +141,7 @@ export class Dataflow {
   /** The state of all operators, between two steps. */
   save(writer: StateWriter): void {
     assert(!this.pending, "a state is saved when all that was fed is done");
+    for (const source of this.#sources) source.save(writer);
     for (const { operator } of this.#stages) {
       writer.section(operator.name);
       operator.save(writer);
@@ -147,6 +150,7 @@ export class Dataflow {
 
   /** Before anything else is done with this dataflow. */
   load(reader: StateReader): void {
+    for (const source of this.#sources) source.load(reader);
     for (const { operator } of this.#stages) {
       reader.section(operator.name);
       operator.load(reader);
@@ -198,7 +202,7 @@ export class Dataflow {
     for (let input = this.#inputs[0]; input?.source === index; input = this.#inputs[0]) {
       this.#inputs.shift();
       if (input.kind === "records") source.feedRecords(input.batches);
-      else source.feedRows(input.batches);
+      else source.feedRows(input.batches, input.replace);
     }
     return source;
   }
@@ -269,6 +273,7 @@ export class Dataflow {
   #checkState(): number {
     const max = this.#options.queryStateBytesMax;
     let total = 0;
+    for (const source of this.#sources) total += source.stateBytes();
     let largest = { name: "", bytes: -1 };
     for (const { operator } of this.#stages) {
       const bytes = operator.stateBytes();

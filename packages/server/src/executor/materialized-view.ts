@@ -73,11 +73,13 @@ export class MaterializedView implements Sink {
   take(changes: readonly ChangeBatch[]): Emitted {
     let rowsOut = 0;
     const output: Uint8Array[] = [];
+    const before = this.withChanges && !this.#counted ? new Map<number, SqlValue[] | undefined>() : undefined;
     for (const batch of changes) {
       rowsOut += batch.rowCount;
-      this.#apply(batch);
-      if (this.withChanges) this.#encode(batch, output);
+      this.#apply(batch, before);
+      if (this.withChanges && this.#counted) this.#encode(batch, output);
     }
+    if (before !== undefined) this.#encode(this.#updates(before), output);
     if (this.#dead > deadRowsKept && this.#dead * 2 > this.#keys.count) this.#sweep();
     return { output, rowsOut };
   }
@@ -160,7 +162,24 @@ export class MaterializedView implements Sink {
     new ResultEncoder(this.#output, this.#limits).encode(shown, operations, into);
   }
 
-  #apply(batch: ChangeBatch): void {
+  /** The keys' rows as they were, and as they are now: by key the plan gives new states only. */
+  #updates(before: ReadonlyMap<number, SqlValue[] | undefined>): ChangeBatch {
+    const rows: SqlValue[][] = [];
+    const weights: number[] = [];
+    for (const [key, old] of before) {
+      if (old !== undefined) {
+        rows.push(old);
+        weights.push(-1);
+      }
+      if (this.#counts[key] !== 1) continue;
+      rows.push(this.#row(key));
+      weights.push(1);
+    }
+    return batchOfRows(rows, this.#output.length, Int32Array.from(weights));
+  }
+
+  /** `before` gets the rows of the keys that are touched, as they were when they were touched first. */
+  #apply(batch: ChangeBatch, before: Map<number, SqlValue[] | undefined> | undefined): void {
     const keyColumns = this.#key.map((index) => must(batch.columns[index], "a batch has the output columns"));
     const keys = this.#keys.groupsOf(keyColumns, batch.rowCount);
     this.#counts = grown(this.#counts, this.#keys.count);
@@ -168,12 +187,13 @@ export class MaterializedView implements Sink {
     for (let row = 0; row < batch.rowCount; row++) {
       const key = keys[row] as number;
       const weight = weightAt(batch, row);
-      const before = counts[key] as number;
+      const count = counts[key] as number;
+      if (before?.has(key) === false) before.set(key, count === 0 ? undefined : this.#row(key));
       // Within a step a counted row may go before it comes; a key's new state replaces its old one.
-      const after = this.#counted ? before + weight : weight > 0 ? 1 : 0;
+      const after = this.#counted ? count + weight : weight > 0 ? 1 : 0;
       counts[key] = after;
       if (!this.#counted) this.#keep(key, batch, after > 0 ? row : undefined);
-      if ((before === 0) === (after === 0)) continue;
+      if ((count === 0) === (after === 0)) continue;
       this.#order = undefined;
       this.#dead += after === 0 ? 1 : 0;
     }

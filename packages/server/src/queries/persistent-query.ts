@@ -7,6 +7,7 @@ import type { BatchId, ShardId } from "../log/log-store.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
 import type { StreamDocument } from "../streams/stream.js";
 import type { Barrier } from "./barrier.js";
+import { Deferred } from "./deferred.js";
 import { ErrorStream } from "./error-stream.js";
 import { type QueryDocument, type QueryState, userOf } from "./query-document.js";
 import { type PlannedQuery, sinkOf, viewRelation } from "./query-planner.js";
@@ -50,7 +51,7 @@ export class PersistentQuery implements FollowedView {
   #progress: QueryProgress | undefined;
   /** How often it has brought its worker down. */
   #crashes = 0;
-  #whenRunning = Promise.withResolvers<RunningQuery>();
+  #whenRunning = new Deferred<RunningQuery>();
   #ending: Promise<void> = Promise.resolve();
 
   constructor(around: QuerySurroundings, document: QueryDocument, planned: PlannedQuery) {
@@ -221,7 +222,7 @@ export class PersistentQuery implements FollowedView {
     const { plan } = this.#planned;
     const start = new Map<ShardId, BatchId>(stored?.head.positions ?? this.#document.start);
     const sink =
-      stream === undefined ? undefined : new RecordSink(tools, appender, stream, run.aborted.signal);
+      stream === undefined ? undefined : new RecordSink(tools, appender, stream, run.stopping.signal);
     const running = new RunningQuery(tools, {
       plan,
       sink: sinkOf(this.#planned, stream),
@@ -260,7 +261,7 @@ export class PersistentQuery implements FollowedView {
       throw error;
     } finally {
       timer.cancel();
-      this.#whenRunning = Promise.withResolvers();
+      this.#whenRunning = new Deferred();
       run.end();
       running.close(reason);
     }
@@ -284,6 +285,8 @@ export class PersistentQuery implements FollowedView {
 /** One life of a query, between a start and a stop; a lost worker makes several runs of it. */
 class Run {
   readonly aborted = new AbortController();
+  /** Ends the waiting for a log that takes no appends. */
+  readonly stopping = new AbortController();
   running: RunningQuery | undefined;
   isStopped = false;
   /** Whether it shall go on from where it was stopped. */
@@ -301,6 +304,7 @@ class Run {
   stop(keep: boolean): void {
     this.isStopped = true;
     this.keeps = keep;
+    this.stopping.abort(new HStreamError("ShuttingDown", {}));
     if (keep) this.running?.stop();
     else this.aborted.abort(new HStreamError("ShuttingDown", {}));
   }

@@ -188,12 +188,14 @@ export class RunningQuery {
     const withChanges = feed?.isFollowed === true;
     this.#fed = true;
     let finished = false;
+    // Of a query that is not saved, positions only tell how far it has read.
+    if (this.#options.save === undefined) done();
     for await (const report of this.execution.feed(inputs, this.#tools.env.clock.now(), withChanges)) {
       if (withChanges && report.output.length > 0) feed.publish({ kind: "changes", batches: report.output });
       yield report;
       finished ||= report.finished;
     }
-    done();
+    if (this.#options.save !== undefined) done();
     return finished;
   }
 

@@ -107,6 +107,20 @@ export class StreamCatalogue {
       .filter((stream) => stream.kind !== "internal" && stream.name.startsWith(prefix));
   }
 
+  /** The server's own streams, by name. */
+  listInternal(prefix: string): StreamDocument[] {
+    return this.#streams
+      .entries()
+      .map(([, stream]) => stream)
+      .filter((stream) => stream.kind === "internal" && stream.name.startsWith(prefix));
+  }
+
+  /** The streams, live or archived, that a user has registered for. */
+  usedBy(user: string): StreamDocument[] {
+    const ids = [...this.#users].filter(([, users]) => users.has(user)).map(([id]) => id);
+    return ids.flatMap((id) => this.byId(id)?.stream ?? []);
+  }
+
   /**
    * Makes a stream, whose shards exist before it can be seen. Of several callers with one name
    * exactly one succeeds; the others, and those with the name of a view, get StreamExists.

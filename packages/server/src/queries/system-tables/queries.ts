@@ -1,13 +1,14 @@
 import type { QueryLane } from "../../metrics/metrics.js";
 import type { QueryProgress } from "../query-progress.js";
+import { stateText } from "../query-document.js";
 import { lagMs } from "./lag.js";
 import { type Rated, rateColumns, rated } from "./rates.js";
 import { integer, type SystemRooms, systemTable, text, timestamp } from "./system-table.js";
 
 interface Row extends Rated<QueryLane> {
   readonly id: string;
-  readonly kind: "push" | "view";
-  readonly state: "RUNNING" | "ABORTED";
+  readonly kind: "push" | "view" | "stream" | "insert";
+  readonly state: ReturnType<typeof stateText>;
   readonly sql: string;
   readonly startedMs: number;
   readonly lagMs: number | null;
@@ -34,18 +35,18 @@ export const queriesTable = systemTable<Row>({
         failure: null,
       });
     }
-    for (const { document, status, progress } of rooms.views.list()) {
-      const running = status.kind === "running";
+    for (const { document, progress } of rooms.persistent.list()) {
+      const { id, kind, state, sql, creationTimeMs } = document;
       rows.push({
-        ...rated(rooms.metrics.queries, document.id, nowMs),
-        id: document.id,
-        kind: "view",
-        state: running ? "RUNNING" : "ABORTED",
-        sql: document.sql,
-        startedMs: document.creationTimeMs,
-        lagMs: running ? await lagOf(rooms, progress) : null,
+        ...rated(rooms.metrics.queries, id, nowMs),
+        id,
+        kind,
+        state: stateText(state),
+        sql,
+        startedMs: creationTimeMs,
+        lagMs: state.kind === "running" ? await lagOf(rooms, progress) : null,
         progress,
-        failure: running ? null : status.reason,
+        failure: state.kind === "aborted" ? state.reason : null,
       });
     }
     return rows;
