@@ -4,6 +4,7 @@ import { batchOfRows, type ChangeBatch, columnOfValues, selectRows, valueAt, wei
 import type { Emitted, Sink } from "./emit.js";
 import { shownRows } from "./emitted-changes.js";
 import { ResultEncoder, type ResultLimits } from "./encode/result-encoder.js";
+import { replacedOperation } from "./decode/row-batches.js";
 import { GroupTable } from "./operators/group-table.js";
 import { grown } from "./operators/grown.js";
 import { SortedRuns } from "./operators/sorted-runs.js";
@@ -79,7 +80,7 @@ export class MaterializedView implements Sink {
       this.#apply(batch, before);
       if (this.withChanges && this.#counted) this.#encode(batch, output);
     }
-    if (before !== undefined) this.#encode(this.#updates(before), output);
+    if (before !== undefined) this.#encodeUpdates(before, output);
     if (this.#dead > deadRowsKept && this.#dead * 2 > this.#keys.count) this.#sweep();
     return { output, rowsOut };
   }
@@ -163,19 +164,21 @@ export class MaterializedView implements Sink {
   }
 
   /** The keys' rows as they were, and as they are now: by key the plan gives new states only. */
-  #updates(before: ReadonlyMap<number, SqlValue[] | undefined>): ChangeBatch {
+  #encodeUpdates(before: ReadonlyMap<number, SqlValue[] | undefined>, into: Uint8Array[]): void {
     const rows: SqlValue[][] = [];
-    const weights: number[] = [];
+    const operations: number[] = [];
     for (const [key, old] of before) {
+      const present = this.#counts[key] === 1;
       if (old !== undefined) {
         rows.push(old);
-        weights.push(-1);
+        operations.push(present ? replacedOperation : 1);
       }
-      if (this.#counts[key] !== 1) continue;
+      if (!present) continue;
       rows.push(this.#row(key));
-      weights.push(1);
+      operations.push(0);
     }
-    return batchOfRows(rows, this.#output.length, Int32Array.from(weights));
+    const encoder = new ResultEncoder(this.#output, this.#limits);
+    encoder.encode(batchOfRows(rows, this.#output.length), Uint8Array.from(operations), into);
   }
 
   /** `before` gets the rows of the keys that are touched, as they were when they were touched first. */

@@ -1,5 +1,11 @@
 import { encodeHRecord, encodeRecordBatch, HStreamRecordHeader_Flag, type RecordParts } from "@hstream/proto";
-import { type PhysicalPlan, type SqlObject, type SqlValue, toStored, toStoredJson } from "@hstream/sql/runtime";
+import {
+  type PhysicalPlan,
+  type SqlObject,
+  type SqlValue,
+  toStored,
+  toStoredJson,
+} from "@hstream/sql/runtime";
 import { type ChangeBatch, valueAt } from "./columns.js";
 import type { Emitted, Sink } from "./emit.js";
 import { shownRows } from "./emitted-changes.js";
@@ -52,7 +58,9 @@ export class RecordEmitter implements Sink {
     this.#options = options;
     this.#limits = limits;
     this.#errors = new ErrorLog(limits.stepErrorsKeptMax);
-    this.#names = plan.output.map(({ name, spread }, i) => (spread ? undefined : (options.names?.[i] ?? name)));
+    this.#names = plan.output.map(({ name, spread }, i) =>
+      spread ? undefined : (options.names?.[i] ?? name),
+    );
     this.#taken = new Set(this.#names);
     this.#left = plan.emitLimit ?? Number.POSITIVE_INFINITY;
   }
@@ -108,7 +116,8 @@ export class RecordEmitter implements Sink {
       const value = valueAt(column, row);
       const name = this.#names[i];
       if (name !== undefined) fields.set(name, value);
-      else if (value instanceof Map) this.#spread(this.#plan.output[i]?.name ?? "", value as SqlObject, fields);
+      else if (value instanceof Map)
+        this.#spread(this.#plan.output[i]?.name ?? "", value as SqlObject, fields);
     }
     const payload = encodeHRecord(toStored(fields) as Parameters<typeof encodeHRecord>[0]);
     if (!(payload instanceof Uint8Array)) {
@@ -137,7 +146,9 @@ export class RecordEmitter implements Sink {
   }
 
   #keyOf(batch: ChangeBatch, row: number): string {
-    const values = this.#options.key.map((i) => valueAt(batch.columns[i] as ChangeBatch["columns"][number], row));
+    const values = this.#options.key.map((i) =>
+      valueAt(batch.columns[i] as ChangeBatch["columns"][number], row),
+    );
     return partitionKey(values);
   }
 

@@ -1,7 +1,14 @@
 import { decodeHRecord, encodeHRecord, isMalformed, must } from "@hstream/proto";
 import type { StepReport } from "../executor/step-input.js";
 import { limits } from "../limits.js";
-import { type BatchId, type Fence, LogError, type LogStore, type ShardId, type StoredBatch } from "../log/log-store.js";
+import {
+  type BatchId,
+  type Fence,
+  LogError,
+  type LogStore,
+  type ShardId,
+  type StoredBatch,
+} from "../log/log-store.js";
 
 /** What went wrong in a query: an expression that failed and gave NULL, or records that were left out. */
 export interface QueryErrorEntry {
@@ -105,7 +112,8 @@ function entriesOf({ errors, divertedBy }: StepReport, timeMs: number): QueryErr
     return { timeMs, kind: "expression", reason: message, count: 1 };
   });
   const others = errors.count - errors.first.length;
-  if (others > 0) entries.push({ timeMs, kind: "expression", reason: "further errors of the same step", count: others });
+  if (others > 0)
+    entries.push({ timeMs, kind: "expression", reason: "further errors of the same step", count: others });
   for (const [reason, count] of Object.entries(divertedBy)) {
     entries.push({ timeMs, kind: "diverted", reason, count });
   }

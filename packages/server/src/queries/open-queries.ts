@@ -50,7 +50,17 @@ export async function openQueries(rooms: QueryRooms): Promise<SqlRoom> {
   const relations = new Relations(streams, persistent);
   await persistent.start(relations);
   const queries = new QueryRegistry(env);
-  const system: SystemRooms = { env, log, streams, subscriptions, persistent, queries, metrics, config, node };
+  const system: SystemRooms = {
+    env,
+    log,
+    streams,
+    subscriptions,
+    persistent,
+    queries,
+    metrics,
+    config,
+    node,
+  };
   const engine = new SqlEngine({
     tools: { ...tools, executor: adHoc },
     appender,

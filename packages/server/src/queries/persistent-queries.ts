@@ -9,8 +9,21 @@ import type { RelationNames } from "../streams/relation-names.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
 import { PersistentQuery } from "./persistent-query.js";
 import { QueryCatalogue } from "./query-catalogue.js";
-import { ownStreamName, ownStreamPrefix, type QueryDocument, type QueryState, userOf, userPrefix } from "./query-document.js";
-import { boundAnew, hasDeletions, type LastingStatement, type PlannedQuery, planned } from "./query-planner.js";
+import {
+  ownStreamName,
+  ownStreamPrefix,
+  type QueryDocument,
+  type QueryState,
+  userOf,
+  userPrefix,
+} from "./query-document.js";
+import {
+  boundAnew,
+  hasDeletions,
+  type LastingStatement,
+  type PlannedQuery,
+  planned,
+} from "./query-planner.js";
 import type { QueryProgress } from "./query-progress.js";
 import type { QueryTools } from "./query-tools.js";
 import type { FollowedView } from "./running-query.js";
@@ -133,23 +146,32 @@ export class PersistentQueries {
   async create({ statement, sql, name }: NewQuery): Promise<QueryDocument> {
     const relation = statement.kind === "insert-select" ? statement.stream.name : statement.name;
     const id = Buffer.from(this.#tools.env.random.bytes(8)).toString("hex");
-    const queryName = name ?? (statement.kind === "insert-select" ? `into_${relation}_${id.slice(0, 6)}` : relation);
+    const queryName =
+      name ?? (statement.kind === "insert-select" ? `into_${relation}_${id.slice(0, 6)}` : relation);
     for (const given of [queryName, relation]) {
       const reason = nameProblem(given);
       if (reason !== undefined) throw new HStreamError("InvalidName", { reason });
     }
     const replaced = this.#replaced(statement, relation);
-    if (replaced === undefined && this.#catalogue.find(queryName) !== undefined) {
-      throw new HStreamError("QueryExists", { query: queryName });
-    }
-    const release = statement.kind === "insert-select" || replaced !== undefined ? () => {} : this.#reserve(statement.kind, relation);
+    const release =
+      statement.kind === "insert-select" || replaced !== undefined
+        ? () => {}
+        : this.#reserve(statement.kind, relation);
     try {
+      if (replaced === undefined && this.#catalogue.find(queryName) !== undefined) {
+        throw new HStreamError("QueryExists", { query: queryName });
+      }
       const plan = planned(statement);
       const base: QueryDocument = {
         version: 1,
         id,
         name: replaced?.name ?? queryName,
-        kind: statement.kind === "create-view" ? "view" : statement.kind === "insert-select" ? "insert" : "stream",
+        kind:
+          statement.kind === "create-view"
+            ? "view"
+            : statement.kind === "insert-select"
+              ? "insert"
+              : "stream",
         sql,
         relation,
         creationTimeMs: this.#tools.env.clock.now(),
@@ -167,7 +189,8 @@ export class PersistentQueries {
   async pause(name: string): Promise<void> {
     const query = this.#get(name);
     const { state } = query.document;
-    if (state.kind !== "running") throw new HStreamError("QueryNotRunning", { query: name, state: state.kind });
+    if (state.kind !== "running")
+      throw new HStreamError("QueryNotRunning", { query: name, state: state.kind });
     await this.#setState(query, { kind: "paused" });
     await query.stop(true);
   }
@@ -217,7 +240,9 @@ export class PersistentQueries {
 
   /** Ends all queries but those that keep views; their names. */
   async terminateAll(): Promise<string[]> {
-    const live = this.#catalogue.list().filter(({ kind, state }) => kind !== "view" && state.kind !== "terminated");
+    const live = this.#catalogue
+      .list()
+      .filter(({ kind, state }) => kind !== "view" && state.kind !== "terminated");
     for (const { name } of live) await this.terminate(name);
     return live.map(({ name }) => name);
   }
@@ -333,7 +358,8 @@ export class PersistentQueries {
       await streams.create({ name: relation, ...options });
     }
     const stream = kind === "view" ? undefined : streams.retain(relation, user);
-    if (kind !== "view" && stream === undefined) throw new HStreamError("StreamNotFound", { stream: relation });
+    if (kind !== "view" && stream === undefined)
+      throw new HStreamError("StreamNotFound", { stream: relation });
     const views = new Map<string, FollowedView>();
     for (const source of plan.query.sources) {
       if (source.kind === "stream") streams.retainId(source.id, user);
@@ -368,7 +394,8 @@ export class PersistentQueries {
     } catch (error) {
       if (!last) return false;
       const reason = error instanceof Error ? error.message : String(error);
-      if (document.state.kind === "running") await this.#catalogue.setState(document, { kind: "aborted", reason });
+      if (document.state.kind === "running")
+        await this.#catalogue.setState(document, { kind: "aborted", reason });
       return true;
     }
   }

@@ -277,7 +277,11 @@ export class PersistentQuery implements FollowedView {
       await this.#snapshots.store({ positions, takenMs: env.clock.now(), totals: progress.totals }, state);
       await Promise.all(positions.map(([shardId, from]) => log.hold(shardId, userOf(this.#document), from)));
     } catch (error) {
-      metrics?.failed(`query ${this.name}`, "snapshot", error instanceof Error ? error.message : String(error));
+      metrics?.failed(
+        `query ${this.name}`,
+        "snapshot",
+        error instanceof Error ? error.message : String(error),
+      );
     }
   }
 }

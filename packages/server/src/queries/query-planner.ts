@@ -72,7 +72,11 @@ export function boundAnew(document: QueryDocument, relations: Catalog): LastingS
   const [statement] = parseScript(document.sql).statements;
   const { bound, diagnostics } =
     statement === undefined ? { bound: undefined, diagnostics: [] } : bindStatement(statement, relations);
-  if (bound?.kind === "create-view" || bound?.kind === "create-stream-as" || bound?.kind === "insert-select") {
+  if (
+    bound?.kind === "create-view" ||
+    bound?.kind === "create-stream-as" ||
+    bound?.kind === "insert-select"
+  ) {
     return bound;
   }
   const message = diagnostics.find(({ severity }) => severity === "error")?.message;

@@ -4,7 +4,6 @@ import type { StreamCatalogue } from "../streams/stream-catalogue.js";
 import type { PersistentQueries } from "./persistent-queries.js";
 import { findSystemTable, systemTables } from "./system-tables/table-list.js";
 
-
 /**
  * What statements may speak of: the streams, the views and the system tables, as they are at the moment of
  * asking. A stream or view goes before a system table of its name.
@@ -26,7 +25,9 @@ export class Relations implements Catalog {
 
   relationNames(): readonly string[] {
     const streams = this.#streams.list().map((stream) => stream.name);
-    const views = this.#queries.list().flatMap(({ document }) => (document.kind === "view" ? document.relation : []));
+    const views = this.#queries
+      .list()
+      .flatMap(({ document }) => (document.kind === "view" ? document.relation : []));
     return [...streams, ...views, ...systemTables.map(({ name }) => name)];
   }
 }

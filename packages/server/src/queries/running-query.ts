@@ -93,7 +93,9 @@ export class RunningQuery {
       for (const shardId of stream.shardIds) this.#sourcesOf.set(shardId, sources);
     }
     this.#looksUp = plan.shared?.some(looksUp) === true || looksUp(plan.root);
-    const positions = new Map([...this.#sourcesOf.keys()].map((shardId) => [shardId, start.get(shardId) ?? 0]));
+    const positions = new Map(
+      [...this.#sourcesOf.keys()].map((shardId) => [shardId, start.get(shardId) ?? 0]),
+    );
     this.#shards = new ShardInputs(tools.log, positions, this.#wake.set);
     this.execution = tools.executor.open(plan, sink, tools.env.clock.now(), state);
     for (const [id, view] of views) {
@@ -290,7 +292,8 @@ export class RunningQuery {
       // Looked up now, in the moment that the barrier stands for.
       for (const shardId of this.#sourcesOf.keys()) barrier.tailOf(shardId);
       this.#waiting.push({ barrier, views: new Set(this.#views), tasks: [task] });
-      for (const { view } of this.#views) view.reach(barrier).catch((error: unknown) => barrier.cancel(error as Error));
+      for (const { view } of this.#views)
+        view.reach(barrier).catch((error: unknown) => barrier.cancel(error as Error));
       this.#wake.set();
     });
   }

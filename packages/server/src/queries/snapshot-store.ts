@@ -73,7 +73,9 @@ export class SnapshotStore {
     if (tail === 0) return { kind: "none" };
     let found: StoredSnapshot | undefined;
     let problem = "its last snapshot is not complete";
-    let open: { readonly number: number; readonly head: SnapshotHead; readonly state: Uint8Array[] } | undefined;
+    let open:
+      | { readonly number: number; readonly head: SnapshotHead; readonly state: Uint8Array[] }
+      | undefined;
     for (let from: BatchId = trimmedUpTo + 1; from <= tail; ) {
       const { batches, next, gap } = await this.#log.read(this.#shardId, from, readLimits);
       if (gap?.kind === "corrupt") {
@@ -113,7 +115,9 @@ export class SnapshotStore {
     const number = this.#number;
     const first = await this.#append(kinds.begin, encodeJson({ format: snapshotFormat, number, head }));
     for (let at = 0; at < state.length; at += chunksInFlight) {
-      await Promise.all(state.slice(at, at + chunksInFlight).map((chunk) => this.#append(kinds.chunk, chunk)));
+      await Promise.all(
+        state.slice(at, at + chunksInFlight).map((chunk) => this.#append(kinds.chunk, chunk)),
+      );
     }
     await this.#append(kinds.end, encodeJson({ number, chunks: state.length }));
     await this.#log.trim(this.#shardId, first - 1);

@@ -86,6 +86,13 @@ export class TestRoom {
     return new TestRoom(log, meta, streams, appender, subscriptions, metrics, sql);
   }
 
+  /** The id of a query that lives on. */
+  async queryId(name: string): Promise<string> {
+    const entry = await this.meta.get(`queries/${name}`);
+    if (entry === undefined) throw new Error(`there is no query ${name}`);
+    return (JSON.parse(entry.value) as { id: string }).id;
+  }
+
   events(script: string, signal: AbortSignal = new AbortController().signal): AsyncIterable<SqlEvent> {
     return this.sql.execute(script, signal);
   }

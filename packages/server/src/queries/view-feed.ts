@@ -91,7 +91,9 @@ export class ViewFollower {
   #overflow(): void {
     for (const item of this.#items) {
       if (item.kind !== "barrier") continue;
-      item.barrier.cancel(new HStreamError("ReadTimedOut", { detail: "a query over the view is far behind it" }));
+      item.barrier.cancel(
+        new HStreamError("ReadTimedOut", { detail: "a query over the view is far behind it" }),
+      );
     }
     this.#items = [];
     this.#bytes = 0;

@@ -1,25 +1,9 @@
 import assert from "node:assert/strict";
 import { HStreamError } from "../errors.js";
-import { AnswerBuilder, TestRoom } from "./test-room.js";
+import { pushed } from "./durable-world.test.helper.js";
+import { TestRoom } from "./test-room.js";
 
 const refusedAs = (kind: string) => (error: unknown) => error instanceof HStreamError && error.kind === kind;
-
-/** The rows that a push query gives until there are `count` of them; `meanwhile` runs once it has begun. */
-async function pushed(
-  room: TestRoom,
-  sql: string,
-  count: number,
-  meanwhile: () => Promise<unknown> = () => Promise.resolve(),
-): Promise<readonly Record<string, unknown>[]> {
-  let answer: AnswerBuilder | undefined;
-  for await (const event of room.events(sql)) {
-    if (event.kind === "header") {
-      answer = new AnswerBuilder(event);
-      await meanwhile();
-    } else if (answer?.take(event) === "rows" && answer.rows.length >= count) break;
-  }
-  return answer?.rows ?? [];
-}
 
 describe("views over views", () => {
   let room: TestRoom;
@@ -88,7 +72,8 @@ describe("push queries over views", () => {
   beforeEach(async () => {
     room = await TestRoom.open();
     await room.run(`CREATE STREAM s; INSERT INTO s (k, a) VALUES ('x', 1), ('y', 2);
-      CREATE VIEW v AS SELECT k, SUM(a) AS total FROM s GROUP BY k;`);
+      CREATE VIEW v AS SELECT k, SUM(a) AS total FROM s GROUP BY k;
+      SELECT * FROM v;`);
   });
   afterEach(() => room.close());
 
@@ -96,6 +81,43 @@ describe("push queries over views", () => {
     const rows = await pushed(room, "SELECT * FROM v EMIT CHANGES;", 2, async () => {
       await room.rows("SELECT * FROM v;");
     });
-    assert.equal(rows.length, 2);
+    assert.deepEqual(
+      [...rows].sort((a, b) => String(a["k"]).localeCompare(String(b["k"]))),
+      [
+        { k: "x", total: 1 },
+        { k: "y", total: 2 },
+      ],
+    );
+  });
+
+  it("give an update as the new state, and a row that goes as a deletion", async () => {
+    const sql = "SELECT k, total FROM v WHERE total < 5 EMIT CHANGES;";
+    const rows = await pushed(room, sql, 4, async () => {
+      for (const a of [1, 10]) {
+        await room.run(`INSERT INTO s (k, a) VALUES ('x', ${a});`);
+        await room.rows("SELECT * FROM v;");
+      }
+    });
+    assert.deepEqual(rows.slice(2), [
+      { k: "x", total: 2 },
+      { k: "x", total: 2, $op: "delete" },
+    ]);
+  });
+
+  it("look a view up at the moment of a stream's record", async () => {
+    await room.run(
+      "CREATE STREAM orders; CREATE STREAM names; INSERT INTO names (k, name) VALUES ('x', 'old');",
+    );
+    await room.run("CREATE VIEW latest AS SELECT k, LATEST(name) AS name FROM names GROUP BY k;");
+    const sql = "SELECT o.n, l.name FROM orders AS o LEFT JOIN latest AS l ON l.k = o.k EMIT CHANGES;";
+    const rows = await pushed(room, sql, 3, () =>
+      room.run(`INSERT INTO orders (k, n) VALUES ('x', 1);
+        INSERT INTO names (k, name) VALUES ('x', 'new');
+        INSERT INTO orders (k, n) VALUES ('x', 2), ('none', 3);`),
+    );
+    assert.deepEqual(rows.slice(1), [
+      { n: 2, name: "new" },
+      { n: 3, name: null },
+    ]);
   });
 });

@@ -29,8 +29,9 @@ type QueryRpcs = Pick<
 /** The statements of ExecuteQuery that have a call of their own: which. */
 const ownCalls: { readonly [kind: string]: string } = {
   "create-stream": "CreateStream",
+  "create-stream-as": "CreateQuery",
   "create-view": "CreateQuery",
-  insert: "Append",
+  insert: "Append, or CreateQuery",
   query: "ExecuteViewQuery, or CreateQuery",
   drop: "DeleteStream, DeleteView or DeleteQuery",
   terminate: "TerminateQuery",
@@ -48,31 +49,28 @@ export function queryRpcs(handlers: Handlers, sql: SqlService, cluster: Cluster)
     if (found === undefined) throw new HStreamError("ViewNotFound", { view: id });
     return found;
   };
-  // Every view is kept by a query of its name; the others are those that somebody reads at the moment.
   const queries = async (call: AnyCall): Promise<Query[]> => {
-    const nodeId = cluster.self.id;
-    const pushed = (await run("SHOW QUERIES;", call)).map((row) => queryOf(row, nodeId));
-    const kept = (await views(call)).map((each) => keeperOf(each, nodeId));
-    return [...kept, ...pushed.filter(({ id }) => !kept.some((keeper) => keeper.id === id))];
+    return (await run("SHOW QUERIES;", call)).map((row) => queryOf(row, cluster.self.id));
   };
   const query = async (id: string, call: AnyCall) => {
     const found = (await queries(call)).find((each) => each.id === id);
     if (found === undefined) throw new HStreamError("QueryNotFound", { query: id });
     return found;
   };
-  const create = async (text: string, name: string, call: AnyCall): Promise<Query> => {
-    const reason = nameProblem(name);
+  const create = async (text: string, queryName: string, call: AnyCall): Promise<Query> => {
+    const reason = nameProblem(queryName);
     if (reason !== undefined) throw new HStreamError("InvalidName", { reason });
     const statement = onlyStatement(text);
-    if (statement.kind !== "create-view") {
-      throw new HStreamError("WrongStatement", { expected: "CREATE VIEW … AS SELECT …" });
+    const lasts =
+      statement.kind === "create-view" ||
+      statement.kind === "create-stream-as" ||
+      (statement.kind === "insert" && statement.source.kind === "query");
+    if (!lasts) {
+      const expected = "CREATE STREAM … AS, CREATE VIEW … AS, or INSERT INTO … SELECT";
+      throw new HStreamError("WrongStatement", { expected });
     }
-    if ((await queries(call)).some(({ id }) => id === name)) {
-      throw new HStreamError("QueryExists", { query: name });
-    }
-    const made = statement.name.text;
-    await run(text, call);
-    return keeperOf(await view(made, call), cluster.self.id);
+    await runner.rows(text, signalOf(call, handlers), { queryName });
+    return query(queryName, call);
   };
   const executeView = async (text: string, call: AnyCall) => {
     viewRead(text);
@@ -97,25 +95,25 @@ export function queryRpcs(handlers: Handlers, sql: SqlService, cluster: Cluster)
     listQueries: handlers.unary(async (_, call) => ({ queries: await queries(call) })),
     getQuery: handlers.unary(({ id }, call) => query(id, call)),
     terminateQuery: handlers.unary(async ({ queryId }, call) => {
-      const { type, id } = await query(queryId, call);
-      if (type === QueryType.CreateViewAs) throw new HStreamError("QueryHasView", { query: id });
-      await run(`TERMINATE QUERY ${quoted(id)};`, call);
+      await run(`TERMINATE QUERY ${quoted(queryId)};`, call);
       return {};
     }),
     deleteQuery: handlers.unary(async ({ id }, call) => {
-      const { type } = await query(id, call);
-      if (type === QueryType.CreateViewAs) throw new HStreamError("QueryHasView", { query: id });
-      throw new HStreamError("QueryNotTerminated", { query: id });
+      const { type, status } = await query(id, call);
+      if (type !== QueryType.CreateViewAs && status === TaskStatusPB.TASK_RUNNING) {
+        throw new HStreamError("QueryNotTerminated", { query: id });
+      }
+      await run(`DROP QUERY ${quoted(id)};`, call);
+      return {};
     }),
 
     resumeQuery: handlers.unary(async ({ id }, call) => {
-      const { status } = await query(id, call);
-      if (status === TaskStatusPB.TASK_RUNNING) throw new HStreamError("QueryNotAborted", { query: id });
-      throw new HStreamError("Unimplemented", { what: "ResumeQuery" });
+      await run(`RESUME QUERY ${quoted(id)};`, call);
+      return {};
     }),
     pauseQuery: handlers.unary(async ({ id }, call) => {
-      await query(id, call);
-      throw new HStreamError("Unimplemented", { what: "PauseQuery" });
+      await run(`PAUSE QUERY ${quoted(id)};`, call);
+      return {};
     }),
 
     parseSql: handlers.unary(({ sql: text }) => ({
@@ -180,41 +178,39 @@ function refuseNamespace(namespace: string): void {
 }
 
 function viewOf(row: StructRow): View {
-  const name = String(row["View Name"]);
   return {
-    viewId: name,
-    status: String(row["Status"]).startsWith("RUNNING")
-      ? TaskStatusPB.TASK_RUNNING
-      : TaskStatusPB.TASK_ABORTED,
+    viewId: String(row["View Name"]),
+    status: statusOf(row),
     createdTime: BigInt(Date.parse(String(row["Created Time"]))),
     sql: String(row["SQL Text"]),
     schema: [],
-    queryName: name,
-  };
-}
-
-function keeperOf({ viewId, status, createdTime, sql }: View, nodeId: number): Query {
-  return {
-    id: viewId,
-    status,
-    createdTime,
-    queryText: sql,
-    sources: [],
-    resultName: viewId,
-    type: QueryType.CreateViewAs,
-    nodeId,
+    queryName: String(row["Query Name"]),
   };
 }
 
 function queryOf(row: StructRow, nodeId: number): Query {
+  const sources = String(row["Sources"]);
   return {
     id: String(row["Query ID"]),
-    status: TaskStatusPB.TASK_RUNNING,
+    status: statusOf(row),
     createdTime: BigInt(Date.parse(String(row["Created Time"]))),
     queryText: String(row["SQL Text"]),
-    sources: [],
-    resultName: "",
-    type: QueryType.CreateStreamAs,
+    sources: sources === "" ? [] : sources.split(", "),
+    resultName: String(row["Sink"]),
+    type: row["Kind"] === "VIEW" ? QueryType.CreateViewAs : QueryType.CreateStreamAs,
     nodeId,
   };
 }
+
+/** Of an aborted one the status has the reason, too. */
+function statusOf(row: StructRow): TaskStatusPB {
+  const [status = ""] = String(row["Status"]).split(":");
+  return statuses[status] ?? TaskStatusPB.TASK_UNKNOWN;
+}
+
+const statuses: { readonly [status: string]: TaskStatusPB } = {
+  RUNNING: TaskStatusPB.TASK_RUNNING,
+  PAUSED: TaskStatusPB.TASK_PAUSED,
+  ABORTED: TaskStatusPB.TASK_ABORTED,
+  TERMINATED: TaskStatusPB.TASK_TERMINATED,
+};

@@ -34,13 +34,7 @@ export class Source {
   #rest: ChangeBatch | undefined;
 
   /** `mirrors`: whether a view is read that goes on giving changes, and may give all its rows again. */
-  constructor(
-    plan: PlanSource,
-    inflate: Inflate,
-    diverted: Diversions,
-    errors: ErrorLog,
-    mirrors = false,
-  ) {
+  constructor(plan: PlanSource, inflate: Inflate, diverted: Diversions, errors: ErrorLog, mirrors = false) {
     this.#plan = plan;
     const isView = plan.kind === "rows" && plan.relation === "view";
     this.#mirror = mirrors && isView ? new RowMirror(plan.columns.length) : undefined;

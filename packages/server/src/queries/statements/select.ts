@@ -1,5 +1,12 @@
 import type { ColumnDef } from "@hstream/proto";
-import { type BoundQuery, type OutputColumn, optimise, type PhysicalPlan, toPhysical, typeName } from "@hstream/sql";
+import {
+  type BoundQuery,
+  type OutputColumn,
+  optimise,
+  type PhysicalPlan,
+  toPhysical,
+  typeName,
+} from "@hstream/sql";
 import type { StepReport } from "../../executor/step-input.js";
 import { HStreamError } from "../../errors.js";
 import type { BatchId, ShardId } from "../../log/log-store.js";
@@ -47,7 +54,12 @@ export async function* selectPush(
   const { id, signal, watch, remove } = queries.add(statement.sql, caller);
   try {
     const start = await startOf(tools, statement.query);
-    const query = new RunningQuery(tools, { plan, sink: { kind: "emit" }, start, views: viewsOf(persistent, plan) });
+    const query = new RunningQuery(tools, {
+      plan,
+      sink: { kind: "emit" },
+      start,
+      views: viewsOf(persistent, plan),
+    });
     try {
       const progress = new QueryProgress(id, plan, () => query.positions(), tools.metrics);
       watch(progress);

@@ -19,7 +19,10 @@ export interface Showable {
 }
 
 /** The rows of SHOW …, by name or by age. */
-export function show({ streams, persistent, queries, subscriptions }: Showable, { target }: Show): StaticRows {
+export function show(
+  { streams, persistent, queries, subscriptions }: Showable,
+  { target }: Show,
+): StaticRows {
   switch (target) {
     case "streams":
       return {
@@ -54,7 +57,9 @@ export function show({ streams, persistent, queries, subscriptions }: Showable, 
       };
     case "queries":
       return {
-        columns: ["Query ID", "Status", "Created Time", "SQL Text", "Kind", "Sources", "Sink"].map(textColumn),
+        columns: ["Query ID", "Status", "Created Time", "SQL Text", "Kind", "Sources", "Sink"].map(
+          textColumn,
+        ),
         rows: [
           ...persistent
             .list()

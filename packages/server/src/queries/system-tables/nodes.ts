@@ -17,7 +17,8 @@ export const nodesTable = systemTable<SystemRooms>({
       "running_queries",
       "Queries that run on it.",
       ({ queries, persistent }) =>
-        queries.list().length + persistent.list().filter(({ document }) => document.state.kind === "running").length,
+        queries.list().length +
+        persistent.list().filter(({ document }) => document.state.kind === "running").length,
     ),
   ],
 });
