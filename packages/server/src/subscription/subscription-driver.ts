@@ -228,8 +228,8 @@ export class SubscriptionDriver {
           );
           break;
         case "release-later": {
-          const { shardId, batchId, delayMs } = action;
-          const release = () => this.#execute(this.#state.release(shardId, batchId));
+          const { shardId, batchId, delivery, delayMs } = action;
+          const release = () => this.#execute(this.#state.release(shardId, batchId, delivery));
           this.#tools.env.timers.after(delayMs, release);
           break;
         }
@@ -265,7 +265,7 @@ export class SubscriptionDriver {
       const read = { batches, next, ...(gap === undefined ? {} : { goneUpTo: gap.upTo }) };
       this.#execute(this.#state.batchesRead(shardId, read, this.#now()), batches);
     } catch (error) {
-      this.#state.readFailed(shardId);
+      this.#execute(this.#state.readFailed(shardId));
       this.#background(this.#tryAgainLater(shardId), "subscription read");
       throw error;
     }
