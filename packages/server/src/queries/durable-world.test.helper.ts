@@ -53,24 +53,28 @@ export class DurableWorld {
     await this.#log?.close();
   }
 
-  /** Lets time pass until the snapshots of all queries are due; resolves once that of `query` is stored. */
-  async snapshotOf(query: string): Promise<void> {
+  /** Lets time pass until the snapshots of all queries are due; resolves once those of `queries` are stored. */
+  async snapshotsOf(...queries: readonly string[]): Promise<void> {
     const { log, streams } = this.room;
-    const id = await this.room.queryId(query);
-    const [shardId = 0] = streams.get(ownStreamName(id)).shardIds;
-    const stored = new Promise<void>((resolve) => {
-      const stop = log.watch(shardId, (tail) => {
-        void log.read(shardId, tail, { batchesMax: 1, bytesMax: 1 }).then(({ batches }) => {
-          if (batches[0]?.payload[0] !== 3) return;
-          stop();
-          resolve();
+    const ids = await Promise.all(queries.map((query) => this.room.queryId(query)));
+    const stored = ids.map((id) => {
+      const [shardId = 0] = streams.get(ownStreamName(id)).shardIds;
+      return new Promise<void>((resolve) => {
+        const stop = log.watch(shardId, (tail) => {
+          void log.read(shardId, tail, { batchesMax: 1, bytesMax: 1 }).then(({ batches }) => {
+            if (batches[0]?.payload[0] !== endOfSnapshot) return;
+            stop();
+            resolve();
+          });
         });
       });
     });
     await this.env.timers.advance(10_000);
-    await stored;
+    await Promise.all(stored);
   }
 }
+
+const endOfSnapshot = 3;
 
 /** The rows that a push query gives until there are `count` of them; `meanwhile` runs once it has begun. */
 export async function pushed(

@@ -1,4 +1,5 @@
 import type { Config } from "../config/settings.js";
+import type { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
 import type { Env } from "../env/env.js";
 import { ExecutorHost } from "../executor/executor-host.js";
 import type { LogStore } from "../log/log-store.js";
@@ -24,6 +25,7 @@ export interface QueryRooms {
   readonly appender: StreamAppender;
   readonly names: RelationNames;
   readonly subscriptions: SubscriptionService;
+  readonly connectors: ConnectorCatalogue;
   readonly metrics: Metrics;
   readonly config: Config;
   readonly node: NodeFacts;
@@ -39,7 +41,8 @@ export interface SqlRoom extends SqlService {
  * the queries that live on, so that a heavy question does not keep them from moving on.
  */
 export async function openQueries(rooms: QueryRooms): Promise<SqlRoom> {
-  const { env, log, meta, streams, appender, names, subscriptions, metrics, config, node } = rooms;
+  const { env, log, meta, streams, appender, names, subscriptions, connectors, metrics, config, node } =
+    rooms;
   const [adHoc, persistentHost] = await Promise.all([
     ExecutorHost.start({ timers: env.timers }),
     ExecutorHost.start({ timers: env.timers }),
@@ -51,15 +54,7 @@ export async function openQueries(rooms: QueryRooms): Promise<SqlRoom> {
   await persistent.start(relations);
   const queries = new QueryRegistry(env);
   const system: SystemRooms = {
-    env,
-    log,
-    streams,
-    subscriptions,
-    persistent,
-    queries,
-    metrics,
-    config,
-    node,
+    ...{ env, log, streams, subscriptions, connectors, persistent, queries, metrics, config, node },
   };
   const engine = new SqlEngine({
     tools: { ...tools, executor: adHoc },

@@ -152,6 +152,9 @@ export class PersistentQueries {
       const reason = nameProblem(given);
       if (reason !== undefined) throw new HStreamError("InvalidName", { reason });
     }
+    if (name !== undefined && this.#catalogue.find(name) !== undefined) {
+      throw new HStreamError("QueryExists", { query: name });
+    }
     const replaced = this.#replaced(statement, relation);
     const release =
       statement.kind === "insert-select" || replaced !== undefined

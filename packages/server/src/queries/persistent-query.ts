@@ -52,6 +52,8 @@ export class PersistentQuery implements FollowedView {
   /** How often it has brought its worker down. */
   #crashes = 0;
   #whenRunning = new Deferred<RunningQuery>();
+  /** Settled while it is not meant to run. */
+  #stopped = new Deferred<undefined>();
   #ending: Promise<void> = Promise.resolve();
 
   constructor(around: QuerySurroundings, document: QueryDocument, planned: PlannedQuery) {
@@ -110,12 +112,16 @@ export class PersistentQuery implements FollowedView {
   /** The new state of its document. */
   become(document: QueryDocument): void {
     this.#document = document;
+    if (document.state.kind !== "running") this.#stopped.resolve(undefined);
+    else if (this.#run === undefined) this.#stopped = new Deferred();
   }
 
   /** The rows of a view at a barrier, with `key` one of them. Rejects at once when it does not run. */
   async snapshot(barrier: Barrier, key?: readonly SqlValue[]): Promise<Snapshot> {
     this.#refuseStopped();
-    return await this.#atBarrier(barrier, (running) => running.snapshot(barrier, key));
+    const answer = this.#atBarrier(barrier, (running) => running.snapshot(barrier, key));
+    const stopped = this.#stopped.promise.then(() => this.#refuseStopped());
+    return (await Promise.race([answer, stopped])) ?? (await answer);
   }
 
   /** One that does not run at the moment is waited for. */
@@ -184,7 +190,7 @@ export class PersistentQuery implements FollowedView {
       await this.#around.setState(state);
     } catch {
       // What cannot be made durable is found out again after the next start.
-      this.#document = { ...this.#document, state };
+      this.become({ ...this.#document, state });
     }
   }
 

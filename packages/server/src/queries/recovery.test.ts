@@ -34,7 +34,7 @@ describe("queries after a crash", () => {
   it("go on from the last snapshot: nothing is lost, what came since may be repeated", async () => {
     await world.room.run(insert("x", 1));
     await records(1);
-    await Promise.all([world.snapshotOf("t"), world.snapshotOf("v")]);
+    await world.snapshotsOf("t", "v");
     await world.room.run(insert("y", 2));
     await records(2);
     await world.kill();
@@ -52,7 +52,7 @@ describe("queries after a crash", () => {
   it("need nothing that lies before their snapshots, and keep what lies after", async () => {
     await world.room.run(insert("x", 1) + insert("y", 2));
     await records(2);
-    await Promise.all([world.snapshotOf("t"), world.snapshotOf("v")]);
+    await world.snapshotsOf("t", "v");
     const { log, streams } = world.room;
     const [shardId = 0] = streams.get("s").shardIds.filter((id) => log.tail(id) > 0);
     const stored = log.tail(shardId);
@@ -71,7 +71,7 @@ describe("queries after a crash", () => {
 
   it("are computed anew when their snapshot cannot be read, else aborted with the reason", async () => {
     await world.room.run(insert("x", 1));
-    await world.snapshotOf("v");
+    await world.snapshotsOf("v");
     const spoil = async () => {
       const { log, streams } = world.room;
       const [shardId = 0] = streams.get(ownStreamName(await world.room.queryId("v"))).shardIds;
@@ -83,7 +83,7 @@ describe("queries after a crash", () => {
     assert.deepEqual(await totals(), [{ k: "x", total: 1 }]);
     await world.room.run("TERMINATE QUERY t;");
     await world.room.run(insert("x", 2));
-    await world.snapshotOf("v");
+    await world.snapshotsOf("v");
     await world.room.run("PAUSE VIEW v;");
     await spoil();
     for (const shardId of world.room.streams.get("s").shardIds) {

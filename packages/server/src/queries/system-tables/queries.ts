@@ -7,6 +7,7 @@ import { integer, type SystemRooms, systemTable, text, timestamp } from "./syste
 
 interface Row extends Rated<QueryLane> {
   readonly id: string;
+  readonly name: string;
   readonly kind: "push" | "view" | "stream" | "insert";
   readonly state: ReturnType<typeof stateText>;
   readonly sql: string;
@@ -18,7 +19,7 @@ interface Row extends Rated<QueryLane> {
 
 export const queriesTable = systemTable<Row>({
   name: "queries",
-  help: "The queries that run: those that somebody reads, and those that keep views up to date.",
+  help: "The queries: those that somebody reads, and those that live on.",
   rows: async (rooms) => {
     const nowMs = rooms.metrics.now();
     const rows: Row[] = [];
@@ -26,6 +27,7 @@ export const queriesTable = systemTable<Row>({
       rows.push({
         ...rated(rooms.metrics.queries, id, nowMs),
         id,
+        name: id,
         kind: "push",
         state: "RUNNING",
         sql,
@@ -36,10 +38,11 @@ export const queriesTable = systemTable<Row>({
       });
     }
     for (const { document, progress } of rooms.persistent.list()) {
-      const { id, kind, state, sql, creationTimeMs } = document;
+      const { id, name, kind, state, sql, creationTimeMs } = document;
       rows.push({
         ...rated(rooms.metrics.queries, id, nowMs),
         id,
+        name,
         kind,
         state: stateText(state),
         sql,
@@ -52,9 +55,10 @@ export const queriesTable = systemTable<Row>({
     return rows;
   },
   columns: [
-    text("id", "Its id, for TERMINATE QUERY; a view's query goes with the view.", ({ id }) => id),
-    text("kind", "push, or view.", ({ kind }) => kind),
-    text("state", "RUNNING or ABORTED.", ({ state }) => state),
+    text("id", "Its id, which is never used again.", ({ id }) => id),
+    text("name", "Its name, for PAUSE, RESUME, TERMINATE and DROP QUERY.", ({ name }) => name),
+    text("kind", "push; or view, stream or insert of a query that lives on.", ({ kind }) => kind),
+    text("state", "RUNNING, PAUSED, ABORTED or TERMINATED.", ({ state }) => state),
     text("sql_text", "The statement.", ({ sql }) => sql),
     timestamp(
       "started_at",
