@@ -81,6 +81,8 @@ export const limits = {
   readBytesMax: 1_048_576,
   /** Queries that run at a time. */
   queriesMax: 1_000,
+  /** Rows of an answer over system tables that is compared with the next one (EMIT CHANGES). */
+  polledRowsMax: 100_000,
   /** Consumers of one subscription. */
   consumersPerSubscriptionMax: 10_000,
   /** Acks in one StreamingFetch request. */
