@@ -15,6 +15,7 @@ import { oldRoutes } from "./routes/old-routes.js";
 import { operatorRoutes } from "./routes/operator-routes.js";
 import { recordRoutes } from "./routes/record-routes.js";
 import { sqlRoutes } from "./routes/sql-routes.js";
+import { secureContextOf, type TlsFiles, tlsOptionsOf, type TlsSource } from "./tls.js";
 import { webhookRoutes } from "./routes/webhook-routes.js";
 
 /** What happened, for the operator: never what was in a request. */
@@ -30,6 +31,8 @@ export interface HttpOptions {
   readonly report: HttpReport;
   /** Checks who calls; everybody may do everything if absent. */
   readonly authorize?: Authorize;
+  /** Connections are TLS, and only that. */
+  readonly tls?: TlsSource;
   /** Instead of httpConnectionsMax. */
   readonly connectionsMax?: number;
 }
@@ -39,9 +42,11 @@ export class HttpServer {
   readonly port: number;
   readonly #app: FastifyInstance;
   readonly #closing: AbortController;
+  readonly #forget: () => void;
 
-  private constructor(app: FastifyInstance, closing: AbortController) {
+  private constructor(app: FastifyInstance, closing: AbortController, tls: TlsSource | undefined) {
     this.#app = app;
+    this.#forget = tls?.onChange((files) => renewCertificate(app.server, files)) ?? (() => undefined);
     this.#closing = closing;
     const bound = app.server.address();
     this.port = typeof bound === "object" && bound !== null ? bound.port : 0;
@@ -57,11 +62,12 @@ export class HttpServer {
       await app.close();
       throw error;
     }
-    return new HttpServer(app, closing);
+    return new HttpServer(app, closing, options.tls);
   }
 
   /** Refuses new requests, ends event streams, lets the others end for at most `drainMs`. */
   async close(drainMs: number, sleep: (ms: number) => Promise<void>): Promise<void> {
+    this.#forget();
     this.#closing.abort(new HStreamError("ShuttingDown", {}));
     const closed = this.#app.close();
     this.#app.server.closeIdleConnections();
@@ -69,6 +75,12 @@ export class HttpServer {
     this.#app.server.closeAllConnections();
     await closed;
   }
+}
+
+/** For new connections. */
+function renewCertificate(server: object, files: TlsFiles): void {
+  const tlsServer = server as { setSecureContext?: (context: ReturnType<typeof secureContextOf>) => void };
+  tlsServer.setSecureContext?.(secureContextOf(files));
 }
 
 /** All routes, in the order of the document. */
@@ -88,7 +100,11 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
   const routes = routesOf(rooms, prometheus);
   const { metrics, env } = rooms;
 
+  const sizes = { maxHeaderSize: limits.httpHeaderBytesMax, headersTimeout: limits.httpHeadersMs };
+  const transport =
+    options.tls === undefined ? {} : { https: { ...sizes, ...tlsOptionsOf(options.tls.files) } };
   const app = fastify({
+    ...transport,
     logger: false,
     exposeHeadRoutes: false,
     // Bodies are read by the routes, which have limits of their own.
@@ -98,14 +114,15 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
     connectionTimeout: limits.httpSilenceMs,
     // A body may stream in for hours; one in one piece has a deadline of its own.
     requestTimeout: 0,
-    http: { maxHeaderSize: limits.httpHeaderBytesMax, headersTimeout: limits.httpHeadersMs },
+    http: sizes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4 * limits.nameCharactersMax + 64 },
     forceCloseConnections: false,
     frameworkErrors: (error, request, reply) => {
       void sendError(error, "problem", request, reply);
     },
     clientErrorHandler: (error, socket) => {
-      if (!socket.writable) {
+      // Without TLS, or with a certificate that is none of ours, nobody there understands an answer.
+      if (!socket.writable || /^ERR_(SSL|TLS)/.test(error.code ?? "")) {
         socket.destroy();
         return;
       }
@@ -135,6 +152,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
       metrics.failed(`http ${patternOf(request)}`, refusal.kind, refusal.message);
     }
     prometheus.error(refusal.kind);
+    if (refusal.kind === "Unauthenticated") void reply.header("www-authenticate", 'Bearer realm="hstream"');
     const { status, type, body } = errorAnswer(error, refusal, form, request.id);
     // What is left of a body that nobody will read would be taken for the next request.
     if (!request.raw.complete) void reply.header("connection", "close");
@@ -189,6 +207,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
           id: request.id,
           gone: AbortSignal.any([gone.signal, closing]),
           timers: env.timers,
+          authorization: request.raw.headersDistinct.authorization ?? [],
           authorize: options.authorize ?? (() => () => undefined),
         };
         const attributes = { "http.request.method": route.method, "http.route": route.path };
@@ -198,7 +217,8 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
     });
   }
 
-  const document = JSON.stringify(openApiDocument(routes, options.version), null, 2);
+  const withTokens = options.authorize !== undefined;
+  const document = JSON.stringify(openApiDocument(routes, options.version, withTokens), null, 2);
   const fixed = [
     ["/openapi.json", "application/json", document],
     ["/docs", "text/html; charset=utf-8", docsHtml],
