@@ -115,10 +115,10 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
     // A body may stream in for hours; one in one piece has a deadline of its own.
     requestTimeout: 0,
     http: sizes,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4 * limits.nameCharactersMax + 64 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.httpHeaderBytesMax },
     forceCloseConnections: false,
     frameworkErrors: (error, request, reply) => {
-      void sendError(error, "problem", request, reply);
+      void sendError(error, formAt(request.url), request, reply);
     },
     clientErrorHandler: (error, socket) => {
       // Without TLS, or with a certificate that is none of ours, nobody there understands an answer.
@@ -169,6 +169,8 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
     void reply.headers(safetyHeaders).header("x-request-id", request.id);
     refuseForeign(request.headers, options.host, options.knownAs);
     if (closing.aborted) throw new HStreamError("ShuttingDown", {});
+    // The framework would answer some of them on its own.
+    if (!knownMethods.has(request.method)) throw noRoute(request, reply);
   });
   app.addHook("onResponse", async (request, reply) => {
     // Kept alive, the connection would keep the server from ending.
@@ -230,25 +232,42 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
       reply.type(type).header("content-security-policy", docsPolicy).send(text),
     );
   }
+  const places = [
+    ...routes,
+    ...fixed.map(([path]) => ({ method: "GET", path, errors: "problem" as const })),
+  ].map(({ method, path, errors }) => ({
+    method,
+    errors,
+    regex: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/:]+")}/?$`),
+  }));
   for (const url of ["/", "/v1/swagger"]) app.get(url, (_request, reply) => reply.redirect("/docs"));
 
-  const patterns = [...routes, ...fixed.map(([path]) => ({ method: "GET", path }))].map(
-    ({ method, path }) => ({
-      method,
-      regex: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/:]+")}/?$`),
-    }),
+  app.setNotFoundHandler((request, reply) =>
+    sendError(noRoute(request, reply), formAt(request.url), request, reply),
   );
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split("?", 1)[0] ?? "";
-    const allowed = patterns.filter(({ regex }) => regex.test(path)).map(({ method }) => method);
-    if (allowed.length === 0)
-      return sendError(new HStreamError("RouteNotFound", {}), "problem", request, reply);
-    const list = [...new Set(allowed)].join(", ");
-    const refusal = new HStreamError("MethodNotAllowed", { method: request.method, allowed: list });
-    return sendError(refusal, "problem", request, reply.header("allow", list));
-  });
-  app.setErrorHandler((error, request, reply) => sendError(error, "problem", request, reply));
+  app.setErrorHandler((error, request, reply) => sendError(error, formAt(request.url), request, reply));
   return app;
+
+  /** Why no route takes a request, which is told the methods that one would take. */
+  function noRoute({ method, url }: FastifyRequest, reply: FastifyReply): HStreamError {
+    const methods = [...new Set(placesAt(url).map((place) => place.method))];
+    if (methods.length === 0) return new HStreamError("RouteNotFound", {});
+    if (methods.includes(method)) {
+      return new HStreamError("MalformedRequest", { reason: "a name in its address is not possible" });
+    }
+    const allowed = methods.join(", ");
+    void reply.header("allow", allowed);
+    return new HStreamError("MethodNotAllowed", { method, allowed });
+  }
+
+  function formAt(url: string): ErrorForm {
+    return placesAt(url)[0]?.errors ?? "problem";
+  }
+
+  function placesAt(url: string): typeof places {
+    const path = url.split("?", 1)[0] ?? "";
+    return places.filter(({ regex }) => regex.test(path));
+  }
 
   function send(answer: Answer, reply: FastifyReply, gone: AbortSignal): FastifyReply {
     switch (answer.kind) {

@@ -104,12 +104,23 @@ function parametersOf(schema: z.ZodType | undefined, place: "path" | "query"): J
 }
 
 function schemaOf(schema: z.ZodType, io: "input" | "output"): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
-    target: "draft-2020-12",
-    io,
-    unrepresentable: "any",
-  });
-  return rest;
+  const {
+    $schema: _,
+    $defs: __,
+    ...rest
+  } = z.toJSONSchema(schema, { target: "draft-2020-12", io, unrepresentable: "any" });
+  return withoutReferences(rest) as Json;
+}
+
+/**
+ * References are to the root of a document, which a schema inside another is not. The only schema that
+ * refers to itself is that of any JSON.
+ */
+function withoutReferences(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(withoutReferences);
+  if (typeof part !== "object" || part === null) return part;
+  if ("$ref" in part) return {};
+  return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, withoutReferences(value)]));
 }
 
 function operationId({ method, path }: Route): string {
