@@ -141,6 +141,8 @@ export const limits = {
   ingestBatchesInFlightMax: 16,
   /** HTTP: what all open batches of one request may hold together. */
   ingestOpenBytesMax: 4 * 1_048_576,
+  /** How long a server calls itself not ready after the last append that a full disk refused, ms. */
+  diskFullRememberedMs: 10_000,
   /** Objects of a kind (streams, subscriptions, queries) that are counted each for itself. */
   meteredObjectsMax: 20_000,
   /** Errors that the system table keeps, and the length of their sentences. */

@@ -90,7 +90,7 @@ export function routesOf(rooms: HttpRooms, prometheus: Prometheus): Route[] {
     ...sqlRoutes(rooms),
     ...gatewayRoutes(rooms),
     ...webhookRoutes(rooms),
-    ...operatorRoutes(prometheus),
+    ...operatorRoutes(prometheus, rooms.metrics),
     ...oldRoutes(rooms),
   ];
 }
