@@ -25,7 +25,6 @@ function textOf(cause: unknown): string {
 
 /** Control characters could write over a terminal, or look like another line. */
 function withoutControls(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (control) => JSON.stringify(control).slice(1, -1));
 }
 
