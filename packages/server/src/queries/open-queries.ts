@@ -1,6 +1,6 @@
 import type { Config } from "../config/settings.js";
 import type { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
-import type { Env } from "../env/env.js";
+import type { Env, Timers } from "../env/env.js";
 import { ExecutorHost } from "../executor/executor-host.js";
 import type { LogStore } from "../log/log-store.js";
 import type { MetaStore } from "../meta/meta-store.js";
@@ -29,6 +29,8 @@ export interface QueryRooms {
   readonly metrics: Metrics;
   readonly config: Config;
   readonly node: NodeFacts;
+  /** Of the watchdog, which watches real threads: those of `env` if absent. */
+  readonly watchTimers?: Timers;
 }
 
 /** Answers SQL; closed before the rooms below it. */
@@ -44,8 +46,8 @@ export async function openQueries(rooms: QueryRooms): Promise<SqlRoom> {
   const { env, log, meta, streams, appender, names, subscriptions, connectors, metrics, config, node } =
     rooms;
   const [adHoc, persistentHost] = await Promise.all([
-    ExecutorHost.start({ timers: env.timers }),
-    ExecutorHost.start({ timers: env.timers }),
+    ExecutorHost.start({ timers: rooms.watchTimers ?? env.timers }),
+    ExecutorHost.start({ timers: rooms.watchTimers ?? env.timers }),
   ]);
   const tools = { env, log, streams, metrics };
   const lasting = { ...tools, executor: persistentHost };

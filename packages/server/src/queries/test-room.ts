@@ -83,6 +83,7 @@ export class TestRoom {
       subscriptions,
       metrics,
       config: resolved.config,
+      watchTimers: createNodeEnv().timers,
       node: { id: 7, version: "0.0.0-test", address: () => "127.0.0.1:6570" },
     });
     return new TestRoom(log, meta, streams, appender, subscriptions, metrics, sql);

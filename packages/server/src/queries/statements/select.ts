@@ -4,6 +4,7 @@ import {
   type OutputColumn,
   optimise,
   type PhysicalPlan,
+  type Polling,
   toPhysical,
   typeName,
 } from "@hstream/sql";
@@ -12,6 +13,7 @@ import { HStreamError } from "../../errors.js";
 import type { BatchId, ShardId } from "../../log/log-store.js";
 import { readingFrom } from "../../streams/read-offset.js";
 import type { PersistentQueries } from "../persistent-queries.js";
+import { poll } from "../polled-query.js";
 import { pull } from "../pull-query.js";
 import { QueryProgress } from "../query-progress.js";
 import type { QueryRegistry } from "../query-registry.js";
@@ -69,6 +71,26 @@ export async function* selectPush(
     } finally {
       query.close(new HStreamError("QueryTerminated", { query: id }));
     }
+  } finally {
+    remove();
+    tools.metrics?.queries.forget(id);
+  }
+}
+
+/** The answer of a pull, given again and again for as long as the caller listens. */
+export async function* selectPolled(
+  { tools, persistent, queries, system }: SelectRooms,
+  statement: SelectStatement,
+  polling: Polling,
+  caller: AbortSignal,
+): AsyncGenerator<SqlEvent, undefined> {
+  const plan = toPhysical(optimise(statement.query));
+  const { id, signal, watch, remove } = queries.add(statement.sql, caller);
+  try {
+    const progress = new QueryProgress(id, plan, () => new Map(), tools.metrics);
+    watch(progress);
+    yield header(statement, 2, plan.output, id);
+    yield* rowsAndDone(poll(tools, { persistent, system }, plan, polling, signal), progress);
   } finally {
     remove();
     tools.metrics?.queries.forget(id);
