@@ -1,5 +1,5 @@
-import { must } from "@hstream/proto";
-import type { ScanColumn, SqlTimestamp, SqlValue } from "@hstream/sql/runtime";
+import { must, unreachable } from "@hstream/proto";
+import type { ScanColumn, SqlValue } from "@hstream/sql/runtime";
 import type { ChangeBatch, Column } from "../columns.js";
 import { ColumnBuilder } from "./column-builder.js";
 import { RecordColumns } from "./record-columns.js";
@@ -13,13 +13,13 @@ export class RowSink {
   readonly #columns: readonly ScanColumn[];
   readonly #slots: readonly number[];
   readonly #builders: ColumnBuilder[] = [];
-  readonly #times: SqlValue[] = [];
+  /** Append times, where they are wanted. */
+  readonly #times: Float64Array | undefined;
   /** Of each slot, the record (by `#serial`) that last had a value for it. */
   readonly #seen: Int32Array;
   #serial = 0;
   #row = 0;
-  readonly #wantsTime: boolean;
-  #time: SqlTimestamp = { kind: "timestamp", ms: 0 };
+  #timeMs = 0;
 
   constructor(
     bytes: Buffer,
@@ -35,13 +35,16 @@ export class RowSink {
     this.records = columns.some((column) => column.kind === "record")
       ? new RecordColumns(bytes, this.view, capacity)
       : undefined;
-    this.#wantsTime = columns.some((column) => column.kind === "append-time");
+    const wantsTime = columns.some(
+      (column) => column.kind === "append-time" || (column.kind === "time" && column.field === undefined),
+    );
+    this.#times = wantsTime ? new Float64Array(capacity) : undefined;
     for (let slot = 0; slot < slotCount; slot++) this.#builders.push(new ColumnBuilder(bytes, capacity));
     this.#seen = new Int32Array(slotCount);
   }
 
   beginBatch(timeMs: number): void {
-    this.#time = { kind: "timestamp", ms: timeMs };
+    this.#timeMs = timeMs;
   }
 
   beginRow(): void {
@@ -82,13 +85,18 @@ export class RowSink {
       if (this.#seen[slot] !== this.#serial) (this.#builders[slot] as ColumnBuilder).addNull(this.#row);
     }
     this.records?.commit();
-    if (this.#wantsTime) this.#times.push(this.#time);
+    if (this.#times !== undefined) this.#times[this.#row] = this.#timeMs;
     this.#row += 1;
   }
 
   finish(): ChangeBatch {
     const fields = this.#builders.map((builder) => builder.finish(this.#row));
     const records = this.records?.finish();
+    const times = (): Column => ({
+      kind: "timestamp",
+      values: must(this.#times, "times are collected where they are wanted").subarray(0, this.#row),
+      nulls: undefined,
+    });
     const columns = this.#columns.map((column, i): Column => {
       switch (column.kind) {
         case "field":
@@ -96,7 +104,14 @@ export class RowSink {
         case "record":
           return must(records, "records are collected where they are wanted");
         case "append-time":
-          return { kind: "any", values: this.#times };
+          return times();
+        case "time":
+          return column.field === undefined ? times() : (fields[this.#slots[i] as number] as Column);
+        case "watermark":
+          // The source knows it.
+          return { kind: "any", values: new Array<null>(this.#row).fill(null) };
+        default:
+          return unreachable(column);
       }
     });
     return { rowCount: this.#row, columns, weights: undefined, updates: undefined };
