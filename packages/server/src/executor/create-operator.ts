@@ -146,7 +146,7 @@ function createJoin(
   evaluation: Evaluation,
   late: Diversions,
 ): Operator {
-  const { type, left, right, lookup, within, closes } = node;
+  const { type, left, right, lookup, within, closes, final } = node;
   const keys = node.keys.map((key) => ({
     left: compiled(key.left),
     right: compiled(key.right),
@@ -162,6 +162,7 @@ function createJoin(
     lookup,
     atEnd: plan.emit.kind === "pull",
     ...(closes === undefined ? {} : { closes }),
+    ...(final === true ? { final } : {}),
   };
   const condition = residual === undefined ? undefined : compiled(residual);
   const bounds = within === undefined ? undefined : compiledWithin(within, late);

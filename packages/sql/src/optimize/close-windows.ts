@@ -31,7 +31,8 @@ export function closeWindows(plan: LogicalPlan, final: boolean): LogicalPlan {
       case "join": {
         if (node.closes !== undefined || node.lookup) return node;
         const closes = joinClosing(node);
-        return closes === undefined ? node : { ...node, closes };
+        if (closes === undefined) return node;
+        return final ? { ...node, closes, final } : { ...node, closes };
       }
       default:
         return node;

@@ -159,7 +159,7 @@ class PhysicalBuilder {
 
   #join(plan: LogicalJoin): DistributiveOmit<PhysicalNode, "id" | "types"> {
     const [left, right, both] = [resolver(plan.left), resolver(plan.right), resolver(plan.left, plan.right)];
-    const { type, notIn, residual, leftAppendOnly, rightAppendOnly, lookup, within, closes } = plan;
+    const { type, notIn, residual, leftAppendOnly, rightAppendOnly, lookup, within } = plan;
     return {
       kind: "join",
       type,
@@ -172,7 +172,7 @@ class PhysicalBuilder {
       rightAppendOnly,
       lookup,
       ...(within === undefined ? {} : { within: mapWithin(within, left, right) }),
-      ...(closes === undefined ? {} : { closes }),
+      ...closingOf(plan),
     };
   }
 }

@@ -135,6 +135,8 @@ export interface LogicalJoin {
   readonly within: JoinWithin | undefined;
   /** When the rows of a key are closed, by one of the keys. */
   readonly closes?: Closing;
+  /** Rows without a partner are given when they close. */
+  readonly final?: boolean;
 }
 
 export interface ProjectItem {

@@ -220,6 +220,8 @@ export type PhysicalNode = { readonly id: number; readonly types: readonly SqlTy
       readonly within?: JoinWithin;
       /** When the rows of a key are closed: they are let go of. */
       readonly closes?: Closing;
+      /** Rows without a partner are given when they close. */
+      readonly final?: boolean;
     }
   /** All rows of all inputs, which have the same number and types of columns. */
   | { readonly kind: "union-all"; readonly inputs: readonly PhysicalNode[] }

@@ -2,6 +2,8 @@ import { type Closing, compareTotal, type SqlType, type SqlValue } from "@hstrea
 import { type ChangeBatch, type Column, columnOfValues, weightAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { type Accumulator, createAccumulator } from "./accumulator.js";
 import { ClosingGroups } from "./closing-groups.js";
 import { selectTrue } from "./filter.js";
@@ -189,6 +191,29 @@ export class AggregateOperator implements Operator {
     }
   }
 
+  save(writer: StateWriter): void {
+    const { count } = this.#groups;
+    this.#groups.save(writer);
+    writer.floats(this.#rows, count);
+    writer.count(this.#dead);
+    writer.flag(this.#initialEmitted);
+    for (const accumulator of this.#accumulators) accumulator.save(writer, count);
+  }
+
+  load(reader: StateReader): void {
+    this.#groups.load(reader);
+    const { count } = this.#groups;
+    this.#rows = grown(reader.floats(), 16);
+    this.#touchedIn = grown(this.#touchedIn, count);
+    this.#dead = reader.count();
+    this.#initialEmitted = reader.flag();
+    for (const accumulator of this.#accumulators) {
+      accumulator.grow(count);
+      accumulator.load(reader);
+    }
+    this.#noteClosing(0);
+  }
+
   #isThere(group: number): boolean {
     return this.#keys.length === 0 || (this.#rows[group] as number) > 0;
   }
@@ -335,7 +360,8 @@ function isUpdate({ updates, rowCount }: ChangeBatch, row: number): boolean {
   return updates !== undefined && row + 1 < rowCount && updates[row] === updates[row + 1];
 }
 
-function maskOf(filter: CompiledExpression, batch: ChangeBatch, evaluation: Evaluation): Uint8Array {
+/** 1 for the rows for which the filter is TRUE. */
+export function maskOf(filter: CompiledExpression, batch: ChangeBatch, evaluation: Evaluation): Uint8Array {
   const selected = new Int32Array(batch.rowCount);
   const count = selectTrue(filter, batch, evaluation, selected);
   const mask = new Uint8Array(batch.rowCount);

@@ -95,6 +95,10 @@ export class AssignWindowsOperator implements Operator {
   stateBytes(): number {
     return 0;
   }
+
+  save(): void {}
+
+  load(): void {}
 }
 
 /** Of a column of TIMESTAMPs, the milliseconds; NaN where there is none. */

@@ -1,3 +1,5 @@
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import type { StepInput } from "../step-input.js";
 
 interface ShardTime {
@@ -65,6 +67,25 @@ export class SourceClock {
     shard.watermark = own;
     this.#rise(watermark);
     return before;
+  }
+
+  save(writer: StateWriter): void {
+    writer.number(this.#watermark);
+    writer.count(this.#shards.size);
+    for (const [id, { watermark, idle }] of this.#shards) {
+      writer.number(id);
+      writer.number(watermark);
+      writer.flag(idle);
+    }
+  }
+
+  load(reader: StateReader): void {
+    this.#watermark = reader.number();
+    for (let left = reader.count(); left > 0; left--) {
+      const shard = this.#shard(reader.number());
+      shard.watermark = reader.number();
+      shard.idle = reader.flag();
+    }
   }
 
   #shard(id: number): ShardTime {

@@ -22,6 +22,8 @@ import { RecordDecoder } from "../decode/record-decoder.js";
 import { decodeRows } from "../decode/row-batches.js";
 import type { ErrorLog } from "../error-log.js";
 import type { RecordBatchInput, StepInput } from "../step-input.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { SourceClock } from "./source-clock.js";
 
 /**
@@ -65,6 +67,15 @@ export class Source {
   /** No record of which the time is less will come, but for late ones; undefined where times do not matter. */
   get watermark(): number | undefined {
     return this.#clock?.watermark;
+  }
+
+  /** Between two steps nothing waits here; what remains is the time. */
+  save(writer: StateWriter): void {
+    this.#clock?.save(writer);
+  }
+
+  load(reader: StateReader): void {
+    this.#clock?.load(reader);
   }
 
   /** Takes what is known of the shards' times. */
