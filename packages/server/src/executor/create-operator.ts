@@ -56,7 +56,10 @@ export function createOperator(
     case "aggregate": {
       const { appendOnly } = node;
       const pull = plan.emit.kind === "pull";
-      const byKey = materialize ? groupKeysInOutput(plan) !== undefined : plan.emit.kind !== "retractions";
+      const byKey =
+        materialize || plan.emit.kind === "every"
+          ? groupKeysInOutput(plan) !== undefined
+          : plan.emit.kind !== "retractions";
       const isDistinct = node.calls.length === 0;
       const retract = isDistinct || !(appendOnly && updatesByKey(plan, node) && byKey);
       const emission = pull ? "at-end" : node.final === true ? "at-close" : node.emission;

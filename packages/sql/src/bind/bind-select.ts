@@ -98,6 +98,8 @@ export class SelectBinder {
     const having = this.#having();
     const order = this.#order.orderBy.map((node) => this.#bindOrder(node, items));
 
+    const rowTime = this.#rowTime();
+
     let plan = this.#where.attach(this.#from?.build() ?? { kind: "values", columns: [], rows: [[]] });
     const own = conditions.filter((condition) => !this.#isOuter(condition));
     if (own.length > 0) plan = { kind: "filter", input: plan, predicate: conjunction(own) };
@@ -110,7 +112,6 @@ export class SelectBinder {
       plan,
       outer.map(({ inner }) => inner),
     );
-    const rowTime = this.#rowTime();
     const hidden = [...this.#hidden(plan, correlation), ...(rowTime?.items ?? [])];
     const named = this.#named(items);
     const rows = select.distinct

@@ -159,10 +159,10 @@ export class JoinOperator implements Operator {
           if (this.#pads[port] && side.weight(row) > 0 && side.partners(row) <= 0) {
             padded.push(row);
             left -= 1;
-          }
-          side.remove(row);
+          } else side.remove(row);
         }
         this.#pad(port, padded, out);
+        for (const row of padded) side.remove(row);
       }
       return left > 0 ? "done" : "more";
     }

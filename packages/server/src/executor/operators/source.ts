@@ -134,7 +134,8 @@ export class Source {
       batch.rowCount,
     );
     const known = withTime(batch, times, plan.time.column);
-    this.#diverted.add("no-time", batch.rowCount - known.rowCount);
+    const without = batch.rowCount - known.rowCount;
+    if (without > 0) this.#diverted.add("no-time", without);
     const { values } = known.columns[plan.time.column] as TimestampColumn;
     const before = this.#clock.read(this.#shard, values, known.rowCount);
     const watermark: Column = { kind: "timestamp", values: before, nulls: undefined };
