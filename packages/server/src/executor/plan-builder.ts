@@ -94,10 +94,12 @@ export class PlanBuilder {
       times,
       watermark: Number.NEGATIVE_INFINITY,
     };
-    for (const [port, input] of inputsOf(node).entries()) times.push(...this.#build(input, [{ stage, port }]));
+    for (const [port, input] of inputsOf(node).entries())
+      times.push(...this.#build(input, [{ stage, port }]));
     this.stages.push(stage);
     // Rows without a partner come when the bound has passed.
-    const delayMs = node.kind === "join" && node.within !== undefined && node.type !== "inner" ? node.within.ms + 1 : 0;
+    const delayMs =
+      node.kind === "join" && node.within !== undefined && node.type !== "inner" ? node.within.ms + 1 : 0;
     return delayMs === 0 ? times : times.map((bound) => ({ ...bound, delayMs: bound.delayMs + delayMs }));
   }
 }

@@ -30,7 +30,11 @@ export function isAppendOnly(node: PhysicalNode, plan: PhysicalPlan): boolean {
       if (node.lookup) return left;
       // Rows without a partner wait for the end of a finite input; of an endless one they are taken back.
       const keeps =
-        node.type === "inner" || node.type === "cross" || node.type === "semi" || node.within !== undefined || node.final === true;
+        node.type === "inner" ||
+        node.type === "cross" ||
+        node.type === "semi" ||
+        node.within !== undefined ||
+        node.final === true;
       return left && isAppendOnly(node.right, plan) && (keeps || plan.emit.kind === "pull");
     }
     case "set-operation":

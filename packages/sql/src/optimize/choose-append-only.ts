@@ -76,6 +76,10 @@ function joinOnlyGrows(join: Extract<LogicalPlan, { kind: "join" }>, finite: boo
   if (join.lookup) return onlyGrows(join.left, finite);
   // Others take back what they gave when a partner comes.
   const steady =
-    join.type === "inner" || join.type === "cross" || join.type === "semi" || join.within !== undefined || join.final === true;
+    join.type === "inner" ||
+    join.type === "cross" ||
+    join.type === "semi" ||
+    join.within !== undefined ||
+    join.final === true;
   return steady && onlyGrows(join.left, finite) && onlyGrows(join.right, finite);
 }

@@ -184,10 +184,7 @@ class TableAccumulator implements Accumulator {
     if (this.#logs === undefined) return;
     for (const group of groups) {
       const rows = this.#logs[group] ?? [];
-      writer.floats(
-        Float64Array.from(rows.flatMap(({ at, weight }) => [at, weight])),
-        2 * rows.length,
-      );
+      writer.floats(Float64Array.from(rows.flatMap(({ at, weight }) => [at, weight])), 2 * rows.length);
       for (const { values } of rows) writer.values(values);
     }
     writer.number(this.#logged);

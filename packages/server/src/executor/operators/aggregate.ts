@@ -140,7 +140,8 @@ export class AggregateOperator implements Operator {
       const group = this.#closed[this.#closedNext++] as number;
       left -= 1;
       if (!this.#isThere(group)) continue;
-      if (this.#options.emission === "at-close") rows.add(this.#groups.keysOf(group), this.#results(group), 1);
+      if (this.#options.emission === "at-close")
+        rows.add(this.#groups.keysOf(group), this.#results(group), 1);
       this.#rows[group] = 0;
       this.#bury(group);
     }

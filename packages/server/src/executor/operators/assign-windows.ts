@@ -48,7 +48,10 @@ export class AssignWindowsOperator implements Operator {
         ? undefined
         : millisecondsOf(this.#watermark.evaluate(batch, this.#evaluation), rowCount);
     const perRow = Math.ceil(this.#sizeMs / this.#hopMs);
-    const last = Math.min(rowCount, this.#row + Math.max(1, Math.floor(this.#evaluation.stepRowsMax / perRow)));
+    const last = Math.min(
+      rowCount,
+      this.#row + Math.max(1, Math.floor(this.#evaluation.stepRowsMax / perRow)),
+    );
     const [sizeMs, hopMs] = [this.#sizeMs, this.#hopMs];
     const selected = new Int32Array((last - this.#row) * perRow);
     const starts = new Float64Array(selected.length);

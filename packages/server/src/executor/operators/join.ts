@@ -298,7 +298,8 @@ export class JoinOperator implements Operator {
   #noteClosing(from: number): void {
     const { closes } = this.#options;
     if (closes === undefined) return;
-    for (let key = from; key < this.#keys.count; key++) this.#closing.add(this.#keys.key(key, closes.index), key);
+    for (let key = from; key < this.#keys.count; key++)
+      this.#closing.add(this.#keys.key(key, closes.index), key);
   }
 
   /** The rows of both sides have other numbers, and the keys. */

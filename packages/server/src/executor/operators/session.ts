@@ -85,7 +85,11 @@ export class SessionOperator implements Operator {
     this.#late = late;
     this.#keys = new GroupTable(input.keys.length);
     this.#accumulators = calls.map(({ function: call, distinct, args, type }) =>
-      createAccumulator(call, { distinct, argCount: args.length, appendOnly: true, type, merges: true }, evaluation),
+      createAccumulator(
+        call,
+        { distinct, argCount: args.length, appendOnly: true, type, merges: true },
+        evaluation,
+      ),
     );
   }
 
@@ -107,7 +111,9 @@ export class SessionOperator implements Operator {
       return call.filter === undefined ? undefined : maskOf(call.filter, batch, evaluation);
     });
     const rows =
-      this.#options.emission === "per-record" ? new OutputRows(this.#width, out, evaluation.stepRowsMax) : undefined;
+      this.#options.emission === "per-record"
+        ? new OutputRows(this.#width, out, evaluation.stepRowsMax)
+        : undefined;
     const slots = new Int32Array(rowCount);
     /** Rows up to here are in the accumulators. */
     let added = 0;
@@ -177,7 +183,8 @@ export class SessionOperator implements Operator {
     const rows = new OutputRows(this.#width, out, this.#evaluation.stepRowsMax);
     if (this.#due.length === 0) this.#due = this.#takeDue(Number.POSITIVE_INFINITY);
     const end = Math.min(this.#due.length, this.#dueNext + this.#evaluation.stepRowsMax);
-    for (; this.#dueNext < end; this.#dueNext++) rows.add(this.#row(this.#due[this.#dueNext] as number), [], 1);
+    for (; this.#dueNext < end; this.#dueNext++)
+      rows.add(this.#row(this.#due[this.#dueNext] as number), [], 1);
     rows.flush();
     return end < this.#due.length ? "more" : "done";
   }
@@ -230,7 +237,8 @@ export class SessionOperator implements Operator {
     let found = -1;
     for (let slot = this.#heads[key] as number; slot >= 0; slot = this.#next[slot] as number) {
       const last = this.#last[slot] as number;
-      if (last + gapMs < watermark || time > last + gapMs || time < (this.#first[slot] as number) - gapMs) continue;
+      if (last + gapMs < watermark || time > last + gapMs || time < (this.#first[slot] as number) - gapMs)
+        continue;
       if (found < 0) {
         found = slot;
         this.#touch(slot, rows);
@@ -238,7 +246,8 @@ export class SessionOperator implements Operator {
       }
       // The row joins two.
       flush();
-      const [older, newer] = (this.#begun[slot] as number) < (this.#begun[found] as number) ? [slot, found] : [found, slot];
+      const [older, newer] =
+        (this.#begun[slot] as number) < (this.#begun[found] as number) ? [slot, found] : [found, slot];
       this.#touch(slot, rows);
       this.#merge(older, newer);
       found = older;
@@ -323,7 +332,9 @@ export class SessionOperator implements Operator {
       else this.#heap.add(this.#last[slot] as number, slot);
     }
     return due.sort(
-      (a, b) => (this.#last[a] as number) - (this.#last[b] as number) || (this.#begun[a] as number) - (this.#begun[b] as number),
+      (a, b) =>
+        (this.#last[a] as number) - (this.#last[b] as number) ||
+        (this.#begun[a] as number) - (this.#begun[b] as number),
     );
   }
 
@@ -387,7 +398,8 @@ export class SessionOperator implements Operator {
     this.#keys.groupsOf(columns, live.length);
     this.#heads = grownInt32(Int32Array.from(heads), this.#keys.count, -1);
     for (let key = 0; key < heads.length; key++) {
-      for (let slot = heads[key] as number; slot >= 0; slot = this.#next[slot] as number) this.#keyOf[slot] = key;
+      for (let slot = heads[key] as number; slot >= 0; slot = this.#next[slot] as number)
+        this.#keyOf[slot] = key;
     }
   }
 
