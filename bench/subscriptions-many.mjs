@@ -77,7 +77,9 @@ await each(subscriptionCount, 200, async (i) => {
   const stream = clients[i % connections].makeBidiStreamRequest(path, same, same, new Metadata());
   stream.on("error", () => {});
   const subscriptionId = `sub${i}`;
-  stream.write(Buffer.from(StreamingFetchRequest.encode({ subscriptionId, consumerName: "c", ackIds: [] }).finish()));
+  stream.write(
+    Buffer.from(StreamingFetchRequest.encode({ subscriptionId, consumerName: "c", ackIds: [] }).finish()),
+  );
   stream.on("data", (message) => {
     received[i] += 1;
     stream.write(acksOf(message));
@@ -90,7 +92,9 @@ await each(subscriptionCount, 200, async (i) => {
   // One at a time is begun when the one before it was answered.
   await call("listConsumers", { subscriptionId });
 });
-while ((await call("listConsumers", { subscriptionId: `sub${subscriptionCount - 1}` })).consumers.length === 0);
+while (
+  (await call("listConsumers", { subscriptionId: `sub${subscriptionCount - 1}` })).consumers.length === 0
+);
 const connected = rssMebibytes();
 
 const header = { flag: 1, attributes: new Map(), key: "" };
@@ -124,7 +128,11 @@ await bench([
   { case: "RSS with a consumer on each", unit: "MiB", ...once(connected) },
   { case: `RSS after ${received.reduce((a, b) => a + b, 0)} deliveries`, unit: "MiB", ...once(busy) },
   { case: `append to the last of its ${consumersOf(0)} deliveries, p50`, unit: "ms", ...once(quantile(0.5)) },
-  { case: `append to the last of its ${consumersOf(0)} deliveries, p99`, unit: "ms", ...once(quantile(0.99)) },
+  {
+    case: `append to the last of its ${consumersOf(0)} deliveries, p99`,
+    unit: "ms",
+    ...once(quantile(0.99)),
+  },
   { case: "consumers that got nothing", unit: "consumers", target: "0", ...once(stuck) },
 ]);
 process.exit(stuck === 0 ? 0 : 1);
