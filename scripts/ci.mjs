@@ -1,6 +1,6 @@
 /**
- * What must pass before a change lands: the check, longer runs of random tests, and the official clients,
- * which need their toolchains.
+ * What must pass before a change lands: the check, longer runs of random tests, and the official clients
+ * and requests made of the OpenAPI document, which need their toolchains.
  */
 import { runSteps } from "./steps.mjs";
 
@@ -11,5 +11,8 @@ await runSteps([
     args: ["scripts/test.mjs", "--seconds", "2", "--grep", "the same answers as DuckDB"],
   },
   { name: "slow consumers", args: ["scripts/test-slow-consumers.mjs"] },
-  { name: "official clients", args: ["scripts/compat.mjs", "--require"] },
+  {
+    name: "official clients, requests made of the OpenAPI document",
+    args: ["scripts/compat.mjs", "--require"],
+  },
 ]);

@@ -129,7 +129,7 @@ describe("a server with tokens", function () {
     cli.process.kill("SIGTERM");
     const { code, stderr } = await cli.ended;
     assert.equal(code, 0);
-    assert.match(stderr, /error: The file of tokens cannot be used/);
+    assert.match(stderr, /The file of tokens cannot be used/);
   });
 });
 

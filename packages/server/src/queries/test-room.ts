@@ -54,8 +54,10 @@ export class TestRoom {
   }
 
   /** `stores`: of a room that was closed, to start again with what it had. */
-  static async open(stores?: { readonly log: LogStore; readonly meta: MetaStore }): Promise<TestRoom> {
-    const env: Env = createNodeEnv();
+  static async open(
+    stores?: { readonly log: LogStore; readonly meta: MetaStore },
+    env: Env = createNodeEnv(),
+  ): Promise<TestRoom> {
     const log = stores?.log ?? new MemoryLog(env.clock);
     const meta = stores?.meta ?? new MemoryMeta(env.clock);
     const names = new RelationNames();
