@@ -33,10 +33,15 @@ export async function withClient(
   }
 }
 
+/** Connects to the server of the command. */
+export function connect(context: CommandContext): Promise<HStreamClient> {
+  return connectTo(context, context.url);
+}
+
 /** Connects; tries again for as long as --retry-timeout says while no server answers. */
-export async function connect(context: CommandContext): Promise<HStreamClient> {
+export async function connectTo(context: CommandContext, url: string): Promise<HStreamClient> {
   const { HStreamClient, HStreamClientError } = await import("@hstream/client");
-  const { system, url, retryTimeoutSeconds } = context;
+  const { system, retryTimeoutSeconds } = context;
   const until = system.uptime() + retryTimeoutSeconds * 1_000;
   for (;;) {
     try {
