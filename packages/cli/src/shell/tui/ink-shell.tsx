@@ -53,8 +53,10 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
   const queue: string[] = [];
   let endedBy: StopSignal | undefined;
   let leave: () => void = () => {};
-  const left = new Promise<void>((resolve) => {
+  let fail: (error: unknown) => void = () => {};
+  const left = new Promise<void>((resolve, reject) => {
     leave = resolve;
+    fail = reject;
   });
 
   const size = () => ({ columns: system.stdout.columns() ?? 80, rows: system.stdout.rows() ?? 24 });
@@ -264,7 +266,6 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
   const forgetExit = system.onExit(() => modes.leave());
 
   // The prompt stands; the rest is loaded behind it.
-  let failure: unknown;
   const open = async () => {
     language = await options.loadLanguage();
     take(early.splice(0));
@@ -272,26 +273,22 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
     prompt = { ...prompt, hint: undefined };
     await runQueue();
   };
-  system.schedule(0, () => {
-    open().catch((error: unknown) => {
-      failure = error;
-      leave();
-    });
-  });
-  await left;
-
-  leaving = true;
-  session?.cancel();
-  scrollback.flush();
-  redraw();
-  ink.unmount();
-  input.stop();
-  system.stdout.stream.off("resize", redraw);
-  modes.leave();
-  forgetExit();
-  stopListening();
-  if (failure !== undefined) throw failure;
-  return endedBy;
+  system.schedule(0, () => void open().catch(fail));
+  try {
+    await left;
+    return endedBy;
+  } finally {
+    leaving = true;
+    session?.cancel();
+    scrollback.flush();
+    redraw();
+    ink.unmount();
+    input.stop();
+    system.stdout.stream.off("resize", redraw);
+    modes.leave();
+    forgetExit();
+    stopListening();
+  }
 }
 
 /** Letters can be typed, and the shell left, before the lexer is there. */
