@@ -364,6 +364,13 @@ export const errors = {
     (a: { operator: string; max: number }) =>
       `The query needs more than ${a.max} bytes of state in ${a.operator} (queryStateBytesMax). Narrow it with WHERE, or raise the limit.`,
   ),
+  QueryStateUnreadable: define(
+    0,
+    "failedPrecondition",
+    409,
+    (a: { detail: string }) =>
+      `The stored state of the query cannot be used: ${a.detail}. The query has to be computed anew from its streams.`,
+  ),
   InvalidResourceType: define(
     0,
     "invalidArgument",

@@ -12,6 +12,8 @@ import { SortOperator } from "./operators/sort.js";
 import { Source } from "./operators/source.js";
 import { PlanBuilder, type Reader, type Stage } from "./plan-builder.js";
 import { isAppendOnly } from "./plan-facts.js";
+import type { StateReader } from "./state/state-reader.js";
+import type { StateWriter } from "./state/state-writer.js";
 import type { StepInput } from "./step-input.js";
 
 export interface DataflowOptions {
@@ -132,6 +134,23 @@ export class Dataflow {
       return 0;
     });
     return { result, done };
+  }
+
+  /** The state of all operators, between two steps. */
+  save(writer: StateWriter): void {
+    assert(!this.pending, "a state is saved when all that was fed is done");
+    for (const { operator } of this.#stages) {
+      writer.section(operator.name);
+      operator.save(writer);
+    }
+  }
+
+  /** Before anything else is done with this dataflow. */
+  load(reader: StateReader): void {
+    for (const { operator } of this.#stages) {
+      reader.section(operator.name);
+      operator.load(reader);
+    }
   }
 
   #inStep(run: () => number): StepResult {

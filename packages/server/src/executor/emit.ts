@@ -2,6 +2,8 @@ import { must } from "@hstream/proto";
 import type { EmitMode, PhysicalPlan } from "@hstream/sql/runtime";
 import { type ChangeBatch, selectRows, weightAt } from "./columns.js";
 import { ResultEncoder, type ResultLimits } from "./encode/result-encoder.js";
+import type { StateReader } from "./state/state-reader.js";
+import type { StateWriter } from "./state/state-writer.js";
 
 export interface Emitted {
   /** Encoded RowBatch messages. */
@@ -18,6 +20,9 @@ export interface Sink {
   /** Whether nothing more will be taken. */
   readonly full: boolean;
   stateBytes(): number;
+  /** As an operator's. */
+  save(writer: StateWriter): void;
+  load(reader: StateReader): void;
 }
 
 /**
@@ -68,6 +73,16 @@ export class Emitter implements Sink {
 
   stateBytes(): number {
     return 0;
+  }
+
+  save(writer: StateWriter): void {
+    writer.section("emitter");
+    writer.number(this.#left);
+  }
+
+  load(reader: StateReader): void {
+    reader.section("emitter");
+    this.#left = reader.number();
   }
 
   /** The rows to show, in order (undefined: all), and whether they are there or gone. */

@@ -56,8 +56,11 @@ export class ExecutorHost {
     return new ExecutorHost(workers);
   }
 
-  /** Begins to run a plan. `nowMs`: the clock for what stands before any input. */
-  open(plan: PhysicalPlan, sink: SinkKind, nowMs: number): QueryExecution {
+  /**
+   * Begins to run a plan. `nowMs`: the clock for what stands before any input. `state`: what `save` gave, to
+   * go on from; the execution fails with QueryStateUnreadable when it is not of this plan.
+   */
+  open(plan: PhysicalPlan, sink: SinkKind, nowMs: number, state?: readonly Uint8Array[]): QueryExecution {
     const worker = must(
       this.#workers.reduce<WorkerHandle | undefined>(
         (least, other) => (least === undefined || other.load < least.load ? other : least),
@@ -66,7 +69,7 @@ export class ExecutorHost {
       "a host has workers",
     );
     this.#executions += 1;
-    return new QueryExecution(worker, this.#executions, plan, sink, nowMs);
+    return new QueryExecution(worker, this.#executions, { plan, sink, nowMs, ...(state && { state }) });
   }
 
   /** Ends the threads; what runs fails with ShuttingDown. */
@@ -75,7 +78,9 @@ export class ExecutorHost {
   }
 }
 
-type Answer = Extract<FromWorker, { kind: "report" | "snapshot" }>;
+type Answer = Extract<FromWorker, { kind: "report" | "snapshot" | "saved" }>;
+
+type Opening = Omit<Extract<ToWorker, { kind: "open" }>, "kind" | "execution">;
 
 /**
  * A plan that runs in a worker. Calls are worked off in order; several may be on their way.
@@ -93,14 +98,14 @@ export class QueryExecution {
   #failure: Error | undefined;
 
   /** Use ExecutorHost.open. */
-  constructor(worker: WorkerHandle, id: ExecutionId, plan: PhysicalPlan, sink: SinkKind, nowMs: number) {
+  constructor(worker: WorkerHandle, id: ExecutionId, opening: Opening) {
     this.#worker = worker;
     this.#id = id;
     worker.add(id, {
       onMessage: (message) => this.#receive(message),
       onFailed: (error) => this.#fail(error),
     });
-    worker.post({ kind: "open", execution: id, plan, sink, nowMs });
+    worker.post({ ...opening, kind: "open", execution: id });
   }
 
   /**
@@ -128,6 +133,18 @@ export class QueryExecution {
       columns = answer.columns;
     }
     return { batches, columns };
+  }
+
+  /**
+   * The state after the feeds before this call, in chunks of at most stateChunkBytes: what `open` goes on
+   * from. Only of a query without end that was fed before.
+   */
+  async save(): Promise<Uint8Array[]> {
+    const chunks: Uint8Array[] = [];
+    for await (const answer of this.#call((call) => ({ kind: "save", execution: this.#id, call }))) {
+      if (answer.kind === "saved") chunks.push(...answer.batches);
+    }
+    return chunks;
   }
 
   /** Ends the execution. Calls that are under way end without an error. */

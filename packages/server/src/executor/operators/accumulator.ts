@@ -8,6 +8,8 @@ import {
 } from "@hstream/sql/runtime";
 import { type Column, isNull, neverNull, valueAt } from "../columns.js";
 import type { Evaluation } from "../compile/evaluation.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { grown } from "./grown.js";
 
 /**
@@ -28,6 +30,10 @@ export interface Accumulator {
   /** Takes over the state of group `from` as `to` ≤ from, when groups move together. */
   move(from: number, to: number): void;
   bytes(): number;
+  /** Writes the states of groups 0 … count − 1. */
+  save(writer: StateWriter, count: number): void;
+  /** Reads them; `grow` was called for as many before. */
+  load(reader: StateReader): void;
 }
 
 export function createAccumulator(
@@ -127,6 +133,28 @@ class TableAccumulator implements Accumulator {
   bytes(): number {
     return this.#bytes + this.#states.length * 8;
   }
+
+  save(writer: StateWriter): void {
+    const groups: number[] = [];
+    const saved: SqlValue[] = [];
+    for (const [group, state] of this.#states.entries()) {
+      if (state === undefined) continue;
+      groups.push(group);
+      saved.push(this.#implementation.save(state));
+    }
+    writer.ints(Int32Array.from(groups), groups.length);
+    writer.values(saved);
+  }
+
+  load(reader: StateReader): void {
+    const groups = reader.ints();
+    const saved = reader.values();
+    for (const [i, group] of groups.entries()) {
+      const state = this.#implementation.load(saved[i] as SqlValue, this.#appendOnly);
+      this.#states[group] = state;
+      this.#bytes += this.#implementation.stateBytes(state);
+    }
+  }
 }
 
 class CountAccumulator implements Accumulator {
@@ -181,6 +209,14 @@ class CountAccumulator implements Accumulator {
 
   bytes(): number {
     return this.#counts.length * 8;
+  }
+
+  save(writer: StateWriter, count: number): void {
+    writer.floats(this.#counts, count);
+  }
+
+  load(reader: StateReader): void {
+    this.#counts.set(reader.floats());
   }
 }
 
@@ -253,6 +289,18 @@ class IntegerSumAccumulator implements Accumulator {
 
   bytes(): number {
     return this.#sums.length * 16 + this.#table.bytes();
+  }
+
+  save(writer: StateWriter, count: number): void {
+    writer.floats(this.#sums, count);
+    writer.floats(this.#rows, count);
+    this.#table.save(writer);
+  }
+
+  load(reader: StateReader): void {
+    this.#sums.set(reader.floats());
+    this.#rows.set(reader.floats());
+    this.#table.load(reader);
   }
 
   /** The same sum of as many rows: one that has it all, and zeros. */
@@ -331,5 +379,17 @@ class NumberExtremeAccumulator implements Accumulator {
 
   bytes(): number {
     return this.#best.length * 9 + this.#table.bytes();
+  }
+
+  save(writer: StateWriter, count: number): void {
+    writer.floats(this.#best, count);
+    writer.bytes(this.#state.subarray(0, count));
+    this.#table.save(writer);
+  }
+
+  load(reader: StateReader): void {
+    this.#best.set(reader.floats());
+    this.#state.set(reader.bytes());
+    this.#table.load(reader);
   }
 }

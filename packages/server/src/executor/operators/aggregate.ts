@@ -2,6 +2,8 @@ import { compareTotal, type SqlType, type SqlValue } from "@hstream/sql/runtime"
 import { type ChangeBatch, type Column, columnOfValues, weightAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { type Accumulator, createAccumulator } from "./accumulator.js";
 import { selectTrue } from "./filter.js";
 import { GroupTable } from "./group-table.js";
@@ -138,6 +140,28 @@ export class AggregateOperator implements Operator {
     let bytes = this.#groups.bytes() + 16 * this.#rows.length;
     for (const accumulator of this.#accumulators) bytes += accumulator.bytes();
     return bytes;
+  }
+
+  save(writer: StateWriter): void {
+    const { count } = this.#groups;
+    this.#groups.save(writer);
+    writer.floats(this.#rows, count);
+    writer.count(this.#dead);
+    writer.flag(this.#initialEmitted);
+    for (const accumulator of this.#accumulators) accumulator.save(writer, count);
+  }
+
+  load(reader: StateReader): void {
+    this.#groups.load(reader);
+    const { count } = this.#groups;
+    this.#rows = grown(reader.floats(), 16);
+    this.#touchedIn = grown(this.#touchedIn, count);
+    this.#dead = reader.count();
+    this.#initialEmitted = reader.flag();
+    for (const accumulator of this.#accumulators) {
+      accumulator.grow(count);
+      accumulator.load(reader);
+    }
   }
 
   #isThere(group: number): boolean {

@@ -1,5 +1,7 @@
 import type { SqlValue } from "@hstream/sql/runtime";
-import { type ChangeBatch, type Column, columnOfValues, valueAt } from "../columns.js";
+import { type ChangeBatch, type Column, columnOfValues, valueAt, valuesOf } from "../columns.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { valueBytes } from "../state-size.js";
 import { grown, grownInt32 } from "./grown.js";
 import { GroupTable } from "./group-table.js";
@@ -104,20 +106,22 @@ export class JoinSide {
 
   /** Numbers the rows that are there anew, without gaps. `keyOf` gives the keys' new numbers. */
   sweep(keyOf: (key: number) => number): void {
-    const live: number[] = [];
-    for (let row = 0; row < this.#count; row++) if (this.#weights[row] !== 0) live.push(row);
-    const rows = Int32Array.from(live);
-    const columns = Array.from({ length: this.#width }, (_, i) => this.column(i, rows, live.length));
-    const weights = live.map((row) => this.#weights[row] as number);
-    const partners = this.#counted ? live.map((row) => this.#partners[row] as number) : [];
-    const keys = live.map((row) => keyOf(this.#keys[row] as number));
-    this.clear();
-    const batch: ChangeBatch = { rowCount: live.length, columns, weights: undefined, updates: undefined };
-    const known = this.identify(batch);
-    for (let i = 0; i < live.length; i++) {
-      const row = this.add(batch, i, known?.[i], keys[i] as number, weights[i] as number);
-      if (this.#counted) this.#partners[row] = partners[i] as number;
-    }
+    const live = this.#live();
+    this.#replace({ ...live, keys: live.keys.map(keyOf) });
+  }
+
+  /** Writes the rows that are there. The keys keep their numbers. */
+  save(writer: StateWriter): void {
+    const { columns, weights, partners, keys } = this.#live();
+    for (const column of columns) writer.values(valuesOf(column, weights.length));
+    writer.floats(weights, weights.length);
+    writer.floats(partners, partners.length);
+    writer.ints(keys, keys.length);
+  }
+
+  load(reader: StateReader): void {
+    const columns = Array.from({ length: this.#width }, () => columnOfValues(reader.values()));
+    this.#replace({ columns, weights: reader.floats(), partners: reader.floats(), keys: reader.ints() });
   }
 
   /** Marks the keys of the rows that are there. */
@@ -141,6 +145,29 @@ export class JoinSide {
     const perRow = 8 + 4 + 4 + (this.#counted ? 8 : 0);
     const index = 4 * (this.#heads.length + this.#tails.length);
     return this.#weights.length * perRow + index + this.#valueBytes + (this.#identities?.bytes() ?? 0);
+  }
+
+  #live(): LiveRows {
+    const live: number[] = [];
+    for (let row = 0; row < this.#count; row++) if (this.#weights[row] !== 0) live.push(row);
+    const rows = Int32Array.from(live);
+    return {
+      columns: Array.from({ length: this.#width }, (_, i) => this.column(i, rows, live.length)),
+      weights: Float64Array.from(live, (row) => this.#weights[row] as number),
+      partners: this.#counted ? Float64Array.from(live, (row) => this.#partners[row] as number) : noPartners,
+      keys: Int32Array.from(live, (row) => this.#keys[row] as number),
+    };
+  }
+
+  #replace({ columns, weights, partners, keys }: LiveRows): void {
+    this.clear();
+    const rowCount = weights.length;
+    const batch: ChangeBatch = { rowCount, columns, weights: undefined, updates: undefined };
+    const known = this.identify(batch);
+    for (let i = 0; i < rowCount; i++) {
+      const row = this.add(batch, i, known?.[i], keys[i] as number, weights[i] as number);
+      if (this.#counted) this.#partners[row] = partners[i] as number;
+    }
   }
 
   #begin(row: number, key: number): void {
@@ -169,3 +196,14 @@ export class JoinSide {
     }
   }
 }
+
+/** The rows of a side that are there, in the order of their numbers. */
+interface LiveRows {
+  readonly columns: readonly Column[];
+  readonly weights: Float64Array;
+  /** Empty where partners are not counted. */
+  readonly partners: Float64Array;
+  readonly keys: Int32Array;
+}
+
+const noPartners = new Float64Array(0);

@@ -11,6 +11,8 @@ import {
 } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { selectTrue } from "./filter.js";
 import { GroupTable } from "./group-table.js";
 import { JoinSide } from "./join-side.js";
@@ -146,6 +148,16 @@ export class JoinOperator implements Operator {
 
   stateBytes(): number {
     return this.#sides[0].bytes() + this.#sides[1].bytes() + this.#keys.bytes();
+  }
+
+  save(writer: StateWriter): void {
+    this.#keys.save(writer);
+    for (const side of this.#sides) side.save(writer);
+  }
+
+  load(reader: StateReader): void {
+    this.#keys.load(reader);
+    for (const side of this.#sides) side.load(reader);
   }
 
   /** Whether rows without partner wait for the end. */

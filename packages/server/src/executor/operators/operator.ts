@@ -1,4 +1,6 @@
 import type { ChangeBatch } from "../columns.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 
 /**
  * What the dataflow and an operator owe each other.
@@ -37,6 +39,12 @@ export interface Operator {
   finish(out: Output): Progress;
   /** Estimated bytes of state. Cheap: it is asked after every step. */
   stateBytes(): number;
+  /**
+   * Writes the state as it is between two steps. A fresh operator of the same node that has loaded it
+   * gives from then on what this one would have given.
+   */
+  save(writer: StateWriter): void;
+  load(reader: StateReader): void;
   /** Whether no further input can change the answer (LIMIT has its rows). */
   satisfied?(): boolean;
 }

@@ -2,6 +2,8 @@ import type { SqlValue } from "@hstream/sql/runtime";
 import { type ChangeBatch, type Column, rowAt, valueAt, weightAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { rowBytes } from "../state-size.js";
 import type { Operator, Output, Progress } from "./operator.js";
 import { compareOrderedRows, compareSortKeys, type OrderedRow, OrderedRows } from "./ordered-rows.js";
@@ -114,6 +116,37 @@ export class TopNOperator implements Operator {
 
   stateBytes(): number {
     return this.#partitions.bytes() + this.#bytes;
+  }
+
+  save(writer: StateWriter): void {
+    this.#partitions.save(writer, ({ rows }) => {
+      writer.count(rows.count);
+      for (const { values, keys, weight } of rows) {
+        writer.values(values);
+        writer.values(keys);
+        writer.number(weight);
+      }
+    });
+  }
+
+  load(reader: StateReader): void {
+    const { offset, limit } = this.#options;
+    this.#partitions.load(reader, () => {
+      const rows = Array.from({ length: reader.count() }, (): OrderedRow => {
+        const row = {
+          values: reader.values(),
+          keys: reader.values(),
+          weight: reader.number(),
+          text: undefined,
+        };
+        this.#bytes += bytesOf(row);
+        return row;
+      });
+      const ordered = new OrderedRows(this.#keys);
+      ordered.fill(rows);
+      this.#bytes += partitionBytes;
+      return { rows: ordered, shown: ordered.slice(offset, limit), touchedIn: 0 };
+    });
   }
 
   #outputRows(out: Output): OutputRows {

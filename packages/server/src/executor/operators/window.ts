@@ -2,6 +2,8 @@ import { compareTotal, type SqlValue, type WindowCall } from "@hstream/sql/runti
 import { type ChangeBatch, rowAt, valueAt, weightAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { rowBytes } from "../state-size.js";
 import { selectTrue } from "./filter.js";
 import type { Operator, Output, Progress } from "./operator.js";
@@ -148,6 +150,44 @@ export class WindowOperator implements Operator {
 
   stateBytes(): number {
     return this.#partitions.bytes() + this.#bytes;
+  }
+
+  save(writer: StateWriter): void {
+    this.#partitions.save(writer, ({ rows }) => {
+      writer.count(rows.count);
+      for (const { values, keys, weight, args, filters } of rows) {
+        writer.values(values);
+        writer.values(keys);
+        writer.number(weight);
+        for (const list of args) writer.values(list);
+        writer.values(filters);
+      }
+    });
+  }
+
+  load(reader: StateReader): void {
+    this.#partitions.load(reader, () => {
+      const rows = Array.from({ length: reader.count() }, (): WindowRow => {
+        const row = {
+          values: reader.values(),
+          keys: reader.values(),
+          weight: reader.number(),
+          text: undefined,
+          args: this.#calls.map(() => reader.values()),
+          filters: reader.values().map((filter) => filter === true),
+        };
+        this.#bytes += bytesOf(row);
+        return row;
+      });
+      const ordered = new OrderedRows<WindowRow>(this.#keys);
+      ordered.fill(rows);
+      // What is shown was computed before, and its errors entered.
+      this.#evaluation.inserting = false;
+      const shown = this.#compute(ordered);
+      this.#evaluation.inserting = true;
+      this.#bytes += partitionBytes + shown.length * shownBytes;
+      return { rows: ordered, shown, touchedIn: 0 };
+    });
   }
 
   #outputRows(out: Output): OutputRows {
