@@ -69,6 +69,7 @@ function clientFailure(error: HStreamClientError, server: string): Failure {
       return { exitCode: exitCodes.interrupted, code, message: error.message };
     case "refused":
     case "closed":
+    case "record":
     case "protocol":
       break;
   }

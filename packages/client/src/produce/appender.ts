@@ -1,13 +1,24 @@
 import { type BatchedRecord, HStreamApiService, type RecordId } from "@hstream/proto";
-import type { Address } from "./address.js";
-import type { CallSettings, Connection } from "./connection.js";
-import { HStreamClientError, isUnavailable } from "./errors.js";
-import { limits } from "./limits.js";
+import type { Address } from "../address.js";
+import type { CallSettings, Connection } from "../connection.js";
+import { HStreamClientError, isUnavailable } from "../errors.js";
+import { limits } from "../limits.js";
 import { ShardMap } from "./shard-map.js";
 
+/** What a buffered producer stores its batches with. */
+export interface BatchSink {
+  /** Batches of one shard that may be under way at a time and keep their order. */
+  readonly batchesPerShardMax: number;
+  /** Stores a batch; batches of one shard in the order of the calls. */
+  store(shardId: bigint, batch: BatchedRecord, settings?: CallSettings): Promise<readonly RecordId[]>;
+  /** Ends what is open. */
+  close(): Promise<void>;
+}
+
 /** Appends batches to the shards of one stream, each at the server that holds the shard. */
-export class Appender {
+export class Appender implements BatchSink {
   readonly stream: string;
+  readonly batchesPerShardMax = 1;
   readonly #connection: Connection;
   readonly #nodes = new Map<bigint, Address>();
   #shards: Promise<ShardMap> | undefined;
@@ -35,10 +46,14 @@ export class Appender {
    * Stores one batch. UNAVAILABLE is met with a pause, a fresh look-up and another try, five in all;
    * since a lost answer may hide a success, the batch can then be stored twice.
    */
-  async append(shardId: bigint, batch: BatchedRecord, settings: CallSettings = {}): Promise<RecordId[]> {
+  async store(
+    shardId: bigint,
+    batch: BatchedRecord,
+    settings: CallSettings = {},
+  ): Promise<readonly RecordId[]> {
     for (let tries = 1; ; tries += 1) {
       try {
-        const node = this.#nodes.get(shardId) ?? (await this.#lookup(shardId, settings));
+        const node = this.#nodes.get(shardId) ?? (await this.lookup(shardId, settings));
         const request = { streamName: this.stream, shardId, records: batch };
         const answer = await this.#connection.callAt(node, HStreamApiService.append, request, settings);
         if (answer.recordIds.length !== batch.batchSize) {
@@ -56,7 +71,10 @@ export class Appender {
     }
   }
 
-  async #lookup(shardId: bigint, settings: CallSettings): Promise<Address> {
+  async close(): Promise<void> {}
+
+  /** Asks which server holds a shard. */
+  async lookup(shardId: bigint, settings?: CallSettings): Promise<Address> {
     const { serverNode } = await this.#connection.call(HStreamApiService.lookupShard, { shardId }, settings);
     const node = this.#connection.nodeAddress(serverNode);
     this.#nodes.set(shardId, node);

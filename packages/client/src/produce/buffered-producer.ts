@@ -1,19 +1,23 @@
 import type { RecordId } from "@hstream/proto";
-import type { Appender } from "./appender.js";
-import { HStreamClientError } from "./errors.js";
-import { limits } from "./limits.js";
+import { HStreamClientError } from "../errors.js";
+import { limits } from "../limits.js";
 import {
   type Compression,
   encodeBatch,
   type PreparedRecord,
-  prepareRecord,
   type RecordInput,
   type RecordOptions,
-} from "./record.js";
+} from "../records/record.js";
+import type { RecordType } from "../records/record-type.js";
+import type { System } from "../system.js";
+import type { BatchSink } from "./appender.js";
+import { ByteBudget } from "./byte-budget.js";
+import { prepare } from "./plan-batches.js";
 import type { ShardMap } from "./shard-map.js";
-import type { System } from "./system.js";
 
-export interface ProducerOptions {
+export interface ProducerOptions<T = RecordInput> {
+  /** How values become records. Default: objects are JSON records, bytes raw ones. */
+  readonly type?: RecordType<T>;
   /** A batch is sent when it has this many records (1000), … */
   readonly recordsMax?: number;
   /** … this many bytes (256 KiB) … */
@@ -22,7 +26,16 @@ export interface ProducerOptions {
   readonly ageMs?: number;
   /** Bytes buffered and under way before `write` makes its caller wait (16 MiB). */
   readonly bytesInFlightMax?: number;
+  /** Of each batch as a whole. Default "none". */
   readonly compression?: Compression;
+  /**
+   * Store every record exactly once, whatever happens to servers and connections, with several batches
+   * of a shard under way. Needs a server with the HStreamExt service. Default false: a batch whose answer
+   * was lost is sent again, and can be stored twice.
+   */
+  readonly idempotent?: boolean;
+  /** With `idempotent`: how long servers may be out of reach before it fails, ms (120000). */
+  readonly outageMsMax?: number;
 }
 
 interface Waiting {
@@ -30,15 +43,25 @@ interface Waiting {
   readonly settle?: { readonly resolve: (id: RecordId) => void; readonly reject: (error: unknown) => void };
 }
 
-/** What waits for one shard; one batch of it is under way at a time. */
+/** What waits for one shard. */
 interface ShardQueue {
   readonly shardId: bigint;
   waiting: Waiting[];
   waitingBytes: number;
-  sending: boolean;
+  /** Batches under way. */
+  underWay: number;
+  /** Settles when the batch before has been given to the sink: compressing may take its time. */
+  turn: Promise<unknown>;
   /** Send what waits, however little. */
   due: boolean;
   cancelTimer: (() => void) | undefined;
+}
+
+interface Settings {
+  readonly recordsMax: number;
+  readonly bytesMax: number;
+  readonly ageMs: number;
+  readonly compression: Compression;
 }
 
 /**
@@ -46,55 +69,59 @@ interface ShardQueue {
  * is buffered; a failed batch fails every later `write`, `flush` and `close`, since the order of the
  * stream would have a hole.
  */
-export class BufferedProducer {
-  readonly #appender: Appender;
+export class BufferedProducer<T = RecordInput> implements AsyncDisposable {
+  readonly #sink: BatchSink;
   readonly #system: System;
   readonly #shards: ShardMap;
-  readonly #options: Required<ProducerOptions>;
+  readonly #type: RecordType<T>;
+  readonly #settings: Settings;
   readonly #queues = new Map<bigint, ShardQueue>();
-  #bytesInFlight = 0;
+  readonly #budget: ByteBudget;
   #recordsInFlight = 0;
-  #roomWaiters: (() => void)[] = [];
   #idleWaiters: (() => void)[] = [];
   #failure: unknown;
   #failed = false;
   #closed = false;
 
-  constructor(appender: Appender, shards: ShardMap, system: System, options: ProducerOptions) {
-    this.#appender = appender;
+  constructor(
+    sink: BatchSink,
+    shards: ShardMap,
+    type: RecordType<T>,
+    system: System,
+    options: ProducerOptions<T>,
+  ) {
+    this.#sink = sink;
     this.#shards = shards;
+    this.#type = type;
     this.#system = system;
-    this.#options = {
-      recordsMax: clamp(
-        options.recordsMax ?? limits.producerRecordsMax,
-        limits.batchRecordsMax,
-        "recordsMax",
-      ),
-      bytesMax: clamp(options.bytesMax ?? limits.producerBytesMax, limits.batchBytesMax, "bytesMax"),
+    const { recordsMax = limits.producerRecordsMax, bytesMax = limits.producerBytesMax } = options;
+    this.#settings = {
+      recordsMax: within(recordsMax, limits.batchRecordsMax, "recordsMax"),
+      bytesMax: within(bytesMax, limits.batchBytesMax, "bytesMax"),
       ageMs: options.ageMs ?? limits.producerAgeMs,
-      bytesInFlightMax: options.bytesInFlightMax ?? limits.producerBytesInFlightMax,
       compression: options.compression ?? "none",
     };
+    this.#budget = new ByteBudget(options.bytesInFlightMax ?? limits.producerBytesInFlightMax);
   }
 
   /** Bytes buffered or under way. */
   get bytesInFlight(): number {
-    return this.#bytesInFlight;
+    return this.#budget.inFlight;
   }
 
   /** Takes a record; settles once there is room for it, which is not yet when it is stored. */
-  async write(record: RecordInput, options?: RecordOptions): Promise<void> {
-    const prepared = prepareRecord(record, options);
-    await this.#room();
-    this.#enqueue({ record: prepared });
+  async write(value: T, options?: RecordOptions): Promise<void> {
+    const record = prepare(this.#type, value, options);
+    await this.#admit(record);
+    this.#enqueue({ record });
   }
 
   /** Takes a record; settles with its id once it is stored. */
-  async append(record: RecordInput, options?: RecordOptions): Promise<RecordId> {
-    const prepared = prepareRecord(record, options);
-    await this.#room();
+  async append(value: T, options?: RecordOptions): Promise<RecordId> {
+    const record = prepare(this.#type, value, options);
+    await this.#admit(record);
     return new Promise((resolve, reject) => {
-      this.#enqueue({ record: prepared, settle: { resolve, reject } });
+      this.#enqueue({ record, settle: { resolve, reject } });
     });
   }
 
@@ -113,18 +140,27 @@ export class BufferedProducer {
   /** Takes no more, and settles once all is stored. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.flush();
+    try {
+      await this.flush();
+    } finally {
+      await this.#sink.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  async #room(): Promise<void> {
+  async #admit({ bytes }: PreparedRecord): Promise<void> {
     this.#throwIfUnusable();
-    while (this.#bytesInFlight >= this.#options.bytesInFlightMax) {
-      await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
+    const room = this.#budget.take(bytes);
+    if (room === undefined) return;
+    await room;
+    try {
       this.#throwIfUnusable();
+    } catch (error) {
+      this.#budget.give(bytes);
+      throw error;
     }
   }
 
@@ -136,7 +172,8 @@ export class BufferedProducer {
         shardId,
         waiting: [],
         waitingBytes: 0,
-        sending: false,
+        underWay: 0,
+        turn: Promise.resolve(),
         due: false,
         cancelTimer: undefined,
       };
@@ -144,38 +181,33 @@ export class BufferedProducer {
     }
     queue.waiting.push(entry);
     queue.waitingBytes += entry.record.bytes;
-    this.#bytesInFlight += entry.record.bytes;
     this.#recordsInFlight += 1;
     this.#send(queue);
   }
 
-  /** Starts the next batch of a shard when one is full or due and none is under way. */
+  /** Starts batches of a shard that are full or due, as many as may be under way. */
   #send(queue: ShardQueue): void {
-    if (queue.sending || queue.waiting.length === 0) return;
-    const { recordsMax, bytesMax } = this.#options;
-    if (!queue.due && queue.waiting.length < recordsMax && queue.waitingBytes < bytesMax) {
-      queue.cancelTimer ??= this.#system.schedule(this.#options.ageMs, () => {
-        queue.cancelTimer = undefined;
-        queue.due = true;
-        this.#send(queue);
-      });
-      return;
+    const { recordsMax, bytesMax, ageMs } = this.#settings;
+    while (queue.underWay < this.#sink.batchesPerShardMax && queue.waiting.length > 0) {
+      if (!queue.due && queue.waiting.length < recordsMax && queue.waitingBytes < bytesMax) {
+        queue.cancelTimer ??= this.#system.schedule(ageMs, () => {
+          queue.cancelTimer = undefined;
+          queue.due = true;
+          this.#send(queue);
+        });
+        return;
+      }
+      queue.cancelTimer?.();
+      queue.cancelTimer = undefined;
+      queue.underWay += 1;
+      void this.#store(queue, takeBatch(queue, recordsMax, bytesMax));
     }
-    queue.cancelTimer?.();
-    queue.cancelTimer = undefined;
-    const batch = takeBatch(queue, recordsMax, bytesMax);
-    queue.sending = true;
-    void this.#store(queue, batch);
   }
 
   async #store(queue: ShardQueue, batch: readonly Waiting[]): Promise<void> {
     try {
       this.#throwIfFailed();
-      const encoded = await encodeBatch(
-        batch.map(({ record }) => record),
-        this.#options.compression,
-      );
-      const ids = await this.#appender.append(queue.shardId, encoded);
+      const ids = await this.#inTurn(queue, batch);
       batch.forEach(({ settle }, index) => {
         const id = ids[index];
         if (id !== undefined) settle?.resolve(id);
@@ -184,26 +216,36 @@ export class BufferedProducer {
       this.#fail(error);
       for (const { settle } of batch) settle?.reject(error);
     }
-    for (const { record } of batch) this.#bytesInFlight -= record.bytes;
+    queue.underWay -= 1;
     this.#recordsInFlight -= batch.length;
-    queue.sending = false;
     // What gathered while the batch was under way has waited long enough.
     if (queue.waiting.length > 0) queue.due = true;
+    this.#budget.give(batch.reduce((sum, { record }) => sum + record.bytes, 0));
     this.#send(queue);
-    this.#wake();
+    if (this.#recordsInFlight === 0) for (const resume of this.#idleWaiters.splice(0)) resume();
   }
 
-  #wake(): void {
-    if (this.#bytesInFlight < this.#options.bytesInFlightMax || this.#failed) {
-      for (const resume of this.#roomWaiters.splice(0)) resume();
-    }
-    if (this.#recordsInFlight === 0) for (const resume of this.#idleWaiters.splice(0)) resume();
+  /** Encodes a batch, and gives it to the sink behind those before it. */
+  async #inTurn(queue: ShardQueue, batch: readonly Waiting[]): Promise<readonly RecordId[]> {
+    const encoding = encodeBatch(
+      batch.map(({ record }) => record),
+      this.#settings.compression,
+    );
+    const before = queue.turn;
+    // Within an object, lest the turn last until the batch is stored.
+    const given = (async () => {
+      const [encoded] = await Promise.all([encoding, before]);
+      return { stored: this.#sink.store(queue.shardId, encoded) };
+    })();
+    queue.turn = given.catch(() => {});
+    return (await given).stored;
   }
 
   #fail(error: unknown): void {
     if (this.#failed) return;
     this.#failed = true;
     this.#failure = error;
+    this.#budget.fail(error);
   }
 
   #throwIfFailed(): void {
@@ -231,7 +273,7 @@ function takeBatch(queue: ShardQueue, recordsMax: number, bytesMax: number): rea
   return batch;
 }
 
-function clamp(value: number, max: number, name: string): number {
+function within(value: number, max: number, name: string): number {
   if (Number.isInteger(value) && value >= 1 && value <= max) return value;
   throw new HStreamClientError({ reason: "usage", message: `${name} must be 1 to ${max}, not ${value}.` });
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { runs } from "@hstream/proto/testing";
-import { HStreamClient } from "./client.js";
-import { decodeBatch } from "./record.js";
+import { HStreamClient } from "../client.js";
+import { decodeBatch } from "../records/decode.test.helper.js";
 import { ShardMap } from "./shard-map.js";
-import { FakeError, FakeServer } from "./test-kit/fake-server.js";
+import { FakeError, FakeServer } from "../test-kit/fake-server.js";
 
 describe("a buffered producer", () => {
   let server: FakeServer;

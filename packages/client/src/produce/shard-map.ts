@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Shard } from "@hstream/proto";
-import { HStreamClientError } from "./errors.js";
+import { HStreamClientError } from "../errors.js";
 
 interface Range {
   readonly shardId: bigint;
@@ -23,6 +23,11 @@ export class ShardMap {
         end: BigInt(shard.endHashRangeKey),
       }))
       .sort((a, b) => (a.start < b.start ? -1 : 1));
+  }
+
+  /** All shards, by their ranges. */
+  get shardIds(): readonly bigint[] {
+    return this.#ranges.map(({ shardId }) => shardId);
   }
 
   /** The shard whose range holds the key's hash. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { HStreamClient } from "./client.js";
-import { FakeServer } from "./test-kit/fake-server.js";
+import { HStreamClient } from "../client.js";
+import { FakeServer } from "../test-kit/fake-server.js";
 
 describe("a consumer", () => {
   let server: FakeServer;
