@@ -1,14 +1,22 @@
 import { type HStreamClient, HStreamClientError, type SqlStatement } from "@hstream/client";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { CommandError, failureOf } from "../failure.js";
+import { CommandError, failureOf, renderFailure, renderFailureAsJson } from "../failure.js";
 import { pageOfBatch } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
 import type { StopSignal } from "../system/system.js";
 import { type CommandContext, withClient } from "./context.js";
-import { cutScript, shiftError } from "./script.js";
+import { cutScript, type ScriptPart, shiftError } from "./script.js";
 
-/** Runs scripts one after the other and prints their results, to the first error or signal. */
-export async function runScripts(context: CommandContext, scripts: readonly string[]): Promise<ExitCode> {
+/**
+ * Runs scripts one after the other and prints their results, to the first signal, and to the first error
+ * unless it shall go on.
+ */
+export async function runScripts(
+  context: CommandContext,
+  scripts: readonly string[],
+  goOn: boolean,
+): Promise<ExitCode> {
+  let failed = false;
   const stop = new AbortController();
   let signal: StopSignal | undefined;
   const stopListening = context.system.onSignal((received) => {
@@ -16,9 +24,20 @@ export async function runScripts(context: CommandContext, scripts: readonly stri
     stop.abort();
   });
   try {
-    return await withClient(context, async (client) => {
-      for (const script of scripts) await runScript(context, client, script, stop.signal);
+    const code = await withClient(context, async (client) => {
+      for (const script of scripts) {
+        for (const part of await cutScript(script, goOn)) {
+          try {
+            await runPart(context, client, part, stop.signal);
+          } catch (error) {
+            if (!goOn || stop.signal.aborted || isUnreachable(context, error)) throw error;
+            failed = true;
+            await tell(context, asSqlFailure(context, error));
+          }
+        }
+      }
     });
+    return failed ? exitCodes.partial : code;
   } catch (error) {
     if (signal !== undefined) return signal === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
     throw isUnreachable(context, error) ? error : asSqlFailure(context, error);
@@ -27,21 +46,26 @@ export async function runScripts(context: CommandContext, scripts: readonly stri
   }
 }
 
-async function runScript(
+async function runPart(
   context: CommandContext,
   client: HStreamClient,
-  script: string,
+  part: ScriptPart,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const part of await cutScript(script)) {
-    try {
-      for await (const statement of client.sql(part.text, { signal })) {
-        await printStatement(context, statement, part.vertical[statement.index] === true);
-      }
-    } catch (error) {
-      throw shiftError(error, part);
+  try {
+    for await (const statement of client.sql(part.text, { signal })) {
+      await printStatement(context, statement, part.vertical[statement.index] === true);
     }
+  } catch (error) {
+    throw shiftError(error, part);
   }
+}
+
+async function tell(context: CommandContext, error: unknown): Promise<void> {
+  const { stderr } = context.system;
+  const failure = failureOf(error, context.server);
+  const asJson = context.format === "json" || context.format === "ndjson";
+  await stderr.write(asJson ? renderFailureAsJson(failure) : renderFailure(failure, stderr.columns()));
 }
 
 async function printStatement(

@@ -19,7 +19,7 @@ export async function startServerCommand(context: CommandContext, flags: ServerF
     stop = resolve;
   });
   const stopListening = system.onSignal(() => stop());
-  const server = await startEmbeddedServer(system, flags);
+  const server = await startEmbeddedServer(system, { ...flags, variables: context.variables });
   const ms = Math.round(system.uptime());
   const sql = server.port === 6570 ? "hstream sql" : `hstream sql --port ${server.port}`;
   await system.stdout.write(`ready in ${ms} ms on ${server.address}, try: ${sql}\n`);

@@ -6,6 +6,7 @@ export interface SqlFlags {
   readonly file: readonly string[];
   readonly historyFile?: string;
   readonly plain?: boolean;
+  readonly onError: "stop" | "continue";
 }
 
 /** `hstream sql`: the shell on a terminal, otherwise the given statements, to the first error. */
@@ -17,7 +18,7 @@ export async function sqlCommand(context: CommandContext, flags: SqlFlags): Prom
     return runShell(context, flags);
   }
   const scripts = given ? await readScripts(context, flags) : [await readAll(system.stdin)];
-  return (await import("./run-scripts.js")).runScripts(context, scripts);
+  return (await import("./run-scripts.js")).runScripts(context, scripts, flags.onError === "continue");
 }
 
 async function readScripts(context: CommandContext, flags: SqlFlags): Promise<readonly string[]> {

@@ -52,7 +52,7 @@ export async function runShell(context: CommandContext, options: ShellOptions): 
     if (options.plain === true || !canDraw(context)) {
       return (await import("./plain.js")).runPlainShell(shell);
     }
-    const colours = coloursWanted(context);
+    const colours = context.colours && system.stdout.isTty;
     prepareTerminalModules(colours);
     return (await import("./tui/ink-shell.js")).runInkShell({
       ...shell,
@@ -96,8 +96,4 @@ function canDraw({ system }: CommandContext): boolean {
   const plain = env["HSTREAM_PLAIN"];
   if (plain !== undefined && plain !== "" && plain !== "0") return false;
   return stdin.isTTY === true && stdout.isTty && env["TERM"] !== "dumb";
-}
-
-function coloursWanted({ system }: CommandContext): boolean {
-  return system.stdout.isTty && (system.env["NO_COLOR"] ?? "") === "";
 }
