@@ -30,9 +30,9 @@ export interface SubscriptionOptions {
   readonly offset?: "earliest" | "latest";
   /** Default "round-robin"; a server without the HStreamExt service has but one policy, of its own. */
   readonly dispatch?: Dispatch;
-  /** After so many deliveries without an ack a record goes to `deadLetterStream`. Default: never. */
+  /** After so many deliveries without an ack a record goes to `deadLetterStream`, which is to be given too. */
   readonly maxDeliveries?: number;
-  /** With `maxDeliveries`: a stream that exists. */
+  /** A stream that exists; with `maxDeliveries`. */
   readonly deadLetterStream?: string;
 }
 

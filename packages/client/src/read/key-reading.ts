@@ -67,8 +67,10 @@ export async function* readKey(
           }
           const wanted = last && { batchId: last.batchId, batchIndex: last.batchIndex + 1 };
           const skipped = skippedOf(recordIds, wanted);
-          last = recordIds.at(-1) ?? last;
-          yield { ids: recordIds.slice(skipped), records: receivedRecords.slice(skipped) };
+          if (skipped < recordIds.length) {
+            last = recordIds.at(-1);
+            yield { ids: recordIds.slice(skipped), records: receivedRecords.slice(skipped) };
+          }
           taken += recordIds.length;
           if (taken < limits.keyRecordsAheadMax / 2) continue;
           ask(taken);

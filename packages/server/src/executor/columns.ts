@@ -170,12 +170,6 @@ export function columnOfValues(values: readonly SqlValue[]): Column {
   return { kind: "float64", values: float64, nulls: mask };
 }
 
-/** The values of the first `count` rows. */
-export function valuesOf(column: Column, count: number): readonly SqlValue[] {
-  if (column.kind === "any" && column.values.length === count) return column.values;
-  return Array.from({ length: count }, (_, row) => valueAt(column, row));
-}
-
 /** The rows of `batch` that `selected` (ascending or not, `count` of them) names, in that order. */
 export function selectRows(batch: ChangeBatch, selected: Int32Array, count: number): ChangeBatch {
   assert(count <= selected.length, "a selection is not longer than its array");

@@ -1,5 +1,5 @@
 import type { SqlValue } from "@hstream/sql/runtime";
-import { type ChangeBatch, type Column, columnOfValues, valueAt, valuesOf } from "../columns.js";
+import { type ChangeBatch, type Column, columnOfValues, valueAt } from "../columns.js";
 import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
 import { valueBytes } from "../state-size.js";
@@ -8,6 +8,8 @@ import { GroupTable } from "./group-table.js";
 
 /** Rows that are gone are swept out once there are more of them than this, and than others. */
 const deadRowsKept = 1024;
+/** In place of a key: the row is in no chain. */
+const noKey = -1;
 
 /**
  * The rows of one side of a join, numbered, in chains of equal join keys.
@@ -106,22 +108,45 @@ export class JoinSide {
 
   /** Numbers the rows that are there anew, without gaps. `keyOf` gives the keys' new numbers. */
   sweep(keyOf: (key: number) => number): void {
-    const live = this.#live();
-    this.#replace({ ...live, keys: live.keys.map(keyOf) });
+    const live: number[] = [];
+    for (let row = 0; row < this.#count; row++) if (this.#weights[row] !== 0) live.push(row);
+    const rows = Int32Array.from(live);
+    const columns = Array.from({ length: this.#width }, (_, i) => this.column(i, rows, live.length));
+    const weights = live.map((row) => this.#weights[row] as number);
+    const partners = this.#counted ? live.map((row) => this.#partners[row] as number) : [];
+    const keys = live.map((row) => keyOf(this.#keys[row] as number));
+    this.clear();
+    const batch: ChangeBatch = { rowCount: live.length, columns, weights: undefined, updates: undefined };
+    const known = this.identify(batch);
+    for (let i = 0; i < live.length; i++) {
+      const row = this.add(batch, i, known?.[i], keys[i] as number, weights[i] as number);
+      if (this.#counted) this.#partners[row] = partners[i] as number;
+    }
   }
 
-  /** Writes the rows that are there. The keys keep their numbers. */
+  /** Writes all rows, those that are gone too: should one come again, it has its old place in the chain. */
   save(writer: StateWriter): void {
-    const { columns, weights, partners, keys } = this.#live();
-    for (const column of columns) writer.values(valuesOf(column, weights.length));
-    writer.floats(weights, weights.length);
-    writer.floats(partners, partners.length);
-    writer.ints(keys, keys.length);
+    if (this.#identities === undefined) for (const values of this.#values) writer.values(values);
+    else this.#identities.save(writer);
+    writer.floats(this.#weights, this.#count);
+    writer.floats(this.#partners, this.#counted ? this.#count : 0);
+    writer.ints(this.#keys, this.#count);
   }
 
   load(reader: StateReader): void {
-    const columns = Array.from({ length: this.#width }, () => columnOfValues(reader.values()));
-    this.#replace({ columns, weights: reader.floats(), partners: reader.floats(), keys: reader.ints() });
+    this.clear();
+    if (this.#identities === undefined) {
+      this.#values = this.#values.map(() => reader.values());
+      for (const values of this.#values) for (const value of values) this.#valueBytes += valueBytes(value);
+    } else this.#identities.load(reader);
+    const [weights, partners, keys] = [reader.floats(), reader.floats(), reader.ints()];
+    for (const [row, key] of keys.entries()) {
+      if (key === noKey) continue;
+      this.#begin(row, key);
+      this.#weights[row] = weights[row] as number;
+      if (weights[row] !== 0) this.#dead -= 1;
+      if (this.#counted) this.#partners[row] = partners[row] as number;
+    }
   }
 
   /** Marks the keys of the rows that are there. */
@@ -147,30 +172,8 @@ export class JoinSide {
     return this.#weights.length * perRow + index + this.#valueBytes + (this.#identities?.bytes() ?? 0);
   }
 
-  #live(): LiveRows {
-    const live: number[] = [];
-    for (let row = 0; row < this.#count; row++) if (this.#weights[row] !== 0) live.push(row);
-    const rows = Int32Array.from(live);
-    return {
-      columns: Array.from({ length: this.#width }, (_, i) => this.column(i, rows, live.length)),
-      weights: Float64Array.from(live, (row) => this.#weights[row] as number),
-      partners: this.#counted ? Float64Array.from(live, (row) => this.#partners[row] as number) : noPartners,
-      keys: Int32Array.from(live, (row) => this.#keys[row] as number),
-    };
-  }
-
-  #replace({ columns, weights, partners, keys }: LiveRows): void {
-    this.clear();
-    const rowCount = weights.length;
-    const batch: ChangeBatch = { rowCount, columns, weights: undefined, updates: undefined };
-    const known = this.identify(batch);
-    for (let i = 0; i < rowCount; i++) {
-      const row = this.add(batch, i, known?.[i], keys[i] as number, weights[i] as number);
-      if (this.#counted) this.#partners[row] = partners[i] as number;
-    }
-  }
-
   #begin(row: number, key: number): void {
+    const before = this.#count;
     this.#count = row + 1;
     this.#weights = grown(this.#weights, this.#count);
     this.#keys = grownInt32(this.#keys, this.#count);
@@ -178,6 +181,8 @@ export class JoinSide {
     if (this.#counted) this.#partners = grown(this.#partners, this.#count);
     this.#heads = grownInt32(this.#heads, key + 1, -1);
     this.#tails = grownInt32(this.#tails, key + 1, -1);
+    // Numbers of rows that were identified and not added, for they can have no partner.
+    this.#keys.fill(noKey, before, row);
     // Counted as gone until its weight comes.
     this.#dead += 1;
     this.#keys[row] = key;
@@ -196,14 +201,3 @@ export class JoinSide {
     }
   }
 }
-
-/** The rows of a side that are there, in the order of their numbers. */
-interface LiveRows {
-  readonly columns: readonly Column[];
-  readonly weights: Float64Array;
-  /** Empty where partners are not counted. */
-  readonly partners: Float64Array;
-  readonly keys: Int32Array;
-}
-
-const noPartners = new Float64Array(0);
