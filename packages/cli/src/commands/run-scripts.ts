@@ -78,8 +78,9 @@ async function printStatement(
   for (const notice of statement.notices) warn(`notice: ${notice}`);
   if (statement.kind === "command") {
     const { message, rowsAffected, notices } = await statement.done;
+    const queryId = statement.queryId ?? null;
     if (context.format === "json") {
-      await stdout.write(`${JSON.stringify({ message, rowsAffected })}\n`);
+      await stdout.write(`${JSON.stringify({ message, rowsAffected, queryId })}\n`);
     } else if (context.format === "table" && !context.quiet) await stdout.write(`${message}\n`);
     else if (message !== "") warn(message);
     for (const notice of notices) warn(`notice: ${notice}`);
