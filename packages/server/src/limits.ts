@@ -80,6 +80,10 @@ export const limits = {
   viewChangesBytesMax: 64 * 1_048_576,
   /** A live query stores its state so often, ms. */
   querySnapshotEveryMs: 10_000,
+  /** How often a query in which time matters is told of it, ms. */
+  queryTickMs: 250,
+  /** A shard that gave nothing for so long does not hold back the time of a named column, ms. */
+  shardIdleMs: 5_000,
   /** Times that a query may bring its worker down before it is aborted. */
   queryCrashesMax: 3,
   /** Appends of a query that wait for the disk at a time. */

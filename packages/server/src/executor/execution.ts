@@ -5,6 +5,7 @@ import { Dataflow, type StepResult } from "./dataflow.js";
 import type { Inflate } from "@hstream/proto";
 import { Emitter, type Sink } from "./emit.js";
 import type { ErrorSummary } from "./error-log.js";
+import { IntervalEmitter } from "./interval-emitter.js";
 import { MaterializedView } from "./materialized-view.js";
 import { RecordEmitter, type RecordSinkOptions } from "./record-emitter.js";
 import { emptyReport } from "./reports.js";
@@ -70,9 +71,7 @@ export class Execution {
       materialize,
     });
     this.#view = materialize ? new MaterializedView(plan, limits) : undefined;
-    this.#sink =
-      this.#view ??
-      (sink.kind === "records" ? new RecordEmitter(plan, sink, limits) : new Emitter(plan, limits));
+    this.#sink = this.#view ?? emitterOf(plan, sink, openedMs, limits);
   }
 
   /**
@@ -92,7 +91,9 @@ export class Execution {
 
   /** Takes the next bounded part of the input; the first step gives what stands before any input. */
   step(nowMs: number): StepReport {
-    if (this.#started) return this.#report(this.#dataflow.step(nowMs), (changes) => this.#sink.take(changes));
+    if (this.#started) {
+      return this.#report(this.#dataflow.step(nowMs), (changes) => this.#sink.take(changes, nowMs));
+    }
     this.#started = true;
     return this.#report(this.#dataflow.start(this.#openedMs), (changes) => this.#sink.start(changes));
   }
@@ -106,7 +107,7 @@ export class Execution {
     }
     const { result, done } = this.#dataflow.finish();
     this.#ended = done;
-    const report = this.#report(result, (changes) => this.#sink.take(changes));
+    const report = this.#report(result, (changes) => this.#sink.take(changes, Number.POSITIVE_INFINITY));
     return { report, done };
   }
 
@@ -160,4 +161,11 @@ export class Execution {
 
 function bothErrors(a: ErrorSummary, b: ErrorSummary): ErrorSummary {
   return { count: a.count + b.count, first: [...a.first, ...b.first] };
+}
+
+function emitterOf(plan: PhysicalPlan, sink: SinkKind, openedMs: number, limits: ExecutionLimits): Sink {
+  const emitter = sink.kind === "records" ? new RecordEmitter(plan, sink, limits) : new Emitter(plan, limits);
+  return plan.emit.kind === "every"
+    ? new IntervalEmitter(plan, plan.emit.intervalMs, openedMs, emitter)
+    : emitter;
 }

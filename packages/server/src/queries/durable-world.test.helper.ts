@@ -53,6 +53,17 @@ export class DurableWorld {
     await this.#log?.close();
   }
 
+  /** Lets second after second pass until something has come of it; the threads' work takes none of them. */
+  async advanceUntil<T>(result: Promise<T>): Promise<T> {
+    const state = { settled: false };
+    const settle = () => {
+      state.settled = true;
+    };
+    result.then(settle, settle);
+    while (!state.settled) await this.env.timers.advance(1_000);
+    return await result;
+  }
+
   /** Lets time pass until the snapshots of all queries are due; resolves once those of `queries` are stored. */
   async snapshotsOf(...queries: readonly string[]): Promise<void> {
     const { log, streams } = this.room;

@@ -40,5 +40,7 @@ function relationOf(stream: StreamDocument): Relation {
     columns: (stream.columns ?? []) as unknown as readonly CatalogColumn[],
     open: true,
     appendOnly: stream.kind !== "changes",
+    ...(stream.timeColumn === undefined ? {} : { timeColumn: stream.timeColumn }),
+    ...(stream.latenessMs === undefined ? {} : { latenessMs: stream.latenessMs }),
   };
 }

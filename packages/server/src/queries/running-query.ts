@@ -1,5 +1,6 @@
 import type { PhysicalNode, PhysicalPlan, SqlValue } from "@hstream/sql";
 import { must } from "@hstream/proto";
+import type { Timer } from "../env/env.js";
 import type { SinkKind } from "../executor/execution.js";
 import type { QueryExecution, Snapshot } from "../executor/executor-host.js";
 import { inputsOf } from "../executor/plan-builder.js";
@@ -10,6 +11,7 @@ import { Barrier } from "./barrier.js";
 import { recordInputs, sourceStreams } from "./query-input.js";
 import type { QueryTools } from "./query-tools.js";
 import { ShardInputs } from "./shard-inputs.js";
+import { SourceTimes } from "./source-times.js";
 import type { ViewFeed, ViewFollower } from "./view-feed.js";
 import { Wake } from "./wake.js";
 
@@ -57,6 +59,8 @@ interface Waiting {
 interface Piece {
   readonly inputs: readonly StepInput[];
   readonly done: () => void;
+  /** Whether it only tells of time. */
+  readonly isTick?: boolean;
 }
 
 /**
@@ -75,6 +79,9 @@ export class RunningQuery {
   readonly #shards: ShardInputs;
   readonly #views: ViewInput[] = [];
   readonly #looksUp: boolean;
+  readonly #times: SourceTimes;
+  #tickWanted = false;
+  #ticks: Timer | undefined;
   readonly #wake = new Wake();
   /** In the order of their moments. */
   #waiting: Waiting[] = [];
@@ -89,7 +96,8 @@ export class RunningQuery {
     this.#tools = tools;
     this.#options = options;
     const { plan, sink, start, state, views } = options;
-    for (const { stream, sources } of sourceStreams(plan, tools.streams)) {
+    const inputs = sourceStreams(plan, tools.streams);
+    for (const { stream, sources } of inputs) {
       for (const shardId of stream.shardIds) this.#sourcesOf.set(shardId, sources);
     }
     this.#looksUp = plan.shared?.some(looksUp) === true || looksUp(plan.root);
@@ -97,6 +105,7 @@ export class RunningQuery {
       [...this.#sourcesOf.keys()].map((shardId) => [shardId, start.get(shardId) ?? 0]),
     );
     this.#shards = new ShardInputs(tools.log, positions, this.#wake.set);
+    this.#times = new SourceTimes(plan, inputs, tools.env.clock.now());
     this.execution = tools.executor.open(plan, sink, tools.env.clock.now(), state);
     for (const [id, view] of views) {
       const sources = plan.sources.flatMap((source, index) => (source.id === id ? [index] : []));
@@ -156,10 +165,11 @@ export class RunningQuery {
    */
   async *run(signal: AbortSignal): AsyncGenerator<StepReport, undefined> {
     if (this.#options.state === undefined) {
-      const first = { inputs: this.#options.rows ?? [], done: () => {} };
+      const first = { inputs: [...this.#times.begin(), ...(this.#options.rows ?? [])], done: () => {} };
       // What stands before any input: the one row of an aggregate without GROUP BY, say.
       if (yield* this.#feed(first)) return;
     }
+    this.#armTick();
     while (!this.#stopping) {
       signal.throwIfAborted();
       await this.#giveRows();
@@ -168,7 +178,7 @@ export class RunningQuery {
         this.#saveWanted = false;
         await this.#options.save?.();
       }
-      const piece = await this.#next(signal);
+      const piece = this.#tick() ?? (await this.#next(signal));
       if (piece === undefined) await this.#wake.wait(signal);
       else if (yield* this.#feed(piece)) return;
     }
@@ -177,6 +187,7 @@ export class RunningQuery {
   /** Whoever waits for a barrier is told `reason`. */
   close(reason: Error): void {
     this.#ended = reason;
+    this.#ticks?.cancel();
     this.#shards.close();
     for (const { follower } of this.#views) follower.close();
     for (const { tasks } of this.#waiting) for (const { fail } of tasks) fail(reason);
@@ -185,15 +196,16 @@ export class RunningQuery {
   }
 
   /** Whether the plan is finished. */
-  async *#feed({ inputs, done }: Piece): AsyncGenerator<StepReport, boolean> {
+  async *#feed({ inputs, done, isTick }: Piece): AsyncGenerator<StepReport, boolean> {
     const { feed } = this.#options;
     const withChanges = feed?.isFollowed === true;
-    this.#fed = true;
     let finished = false;
     // Of a query that is not saved, positions only tell how far it has read.
     if (this.#options.save === undefined) done();
     for await (const report of this.execution.feed(inputs, this.#tools.env.clock.now(), withChanges)) {
       if (withChanges && report.output.length > 0) feed.publish({ kind: "changes", batches: report.output });
+      // A tick that closes nothing is not worth being saved.
+      this.#fed ||= !isTick || report.rowsOut > 0;
       yield report;
       finished ||= report.finished;
     }
@@ -210,9 +222,30 @@ export class RunningQuery {
     const sources = must(this.#sourcesOf.get(piece.shardId), "only shards of the sources are read");
     const records = recordInputs(sources, piece.batches);
     const done = () => this.#shards.advance(piece);
+    this.#times.sawRecords(piece.shardId, this.#tools.env.clock.now());
     if (!this.#looksUp) return { inputs: records, done };
     const { inputs, complete } = await this.#viewsNow(signal);
     return complete ? { inputs: [...inputs, ...records], done } : { inputs, done: () => {} };
+  }
+
+  #armTick(): void {
+    const { emit } = this.#options.plan;
+    if (!this.#times.matters && emit.kind !== "every") return;
+    const everyMs =
+      emit.kind === "every" ? Math.min(emit.intervalMs, limits.queryTickMs) : limits.queryTickMs;
+    this.#ticks = this.#tools.env.timers.after(Math.max(1, everyMs), () => {
+      this.#tickWanted = true;
+      this.#wake.set();
+      this.#armTick();
+    });
+  }
+
+  /** Time goes on, unless somebody waits for a barrier, which stands for an earlier moment. */
+  #tick(): Piece | undefined {
+    if (!this.#tickWanted || this.#waiting.length > 0) return undefined;
+    this.#tickWanted = false;
+    const isRead = (shardId: ShardId) => this.#shards.covers(shardId, this.#tools.log.tail(shardId));
+    return { inputs: this.#times.tick(this.#tools.env.clock.now(), isRead), done: () => {}, isTick: true };
   }
 
   /** Changes of a view that does not wait at a barrier. */
