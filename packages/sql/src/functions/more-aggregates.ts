@@ -6,7 +6,8 @@ import { float, isNumber, toFloat } from "../values/numbers.js";
 import { rowKeyText } from "../values/row-key.js";
 import { toText } from "../values/text.js";
 import { isArray, valueKind } from "../values/value-kind.js";
-import { type Counted, extreme, implement, savedArray, savedNumber } from "./aggregates.js";
+import { implement, savedArray, savedNumber } from "./aggregate-state.js";
+import { type Counted, extreme } from "./aggregates.js";
 import { approximateCount, approximateQuantile } from "./approximations.js";
 import { aggregate, fraction, numberOf } from "./define-aggregate.js";
 import {
