@@ -52,7 +52,10 @@ export interface ExpressionPlace {
   readonly constantsOnly?: string;
 }
 
-export type SubqueryNode = Extract<ExpressionNode, { kind: "subquery" | "exists" | "in-query" }>;
+export type SubqueryNode = Extract<
+  ExpressionNode,
+  { kind: "subquery" | "exists" | "in-query" | "quantified" }
+>;
 export type CallNode = Extract<ExpressionNode, { kind: "call" }>;
 
 const nullLiteral: Expression = { kind: "literal", value: null, type: NULL_TYPE };
@@ -134,8 +137,9 @@ export function bindExpression(node: ExpressionNode, place: ExpressionPlace): Ex
       ]);
     case "subquery":
     case "exists":
-    case "in-query": {
-      const operand = node.kind === "in-query" ? bind(node.operand) : undefined;
+    case "in-query":
+    case "quantified": {
+      const operand = "operand" in node ? bind(node.operand) : undefined;
       return (
         place.subquery?.(node, operand) ??
         place.findings.error(node.span, `A subquery cannot stand in ${place.clause}`)

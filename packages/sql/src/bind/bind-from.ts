@@ -196,6 +196,8 @@ function bindJoin(node: JoinNode, place: QueryPlace): FromRows {
     node.type === "cross" && conditions.length > 0 ? "inner" : plainType(node, conditions);
   const shape = pushShape(node, type, left, right, within !== undefined, context);
   const steady = type === "inner" || type === "cross" || shape.lookup;
+  // Of a semi or anti join the right side is not seen.
+  const seen = type === "semi" || type === "anti" ? [left] : [left, right];
   const [first, second] = shape.swapped ? [right, left] : [left, right];
   return {
     build: () => ({
@@ -211,13 +213,13 @@ function bindJoin(node: JoinNode, place: QueryPlace): FromRows {
       lookup: shape.lookup,
       withinMs: within?.ms,
     }),
-    relations: [...left.relations, ...right.relations],
+    relations: seen.flatMap(({ relations }) => relations),
     merged: [
       ...merged,
-      ...[...left.merged, ...right.merged].filter(({ name }) => !merged.some((one) => one.name === name)),
+      ...seen.flatMap((side) => side.merged).filter(({ name }) => !merged.some((one) => one.name === name)),
     ],
     kind: joinKind(left, right, steady, shape.lookup),
-    time: () => laterOf(left.time(), right.time()),
+    time: () => seen.map((side) => side.time()).reduce(laterOf),
     grows: (context.finite || steady) && left.grows && (right.grows || shape.lookup),
     conditions: [...left.conditions, ...right.conditions, ...conditions],
   };
@@ -399,6 +401,7 @@ function pushShape(
     }
     return plain;
   }
+  if (type === "semi" || type === "anti") return plain;
   const looksUp = (stream: FromRows, view: FromRows): boolean =>
     stream.kind === "stream" && view.kind === "changing";
   const outerLeft = type === "left" || type === "inner" || type === "cross";

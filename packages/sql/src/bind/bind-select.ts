@@ -65,7 +65,7 @@ export class SelectBinder {
     const { ids } = place.context;
     this.#grouping = isGrouped(select, order.orderBy) ? new Grouping(ids) : undefined;
     const here = (expression: Expression, span: Span): Expression => this.#overGroups(expression, span);
-    this.#windows = new WindowCalls(ids, here);
+    this.#windows = new WindowCalls(ids, select.windows, here);
     this.#where = new Subqueries(place, this.#scope);
     this.#below = new Subqueries(place, this.#scope);
     this.#above = new Subqueries(place, this.#scope, here);

@@ -18,6 +18,8 @@ import { unboundExpression } from "./findings.js";
 import type { BoundRows, QueryPlace } from "./query-context.js";
 import type { Scope } from "./scope.js";
 
+type QuantifiedNode = Extract<SubqueryNode, { kind: "quantified" }>;
+
 /** A subquery beside the rows that it belongs to. */
 interface AttachedJoin {
   readonly type: JoinType;
@@ -78,8 +80,16 @@ export class Subqueries {
         "A subquery for a value can only hang on equalities of the row around it",
       );
     }
-    if (node.kind === "subquery") return this.#scalar(rows, node);
-    return node.kind === "exists" ? this.#exists(rows, node) : this.#isIn(rows, node, operand);
+    switch (node.kind) {
+      case "subquery":
+        return this.#scalar(rows, node);
+      case "exists":
+        return this.#exists(rows, node);
+      case "in-query":
+        return this.#isIn(rows, node, operand);
+      case "quantified":
+        return this.#quantified(rows, node, operand);
+    }
   }
 
   /** EXISTS and IN as a condition of the row. */
@@ -234,37 +244,88 @@ export class Subqueries {
     const x = this.#here(left, node.span);
     this.#left(found, [...moved, { left: x, right: columnExpression(equal), nullsEqual: false }]);
     const rowsCount = this.#came(all.column);
-    const call = (name: string, args: readonly Expression[]): Expression => ({
-      kind: "call",
-      function: name,
-      args,
-      type: BOOLEAN,
-    });
-    const literal = (it: boolean | null): Expression => ({
-      kind: "literal",
-      value: it,
-      type: it === null ? NULL_TYPE : BOOLEAN,
-    });
     const isIn: Expression = {
       kind: "case",
       branches: [
-        { when: call("IS NOT NULL", [this.#came(equal)]), then: literal(true) },
-        { when: call("NOT", [positive(rowsCount)]), then: literal(false) },
-        { when: call("IS NULL", [x]), then: literal(null) },
-        { when: call(">", [rowsCount, this.#came(known.column)]), then: literal(null) },
+        { when: test("IS NOT NULL", [this.#came(equal)]), then: truth(true) },
+        { when: test("NOT", [positive(rowsCount)]), then: truth(false) },
+        { when: test("IS NULL", [x]), then: truth(null) },
+        { when: test(">", [rowsCount, this.#came(known.column)]), then: truth(null) },
       ],
-      otherwise: literal(false),
+      otherwise: truth(false),
       type: BOOLEAN,
     };
-    return node.kind === "in-query" && node.negated ? call("NOT", [isIn]) : isIn;
+    return node.kind === "in-query" && node.negated ? test("NOT", [isIn]) : isIn;
+  }
+
+  /**
+   * x > ALL (…): FALSE where some element says so, NULL where x or an element is NULL, else TRUE, even where there
+   * is no row at all; ANY is its mirror image. Which element says so the least or the greatest one tells.
+   */
+  #quantified(rows: BoundRows, node: QuantifiedNode, operand: Expression | undefined): Expression {
+    const { operator, all } = node;
+    if (operator === (all ? "<>" : "=")) {
+      const { query, span } = node;
+      const membership = { kind: "in-query", operand: node.operand, query, negated: all, span } as const;
+      return this.#isIn(rows, membership, operand);
+    }
+    const value = this.#onlyColumn(rows, node.span);
+    assert(operand !== undefined, "a quantified comparison has an operand");
+    if (value === undefined) return unboundExpression;
+    const { ids, findings } = this.#place.context;
+    const [left, right] = comparable([operand, columnExpression(value)], node.span, findings, operator);
+    if (left === undefined || right === undefined) return unboundExpression;
+    const [count, known] = [this.#counter("rows", []), this.#counter("values", [columnExpression(value)])];
+    const extremes = (extremesOf[operator]?.[all ? "all" : "any"] ?? []).map((name) => {
+      const column: LogicalColumn = { id: ids.next(), name, type: right.type };
+      return { column, call: { function: name, args: [right], distinct: false, type: right.type } };
+    });
+    this.#left(this.#grouped(rows, [], [count, known, ...extremes]), this.#keys(rows, node.span));
+    const x = this.#here(left, node.span);
+    const says = extremes.map(({ column }) => test(operator, [x, this.#came(column)]));
+    const rowsCount = this.#came(count.column);
+    const decided: Expression = all
+      ? test("NOT", [conjunction(says)])
+      : { kind: "or", args: says, type: BOOLEAN };
+    return {
+      kind: "case",
+      branches: [
+        { when: test("NOT", [positive(rowsCount)]), then: truth(all) },
+        { when: decided, then: truth(!all) },
+        { when: test("IS NULL", [x]), then: truth(null) },
+        { when: test(">", [rowsCount, this.#came(known.column)]), then: truth(null) },
+      ],
+      otherwise: truth(all),
+      type: BOOLEAN,
+    };
   }
 }
+
+/** x op ANY or ALL of a few values: of all of them, by their least and greatest. */
+const extremesOf: Readonly<
+  Record<string, { readonly any: readonly ("MIN" | "MAX")[]; readonly all: readonly ("MIN" | "MAX")[] }>
+> = {
+  "<": { any: ["MAX"], all: ["MIN"] },
+  "<=": { any: ["MAX"], all: ["MIN"] },
+  ">": { any: ["MIN"], all: ["MAX"] },
+  ">=": { any: ["MIN"], all: ["MAX"] },
+  "=": { any: [], all: ["MIN", "MAX"] },
+  "<>": { any: ["MIN", "MAX"], all: [] },
+};
 
 /** A count that may be missing is above 0. */
 function positive(count: Expression): Expression {
   const zero: Expression = { kind: "literal", value: 0, type: INTEGER };
   const known: Expression = { kind: "call", function: "COALESCE", args: [count, zero], type: INTEGER };
   return { kind: "call", function: ">", args: [known, zero], type: BOOLEAN };
+}
+
+function test(name: string, args: readonly Expression[]): Expression {
+  return { kind: "call", function: name, args, type: BOOLEAN };
+}
+
+function truth(value: boolean | null): Expression {
+  return { kind: "literal", value, type: value === null ? NULL_TYPE : BOOLEAN };
 }
 
 /** Ids that a plan reads although nothing below gives them. */

@@ -62,8 +62,8 @@ export type PlanSource =
 export type ScanColumn =
   /** A top-level field. A declared type is cast to; a failing cast is an expression error and NULL. */
   | { readonly kind: "field"; readonly name: string; readonly type: SqlType }
-  /** All fields as one SqlObject. */
-  | { readonly kind: "record" }
+  /** All fields as one SqlObject, but for those that are columns of their own. */
+  | { readonly kind: "record"; readonly without: readonly string[] }
   /** Append time, a TIMESTAMP. */
   | { readonly kind: "append-time" };
 

@@ -43,7 +43,11 @@ export class RecordColumns {
   #object: SqlObject | undefined;
   #row = 0;
 
-  constructor(bytes: Buffer, view: DataView, capacity: number) {
+  /** Fields of these names are left out. */
+  readonly #without: ReadonlySet<string>;
+
+  constructor(bytes: Buffer, view: DataView, capacity: number, without: readonly string[] = []) {
+    this.#without = new Set(without);
     this.#bytes = bytes;
     this.#view = view;
     this.#capacity = capacity;
@@ -81,13 +85,21 @@ export class RecordColumns {
   }
 
   finish(): Column {
-    return this.#objects === undefined ? this.#columns() : { kind: "any", values: this.#objects };
+    if (this.#objects === undefined) return this.#columns();
+    const values = this.#without.size === 0 ? this.#objects : this.#objects.map((one) => this.#rest(one));
+    return { kind: "any", values };
+  }
+
+  #rest(object: SqlObject): SqlObject {
+    return new Map([...object].filter(([name]) => !this.#without.has(name)));
   }
 
   #columns(): RecordColumn {
     const columns = this.#builders.map((builder) => builder.finish(this.#row));
     const shapeOf = this.#shapeOf.subarray(0, this.#row);
-    return { kind: "record", fields: this.#names, columns, shapes: this.#shapes, shapeOf };
+    const isRest = (slot: number): boolean => !this.#without.has(this.#names[slot] as string);
+    const shapes = this.#without.size === 0 ? this.#shapes : this.#shapes.map((one) => one.filter(isRest));
+    return { kind: "record", fields: this.#names, columns, shapes, shapeOf };
   }
 
   #isLast(): boolean {

@@ -32,9 +32,9 @@ export class RowSink {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#columns = columns;
     this.#slots = slots;
-    this.records = columns.some((column) => column.kind === "record")
-      ? new RecordColumns(bytes, this.view, capacity)
-      : undefined;
+    const record = columns.find((column) => column.kind === "record");
+    this.records =
+      record === undefined ? undefined : new RecordColumns(bytes, this.view, capacity, record.without);
     this.#wantsTime = columns.some((column) => column.kind === "append-time");
     for (let slot = 0; slot < slotCount; slot++) this.#builders.push(new ColumnBuilder(bytes, capacity));
     this.#seen = new Int32Array(slotCount);
