@@ -8,6 +8,7 @@ import {
   type LogicalColumn,
   type LogicalPlan,
   type ProjectItem,
+  withInputs,
 } from "../plan/logical.js";
 import type { JoinKey, JoinType } from "../plan/physical.js";
 import { columnsIn, conjunction } from "../plan/rewrite.js";
@@ -15,7 +16,7 @@ import { BOOLEAN, INTEGER, NULL_TYPE } from "../types/types.js";
 import type { SubqueryNode } from "./bind-expression.js";
 import { comparable } from "./call-types.js";
 import { unboundExpression } from "./findings.js";
-import type { BoundRows, QueryPlace } from "./query-context.js";
+import type { BoundRows, OuterRows, QueryPlace } from "./query-context.js";
 import type { Scope } from "./scope.js";
 
 type QuantifiedNode = Extract<SubqueryNode, { kind: "quantified" }>;
@@ -27,6 +28,8 @@ interface AttachedJoin {
   readonly keys: readonly JoinKey[];
   readonly residual: Expression | undefined;
   readonly notIn: { readonly left: Expression; readonly right: Expression } | undefined;
+  /** Of the input, to be put into `right`. */
+  readonly outerRows: OuterRows | undefined;
 }
 
 /**
@@ -56,7 +59,7 @@ export class Subqueries {
   /** The input with all subqueries beside it. */
   attach(input: LogicalPlan): LogicalPlan {
     return this.#joins.reduce<LogicalPlan>(
-      (left, join) => ({
+      (left, { outerRows, right, ...join }) => ({
         kind: "join",
         leftAppendOnly: false,
         rightAppendOnly: false,
@@ -64,22 +67,25 @@ export class Subqueries {
         withinMs: undefined,
         ...join,
         left,
+        right: outerRows === undefined ? right : this.#filled(right, outerRows, input),
       }),
       input,
     );
   }
 
+  #filled(plan: LogicalPlan, outerRows: OuterRows, input: LogicalPlan): LogicalPlan {
+    if (plan !== outerRows.placeholder) return withInputs(plan, (one) => this.#filled(one, outerRows, input));
+    const keys = outerRows.columns.map(({ outer, column }): ProjectItem => {
+      return { column, expression: this.#here(outer, outerRows.span) };
+    });
+    return { kind: "aggregate", input, keys, calls: [], appendOnly: false };
+  }
+
   /** The value of a subquery where a value stands. */
   value(node: SubqueryNode, operand: Expression | undefined): Expression {
     const { findings } = this.#place.context;
-    const rows = this.#bind(node);
+    const rows = this.#bind(node, true);
     if (findings.failed) return unboundExpression;
-    if (rows.correlation !== undefined && rows.correlation.residuals.length > 0) {
-      return findings.error(
-        node.span,
-        "A subquery for a value can only hang on equalities of the row around it",
-      );
-    }
     switch (node.kind) {
       case "subquery":
         return this.#scalar(rows, node);
@@ -99,7 +105,7 @@ export class Subqueries {
     operand: Expression | undefined,
   ): void {
     const { findings } = this.#place.context;
-    const rows = this.#bind(node);
+    const rows = this.#bind(node, false);
     if (findings.failed) return;
     if (rows.correlation?.empty !== undefined) {
       findings.error(
@@ -123,11 +129,12 @@ export class Subqueries {
     }
     const anti = node.kind === "in-query" ? node.negated !== negated : negated;
     const residual = conditions.length === 0 ? undefined : conjunction(conditions);
-    this.#joins.push({ type: anti ? "anti" : "semi", right: rows.plan, keys, residual, notIn });
+    const outerRows = rows.correlation?.outerRows;
+    this.#joins.push({ type: anti ? "anti" : "semi", right: rows.plan, keys, residual, notIn, outerRows });
   }
 
-  #bind(node: SubqueryNode): BoundRows {
-    return this.#place.context.bindSubquery(node.query, { ...this.#place, outer: this.#scope });
+  #bind(node: SubqueryNode, forValue: boolean): BoundRows {
+    return this.#place.context.bindSubquery(node.query, { ...this.#place, outer: this.#scope, forValue });
   }
 
   #keys(rows: BoundRows, span: Span): readonly JoinKey[] {
@@ -142,8 +149,9 @@ export class Subqueries {
     return undefined;
   }
 
-  #left(right: LogicalPlan, keys: readonly JoinKey[]): void {
-    this.#joins.push({ type: "left", right, keys, residual: undefined, notIn: undefined });
+  #left(rows: BoundRows, right: LogicalPlan, keys: readonly JoinKey[]): void {
+    const outerRows = rows.correlation?.outerRows;
+    this.#joins.push({ type: "left", right, keys, residual: undefined, notIn: undefined, outerRows });
   }
 
   #came(column: LogicalColumn): Expression {
@@ -156,7 +164,7 @@ export class Subqueries {
     if (value === undefined) return unboundExpression;
     const keys = this.#keys(rows, node.span);
     if (rows.single) {
-      this.#left(rows.plan, keys);
+      this.#left(rows, rows.plan, keys);
       const empty = rows.correlation?.empty;
       const [otherwise] = empty?.values ?? [];
       if (empty === undefined || otherwise === undefined) return this.#came(value);
@@ -176,7 +184,7 @@ export class Subqueries {
       distinct: false,
       type: value.type,
     };
-    this.#left(this.#grouped(rows, [], [{ column: only, call }]), keys);
+    this.#left(rows, this.#grouped(rows, [], [{ column: only, call }]), keys);
     return this.#came(only);
   }
 
@@ -203,7 +211,7 @@ export class Subqueries {
 
   #exists(rows: BoundRows, node: SubqueryNode): Expression {
     const count = this.#counter("rows", []);
-    this.#left(this.#grouped(rows, [], [count]), this.#keys(rows, node.span));
+    this.#left(rows, this.#grouped(rows, [], [count]), this.#keys(rows, node.span));
     return positive(this.#came(count.column));
   }
 
@@ -220,7 +228,7 @@ export class Subqueries {
     if (left === undefined || right === undefined) return unboundExpression;
     const keys = this.#keys(rows, node.span);
     const [all, known] = [this.#counter("rows", []), this.#counter("values", [columnExpression(value)])];
-    this.#left(this.#grouped(rows, [], [all, known]), keys);
+    this.#left(rows, this.#grouped(rows, [], [all, known]), keys);
     const equal: LogicalColumn = { ...value, id: ids.next() };
     const hidden = (rows.correlation?.hidden ?? []).map((column) => ({
       from: column,
@@ -242,7 +250,7 @@ export class Subqueries {
       return to === undefined ? key : { ...key, right: columnExpression(to) };
     });
     const x = this.#here(left, node.span);
-    this.#left(found, [...moved, { left: x, right: columnExpression(equal), nullsEqual: false }]);
+    this.#left(rows, found, [...moved, { left: x, right: columnExpression(equal), nullsEqual: false }]);
     const rowsCount = this.#came(all.column);
     const isIn: Expression = {
       kind: "case",
@@ -280,7 +288,7 @@ export class Subqueries {
       const column: LogicalColumn = { id: ids.next(), name, type: right.type };
       return { column, call: { function: name, args: [right], distinct: false, type: right.type } };
     });
-    this.#left(this.#grouped(rows, [], [count, known, ...extremes]), this.#keys(rows, node.span));
+    this.#left(rows, this.#grouped(rows, [], [count, known, ...extremes]), this.#keys(rows, node.span));
     const x = this.#here(left, node.span);
     const says = extremes.map(({ column }) => test(operator, [x, this.#came(column)]));
     const rowsCount = this.#came(count.column);

@@ -145,8 +145,8 @@ function bindCall(
     findings.error(node.name.span, `There is no window function ${name}`, hint);
     return undefined;
   }
-  if (node.star || node.distinct || node.filter !== undefined) {
-    const what = node.star ? "*" : node.distinct ? "DISTINCT" : "FILTER";
+  if (node.star || node.distinct || node.filter !== undefined || node.orderBy.length > 0) {
+    const what = node.star ? "*" : node.distinct ? "DISTINCT" : node.filter ? "FILTER" : "ORDER BY";
     findings.error(node.span, `${name} takes no ${what}`, "only aggregates do");
     return undefined;
   }

@@ -365,9 +365,12 @@ export const aggregates: readonly AggregateFunction[] = [
     parameters: ["any"],
     result: firstResult,
     implementation: arrival(true),
-    help: "Value of the group's latest record, even if it is NULL.",
+    help: "Value of the group's latest record, or of the last one by ORDER BY, even if it is NULL.",
     exampleRows,
-    examples: [{ sql: "LATEST(x)", result: "2.5" }],
+    examples: [
+      { sql: "LATEST(x)", result: "2.5" },
+      { sql: "LATEST(x ORDER BY x NULLS FIRST)", result: "3" },
+    ],
   },
   {
     kind: "aggregate",
@@ -376,8 +379,11 @@ export const aggregates: readonly AggregateFunction[] = [
     parameters: ["any"],
     result: firstResult,
     implementation: arrival(false),
-    help: "Value of the group's first record, even if it is NULL.",
+    help: "Value of the group's first record, or of the first one by ORDER BY, even if it is NULL.",
     exampleRows,
-    examples: [{ sql: "EARLIEST(x)", result: "3" }],
+    examples: [
+      { sql: "EARLIEST(x)", result: "3" },
+      { sql: "EARLIEST(x ORDER BY x)", result: "1" },
+    ],
   },
 ];

@@ -1,25 +1,11 @@
 import type { ParserMethod } from "chevrotain";
 import type { BinaryOperator, ExpressionNode, QueryNode } from "../ast/ast.js";
-import type { Span } from "../diagnostic.js";
 import { spanBetween, type Token, tokenSpan } from "../tokens/lexer.js";
 import { CloseParen, Comma, InfixOperator, OpenParen } from "../tokens/token-types.js";
 import { keyword } from "./grammar-base.js";
 import { LiteralGrammar } from "./literal-grammar.js";
 import { type Piece, precedence } from "./precedence.js";
 import { Refusal } from "./refusal.js";
-
-/** x = ANY (array), x <> ALL (array). */
-function contains(
-  array: ExpressionNode,
-  value: ExpressionNode,
-  negated: boolean,
-  span: Span,
-): ExpressionNode {
-  const name = { text: "ARRAY_CONTAIN", span, quotes: "none" } as const;
-  const rest = { star: false, distinct: false, orderBy: [], filter: undefined, ignoreNulls: false } as const;
-  const found: ExpressionNode = { kind: "call", name, args: [array, value], ...rest, over: undefined, span };
-  return negated ? { kind: "unary", operator: "NOT", operand: found, span } : found;
-}
 
 /** IS, BETWEEN, IN, LIKE behind an operand; the BNF is in grammar.ts. */
 export abstract class ConditionGrammar extends LiteralGrammar {
@@ -159,7 +145,7 @@ export abstract class ConditionGrammar extends LiteralGrammar {
     },
   );
 
-  /** x = ANY (SELECT …); of an array = ANY and <> ALL only. */
+  /** x = ANY (SELECT …). An array is read only to say what to write for it. */
   readonly quantified: ParserMethod<[Piece[], BinaryOperator], void> = this.RULE(
     "quantified",
     (pieces: Piece[], operator: BinaryOperator) => {
@@ -181,8 +167,7 @@ export abstract class ConditionGrammar extends LiteralGrammar {
           apply: (operand) => {
             const span = spanBetween(operand.span, tokenSpan(end));
             if ("query" in of) return { kind: "quantified", operator, all, operand, query: of.query, span };
-            if (operator === (all ? "<>" : "=")) return contains(of.array, operand, all, span);
-            const hint = "of an array: = ANY and <> ALL";
+            const hint = "of an array: ARRAY_CONTAIN(array, x)";
             throw new Refusal(`${operator} ${word.image} needs a subquery`, tokenSpan(word), hint);
           },
         });

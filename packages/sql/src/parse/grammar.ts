@@ -58,7 +58,7 @@ import { SelectGrammar } from "./select-grammar.js";
  * suffix    ::= IS [NOT] ( NULL | TRUE | FALSE | DISTINCT FROM expression₅ )
  *             | [NOT] ( BETWEEN [SYMMETRIC] expression₅ AND expression₅ | IN '(' ( expression,… | query ) ')'
  *             | ( LIKE | ILIKE ) expression₅ [ESCAPE expression₅] )       -- ₅: tighter than comparisons
- *             | comparison ( ANY | SOME | ALL ) '(' ( query | expression ) ')'
+ *             | comparison ( ANY | SOME | ALL ) '(' query ')'
  * operand   ::= primary ( '[' expression ']' | '[' [expression] ':' [expression] ']' | '::' type )*
  * primary   ::= literal | name ['.' name] | '(' expression ')' | case | call | array
  *             | CAST '(' expression AS type ')' | '(' query ')' | EXISTS '(' query ')' | EXTRACT '(' name FROM expression ')'
