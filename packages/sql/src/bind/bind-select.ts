@@ -25,7 +25,7 @@ import { distinct, limited, type OrderAndLimit, positionOf } from "./order.js";
 import { EqualColumns } from "./equal-columns.js";
 import { unboundExpression } from "./findings.js";
 import { joinedWith, outerRowsOf } from "./outer-rows.js";
-import { type GroupedInput, Grouping, isGrouped, mentions } from "./grouping.js";
+import { type GroupedInput, Grouping, hasWindowFunction, isGrouped, mentions } from "./grouping.js";
 import type { BoundRows, Correlation, OuterRows, OutputItem, QueryPlace } from "./query-context.js";
 import { Scope } from "./scope.js";
 import { Subqueries, unresolvedIn } from "./subqueries.js";
@@ -239,8 +239,10 @@ export class SelectBinder {
 
   /** Whether conditions over both queries cannot wait until the rows of this one meet those of the other. */
   #blocksConditions(): boolean {
-    const { limit, offset } = this.#order;
-    return this.#grouping !== undefined || this.#select.distinct || limit !== undefined || offset > 0;
+    const { items, distinct } = this.#select;
+    const cut = this.#order.limit !== undefined || this.#order.offset > 0;
+    const windows = items.some((item) => item.kind === "expression" && hasWindowFunction(item.expression));
+    return this.#grouping !== undefined || distinct || cut || windows;
   }
 
   /** The rows of the query around this one come in, and go out again as keys. */
@@ -273,18 +275,9 @@ export class SelectBinder {
   /** What the query around this one needs of it beside its columns. */
   #hidden(plan: LogicalPlan, correlation: BlockCorrelation | undefined): readonly ProjectItem[] {
     if (correlation === undefined) return [];
-    const { findings } = this.#place.context;
     const { residuals, pairs } = correlation;
     const items = new Map<number, ProjectItem>();
     for (const { column, inner } of pairs) items.set(column.id, { column, expression: inner });
-    if (residuals.length > 0 && this.#windows.columns.size > 0) {
-      const hint = "window functions go only with equalities such as t.k = s.k";
-      findings.error(
-        this.#select.span,
-        "This subquery hangs on the row around it by more than equalities",
-        hint,
-      );
-    }
     const given = new Map(columnsOf(plan).map((column) => [column.id, column]));
     for (const id of residuals.flatMap((residual) => [...columnsIn(residual)])) {
       const column = given.get(id);

@@ -112,6 +112,10 @@ export function hasAggregate(node: ExpressionNode): boolean {
   return childrenOf(node).some(hasAggregate);
 }
 
+export function hasWindowFunction(node: ExpressionNode): boolean {
+  return (node.kind === "call" && node.over !== undefined) || childrenOf(node).some(hasWindowFunction);
+}
+
 /** Whether a column of that name is written in the expression. */
 export function mentions(node: ExpressionNode, name: string): boolean {
   if (node.kind === "name") return node.parts.at(-1)?.text === name;
