@@ -21,6 +21,7 @@ export type {
   PlanSource,
   ScanColumn,
 } from "./plan/physical.js";
+export { inputsOf } from "./plan/physical.js";
 export type { SqlType, SqlTypeKind } from "./types/sql-type.js";
 export type {
   SqlArray,

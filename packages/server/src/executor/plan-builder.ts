@@ -1,5 +1,5 @@
-import { must, unreachable } from "@hstream/proto";
-import type { PhysicalNode, PhysicalPlan } from "@hstream/sql/runtime";
+import { must } from "@hstream/proto";
+import { inputsOf, type PhysicalNode, type PhysicalPlan } from "@hstream/sql/runtime";
 import type { ChangeBatch } from "./columns.js";
 import type { Operator } from "./operators/operator.js";
 
@@ -78,30 +78,5 @@ export class PlanBuilder {
     };
     for (const [port, input] of inputsOf(node).entries()) this.#build(input, [{ stage, port }]);
     this.stages.push(stage);
-  }
-}
-
-/** What a node reads, by its ports. */
-export function inputsOf(node: PhysicalNode): readonly PhysicalNode[] {
-  switch (node.kind) {
-    case "source":
-    case "shared":
-    case "values":
-      return [];
-    case "filter":
-    case "project":
-    case "aggregate":
-    case "sort":
-    case "limit":
-    case "top-n":
-    case "window":
-      return [node.input];
-    case "join":
-    case "set-operation":
-      return [node.left, node.right];
-    case "union-all":
-      return node.inputs;
-    default:
-      return unreachable(node);
   }
 }

@@ -315,7 +315,7 @@ export const calls: Readonly<Record<string, (call: Call) => string>> = {
   ARRAY_UNION: ({ a, b }) => `list_distinct(${a} || ${b})`,
   ARRAY_EXCEPT: ({ a, b }) =>
     `(CASE WHEN ${b} IS NOT NULL THEN list_distinct(list_filter(${a}, lambda x: NOT list_contains(${b}, x))) END)`,
-  ARRAY_INTERSECT: prefix("list_intersect"),
+  ARRAY_INTERSECT: ({ a, b }) => `(CASE WHEN ${b} IS NOT NULL THEN list_intersect(${a}, ${b}) END)`,
   ARRAY_REMOVE: ({ a, b }) => `list_filter(${a}, lambda x: x <> ${b})`,
   ARRAY_POSITION: ({ a, b }) => `(list_position(${a}, ${b}) - 1)`,
   ARRAY_OVERLAP: prefix("list_has_any"),

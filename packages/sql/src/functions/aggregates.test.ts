@@ -213,8 +213,11 @@ describe("ordered aggregates", () => {
       const implementation = implementationOf(name, false);
       fc.assert(
         fc.property(rows, fc.constantFrom("aa", "dA", "Da", "DD"), fc.boolean(), (list, directions, save) => {
+          // Equal objects may be written in several ways.
+          const plain = (value: SqlValue): SqlValue =>
+            name.startsWith("STRING") && typeof value !== "string" ? null : value;
           const args = ([value, key]: readonly SqlValue[]): SqlValue[] => [
-            value ?? null,
+            plain(value ?? null),
             "-",
             directions,
             key ?? null,
