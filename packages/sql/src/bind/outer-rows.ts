@@ -50,6 +50,6 @@ export function joinedWith(
     leftAppendOnly: false,
     rightAppendOnly: false,
     lookup: false,
-    withinMs: undefined,
+    within: undefined,
   };
 }

@@ -64,7 +64,7 @@ export class Subqueries {
         leftAppendOnly: false,
         rightAppendOnly: false,
         lookup: false,
-        withinMs: undefined,
+        within: undefined,
         ...join,
         left,
         right: outerRows === undefined ? right : this.#filled(right, outerRows, input),
