@@ -94,18 +94,19 @@ async function writeSecrets() {
 /** Runs a program against servers of its own, an open one and a secure one; its closing counts. */
 async function run(name, [command, args]) {
   const secrets = await writeSecrets();
-  const server = await serve(bin);
+  const open = await serve(bin);
   const of = (setting, file) => ["--set", `${setting}=${join(secrets, file)}`];
   const tls = [...of("tls.cert", "server.crt"), ...of("tls.key", "server.key")];
   const mutual = await serve(bin, [...tls, ...of("tls.ca", "ca.crt")]);
   const secure = await serve(bin, [...tls, ...of("tokens-file", "tokens")]);
+  const servers = { open, mutual, secure };
   try {
     const child = spawn(command, args, {
       cwd: folder(name),
       stdio: ["pipe", "pipe", "inherit"],
       env: {
         ...process.env,
-        HSTREAM_ADDRESS: `127.0.0.1:${server.port}`,
+        HSTREAM_ADDRESS: `127.0.0.1:${open.port}`,
         HSTREAM_MUTUAL_ADDRESS: `127.0.0.1:${mutual.port}`,
         HSTREAM_SECURE_ADDRESS: `127.0.0.1:${secure.port}`,
         HSTREAM_SECRETS: secrets,
@@ -114,8 +115,9 @@ async function run(name, [command, args]) {
     });
     let counts = [0, 1];
     for await (const line of createInterface(child.stdout)) {
-      if (line === "@restart") {
-        await server.restart();
+      const restart = /^@restart (open|mutual|secure)$/.exec(line);
+      if (restart) {
+        await servers[restart[1]].restart();
         child.stdin.write("restarted\n");
         continue;
       }
@@ -125,7 +127,7 @@ async function run(name, [command, args]) {
     }
     return counts;
   } finally {
-    await Promise.all([server, mutual, secure].map((each) => each.stop()));
+    await Promise.all(Object.values(servers).map((each) => each.stop()));
     rmSync(secrets, { recursive: true, force: true });
   }
 }
