@@ -35,9 +35,10 @@ const roomLayers = {
   cluster: ["env", "meta"],
   streams: ["env", "metrics", "log", "meta"],
   subscription: ["env", "metrics", "log", "meta", "streams"],
-  queries: ["env", "metrics", "log", "meta", "config", "cluster", "streams", "subscription", "executor"],
-  rpc: ["env", "metrics", "log", "meta", "config", "cluster", "streams", "subscription", "queries"],
-  http: ["env", "metrics", "log", "meta", "config", "cluster", "streams", "subscription", "queries"],
+  connectors: ["env", "meta", "streams"],
+  queries: ["env", "metrics", "log", "meta", "config", "cluster", "streams", "subscription", "connectors", "executor"],
+  rpc: ["env", "metrics", "log", "meta", "config", "cluster", "streams", "subscription", "connectors", "queries"],
+  http: ["env", "metrics", "log", "meta", "config", "cluster", "streams", "subscription", "connectors", "queries"],
 };
 
 /** The only places that may touch a clock, a timer, randomness, files or sockets. */

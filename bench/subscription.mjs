@@ -58,7 +58,10 @@ function batchOf(count, bytes) {
   };
 }
 
-/** StreamingFetch without decoding: the ids of a delivery are sent back as acks, as they came. */
+/** How long acks are gathered before they are sent; the official clients wait for 100 ms. */
+const ackDelayMs = 5;
+
+/** StreamingFetch without decoding: the ids of deliveries are sent back as acks, as they came. */
 const fetchMethod = HStreamApiService.streamingFetch;
 function fetch(client, subscriptionId, consumerName, dispatch, onDelivery) {
   const metadata = new Metadata();
@@ -69,9 +72,14 @@ function fetch(client, subscriptionId, consumerName, dispatch, onDelivery) {
   stream.write(
     Buffer.from(StreamingFetchRequest.encode({ subscriptionId, consumerName, ackIds: [] }).finish()),
   );
+  let acks = [];
+  const flush = () => {
+    stream.write(Buffer.concat(acks));
+    acks = [];
+  };
   stream.on("data", (message) => {
     const ids = idsOf(message);
-    stream.write(ids.acks);
+    if (acks.push(ids.acks) === 1) setTimeout(flush, ackDelayMs);
     onDelivery(ids.count);
   });
   return stream;
@@ -87,7 +95,7 @@ function idsOf(message) {
     at += 2 + message[at + 1];
     count += 1;
   }
-  const acks = Buffer.from(message.subarray(start, at));
+  const acks = message.subarray(start, at);
   for (let i = 0; i < acks.length; i += 2 + acks[i + 1]) acks[i] = 0x1a;
   return { acks, count };
 }
@@ -119,7 +127,10 @@ async function consume(consumers, dispatch) {
     );
   });
   const seconds = (performance.now() - started) / 1_000;
-  for (const stream of streams) stream.cancel();
+  for (const stream of streams) {
+    stream.removeAllListeners("data");
+    stream.cancel();
+  }
   await call("deleteSubscription", { subscriptionId, force: true });
   return total / seconds;
 }

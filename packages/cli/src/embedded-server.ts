@@ -27,14 +27,15 @@ const ownVariables = [
   "HSTREAM_HISTORY_FILE",
   "HSTREAM_DEBUG",
 ];
-const levels = ["error", "warn", "info", "debug"] as const;
 
 /** Starts a server within this process. Flags are stronger than the environment, that than the file. */
 export async function startEmbeddedServer(
   system: System,
   flags: EmbeddedServerFlags,
 ): Promise<RunningServer> {
-  const { createNodeEnv, resolveConfig, startServer } = await import("@hstream/server");
+  const { createNodeEnv, createServerLog, createTextLog, resolveConfig, startServer } = await import(
+    "@hstream/server"
+  );
   const resolved = resolveConfig({
     flags: flagsOf(flags),
     environment: Object.fromEntries(
@@ -47,22 +48,22 @@ export async function startEmbeddedServer(
     throw new CommandError({ exitCode: exitCodes.usage, code: "config", message });
   }
   const { config } = resolved;
-  const loudest = levels.indexOf(config.logLevel);
   const { logFile } = flags;
-  const log = (line: string) =>
-    logFile === undefined ? system.stderr.write(line) : system.files.append(logFile, line).catch(() => {});
+  const { logFormat, logLevel } = config;
+  const destination = {
+    write: (line: string) => {
+      if (logFile === undefined) void system.stderr.write(line);
+      else void system.files.append(logFile, line).catch(() => {});
+    },
+  };
+  const version = await system.version();
+  const asText =
+    logFormat === "text" || (logFormat === "auto" && logFile === undefined && system.stderr.isTty);
+  const report = asText
+    ? createTextLog(logLevel, destination)
+    : createServerLog(logLevel, destination, version);
   try {
-    return await startServer({
-      config,
-      env: createNodeEnv(),
-      version: await system.version(),
-      report: (level, message, cause) => {
-        if (levels.indexOf(level) > loudest) return;
-        const detail =
-          cause === undefined ? "" : ` (${cause instanceof Error ? cause.message : String(cause)})`;
-        void log(`${level}: ${message}${detail}\n`);
-      },
-    });
+    return await startServer({ config, env: createNodeEnv(), version, report });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new CommandError({ exitCode: exitCodes.failed, code: "server", message });
