@@ -96,7 +96,7 @@ const token = "Y29tcGF0OmNvbXBhdA==";
 
 /** Files for a server that asks for TLS, a client's certificate and a token. */
 async function writeSecrets() {
-  const { certificates } = await import(join(root, "packages/server/dist/rpc/certificates.test.helper.js"));
+  const { certificates } = await import(join(root, "packages/proto/dist/testing/index.js"));
   const place = mkdtempSync(join(tmpdir(), "hstream-secrets-"));
   const write = (name, text) => writeFileSync(join(place, name), text, { mode: 0o600 });
   for (const [name, { cert, key }] of Object.entries(certificates)) {
