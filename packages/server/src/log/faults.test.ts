@@ -271,6 +271,25 @@ describe("a disk that is full", () => {
     }
   });
 
+  it("leaves nothing behind of what it refused, however the process ends", async () => {
+    for (const end of ["process", "power"] as const) {
+      const { env, log } = await started();
+      await log.createShard(1);
+      const fence = await log.open(1);
+      await appended(log.append(1, textBatch("before"), { fence }));
+      // Of the two frames of the group the disk takes the first, and of a lone one a part.
+      env.disk.faults = ({ name }) => (name === "write" ? "no-space" : undefined);
+      const refused = ["refused", "refused too"].map((text) => log.append(1, textBatch(text), { fence }));
+      for (const { kind } of await Promise.all(refused)) assert.equal(kind, "full");
+      env.disk.faults = undefined;
+      if (end === "process") env.disk.endProcess();
+      else env.disk.lose();
+      const { log: again } = await started({}, env);
+      assert.deepEqual(again.notices, []);
+      assert.deepEqual(await story(again), ["before"]);
+    }
+  });
+
   it("does not keep a log from starting for readers", async () => {
     const { env } = await written(["one", "two"], "crash");
     env.disk.capacityBytes = 0;
@@ -304,6 +323,24 @@ describe("a disk that refuses a sync", () => {
     const texts = await story(again);
     assert.ok(texts[0] === "one" && !texts.includes("three"));
     await appended(again.append(1, textBatch("four"), { fence: await again.open(1) }));
+  });
+});
+
+describe("a start after a failed sync", () => {
+  it("makes durable what it shows: the system holds it for written, but only its memory may have it", async () => {
+    const { env, log } = await started();
+    await log.createShard(1);
+    const fence = await log.open(1);
+    await appended(log.append(1, textBatch("one"), { fence }));
+    env.disk.faults = ({ name }) => (name === "datasync" ? "io" : undefined);
+    await rejectsWith("failed", () => log.append(1, textBatch("two"), { fence }));
+    env.disk.faults = undefined;
+    env.disk.endProcess();
+    const { log: again } = await started({}, env);
+    const shown = await story(again);
+    assert.deepEqual(shown, ["one", "two"]);
+    env.disk.lose();
+    assert.deepEqual(await story((await started({}, env)).log), shown);
   });
 });
 
