@@ -41,8 +41,11 @@ export interface Random {
  * DiskError.
  */
 export interface Disk {
-  /** Opens for reading and writing; `create` makes a new empty file and fails when it is there. */
-  open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile>;
+  /**
+   * Opens for reading and writing; `create` makes a new empty file and fails when it is there. With
+   * `durable`, each write is made durable before it resolves, as by a datasync, in one step.
+   */
+  open(path: string, mode: "read" | "write" | "create", durable?: "durable"): Promise<DiskFile>;
   /** Makes the directory and its missing parents. */
   makeDirectory(path: string): Promise<void>;
   /** Names of the files in a directory, sorted. */

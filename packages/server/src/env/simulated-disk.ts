@@ -200,14 +200,23 @@ export class SimulatedDisk implements Disk {
     this.#durableNames.delete(path);
   }
 
-  async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {
+  async open(path: string, mode: "read" | "write" | "create", durable?: "durable"): Promise<DiskFile> {
     await this.#operate("open", path);
     if (mode === "create") {
       if (this.#names.has(path)) throw new DiskError("exists", "open", path);
       const content = new Content();
       this.#changeName({ kind: "add", path, content });
     }
-    return this.#file(path, this.#content("open", path));
+    const file = this.#file(path, this.#content("open", path));
+    if (durable === undefined) return file;
+    // Two operations, since a crash can come between what they stand for.
+    return {
+      ...file,
+      write: async (buffers, position) => {
+        await file.write(buffers, position);
+        await file.datasync();
+      },
+    };
   }
 
   async makeDirectory(path: string): Promise<void> {

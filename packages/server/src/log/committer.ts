@@ -186,8 +186,7 @@ export class Committer {
         if (durable !== undefined) this.#complete(durable);
         durable = undefined;
         await writing;
-        if (this.#options.fsync === "always") await writer.sync();
-        else if (this.#options.fsync === "interval") this.#syncLater(writer);
+        if (this.#options.fsync === "interval") this.#syncLater(writer);
         writer.advance(group);
         durable = group;
       } catch (error) {
@@ -235,7 +234,15 @@ export class Committer {
   }
 
   async #create(number: number, epoch: number): Promise<SegmentWriter> {
-    const writer = await SegmentWriter.create(this.#disk, this.#clock, this.#directory, number, epoch);
+    const durable = this.#options.fsync === "always" ? "durable" : undefined;
+    const writer = await SegmentWriter.create(
+      this.#disk,
+      this.#clock,
+      this.#directory,
+      number,
+      epoch,
+      durable,
+    );
     this.#listener.opened(writer.segment);
     return writer;
   }

@@ -31,6 +31,15 @@ import { Shard, type Shards } from "./shard.js";
 import { TailCache } from "./tail-cache.js";
 import { Tidier } from "./tidier.js";
 
+export interface LogStatistics {
+  /** Groups that were made durable, and their bytes, since the start. */
+  readonly groups: number;
+  readonly bytesCommitted: number;
+  /** Of appends that wait for the disk, and of those that wait for room among these. */
+  readonly bytesInFlight: number;
+  readonly bytesWaiting: number;
+}
+
 /** The log in a directory of this machine: one sequence of segments for all shards. */
 export class EmbeddedLog implements LogStore {
   /** What the start found damaged or unfinished. */
@@ -292,9 +301,9 @@ export class EmbeddedLog implements LogStore {
     return this.#tidier.idle();
   }
 
-  /** Groups that were made durable, and their bytes, since the start. */
-  statistics(): { readonly groups: number; readonly bytesCommitted: number } {
-    return { ...this.#committer.statistics };
+  statistics(): LogStatistics {
+    const { bytesInFlight, bytesWaiting } = this.#appender;
+    return { ...this.#committer.statistics, bytesInFlight, bytesWaiting };
   }
 
   async close(): Promise<void> {

@@ -16,33 +16,45 @@ export class SegmentWriter {
   readonly epoch: number;
   readonly #file: DiskFile;
   readonly #clock: Clock;
+  readonly #durable: "durable" | undefined;
 
-  private constructor(segment: Segment, epoch: number, file: DiskFile, clock: Clock) {
+  private constructor(
+    segment: Segment,
+    epoch: number,
+    file: DiskFile,
+    clock: Clock,
+    durable: "durable" | undefined,
+  ) {
     this.segment = segment;
     this.epoch = epoch;
     this.#file = file;
     this.#clock = clock;
+    this.#durable = durable;
   }
 
-  /** A new segment; it, and its epoch, survive a crash once this resolves. */
+  /**
+   * A new segment; it, and its epoch, survive a crash once this resolves. If `durable`, so does each group
+   * once it is written, without a sync.
+   */
   static async create(
     disk: Disk,
     clock: Clock,
     directory: string,
     number: number,
     epoch: number,
+    durable?: "durable",
   ): Promise<SegmentWriter> {
     const path = segmentPath(directory, number);
-    const file = await disk.open(path, "create");
+    const file = await disk.open(path, "create", durable);
     try {
       const createdAtMs = clock.now();
       const header = encodeHeader({ number, epoch, createdAtMs, firstNumber: number, sorted: false });
       await file.write([header], 0);
-      await file.datasync();
+      if (durable === undefined) await file.datasync();
       await disk.syncDirectory(dirname(path));
       const segment = newSegment(number, path);
       segment.open = new OpenIndex();
-      return new SegmentWriter(segment, epoch, file, clock);
+      return new SegmentWriter(segment, epoch, file, clock, durable);
     } catch (error) {
       await file.close();
       // A leftover would be in the way of the next try.
@@ -75,7 +87,7 @@ export class SegmentWriter {
       await file.close();
       throw error;
     }
-    return new SegmentWriter(segment, epoch, file, clock);
+    return new SegmentWriter(segment, epoch, file, clock, undefined);
   }
 
   write(group: CommitGroup): Promise<void> {
@@ -110,7 +122,7 @@ export class SegmentWriter {
     const state = encodeState(shards);
     const footer = encodeFooter(segment.number, this.epoch, segment.end, nowMs, open, state);
     await this.#file.write(footer.parts, segment.end);
-    await this.#file.datasync();
+    if (this.#durable === undefined) await this.#file.datasync();
     segment.directory = footer.directoryPlace;
     segment.state = footer.statePlace;
     files.keepDirectory(segment, footer.packed.directory);
