@@ -144,6 +144,12 @@ export const mutations = [
     by: "this.#bytesInFlight >= 0",
   },
   {
+    name: "a backup keeps what the log has cut off since",
+    file: "log/backup",
+    find: "!(await isPrefix(disk, to, from, size))",
+    by: "size < 0",
+  },
+  {
     name: "a lost change of the metadata is passed over",
     file: "meta/replay",
     find: "if (mayLack && lost.upTo > snapshotUpTo)",

@@ -36,7 +36,9 @@ async function main() {
     }),
   );
   for (const { seed: failed, message } of failures) {
-    console.log(`\nFAILED with seed ${failed}; again with: node scripts/test-crash.mjs --seed ${failed} --runs 1`);
+    console.log(
+      `\nFAILED with seed ${failed}; again with: node scripts/test-crash.mjs --seed ${failed} --runs 1`,
+    );
     console.log(message);
   }
   printClosingLine({ passed: runs - failures.length, failed: failures.length });

@@ -29,7 +29,9 @@ try {
     if (problem === undefined) passed++;
     else failed++;
     const { name } = mutation;
-    console.log(problem === undefined ? `caught    ${name}\n          by: ${caughtBy}` : `${problem}  ${name}`);
+    console.log(
+      problem === undefined ? `caught    ${name}\n          by: ${caughtBy}` : `${problem}  ${name}`,
+    );
   }
 } finally {
   rmSync(copy, { recursive: true, force: true });

@@ -19,9 +19,9 @@ import {
   type ShardId,
   type TrimResult,
 } from "./log-store.js";
-import { defaultOptions, type EmbeddedLogOptions } from "./options.js";
+import { defaultOptions, type EmbeddedLogOptions, type LogNotice } from "./options.js";
 import { Reader } from "./reader.js";
-import { type RecoveryNotice, recover } from "./recovery.js";
+import { recover } from "./recovery.js";
 import { Reserve } from "./reserve.js";
 import type { Segment } from "./segment.js";
 import { SegmentFiles } from "./segment-files.js";
@@ -43,7 +43,7 @@ export interface LogStatistics {
 /** The log in a directory of this machine: one sequence of segments for all shards. */
 export class EmbeddedLog implements LogStore {
   /** What the start found damaged or unfinished. */
-  readonly notices: readonly RecoveryNotice[];
+  readonly notices: readonly LogNotice[];
   readonly #lock: DirectoryLock & { kind: "locked" };
   readonly #shards: Shards;
   readonly #segments: SegmentList;
@@ -63,7 +63,7 @@ export class EmbeddedLog implements LogStore {
     files: SegmentFiles,
     shards: Shards,
     sealed: readonly Segment[],
-    notices: readonly RecoveryNotice[],
+    notices: readonly LogNotice[],
     epoch: number,
     firstSegment: number,
   ) {
@@ -105,7 +105,10 @@ export class EmbeddedLog implements LogStore {
       (await lane.turn())();
       return this.#committer.failure === undefined;
     };
-    this.#tidier = new Tidier(room, mayGoOn, this.#segments, options.segmentBytes);
+    this.#tidier = new Tidier(room, mayGoOn, this.#segments, options.segmentBytes, (error) => {
+      const detail = `No more space is given back until a restart, because of an unexpected ${String(error)}`;
+      options.onNotice({ path: directory, offset: 0, detail });
+    });
     this.#appender = new Appender(env.clock, options, shards, cache, this.#committer, this.#reserve);
   }
 

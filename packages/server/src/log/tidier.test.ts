@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import type { DiskErrorKind } from "../env/env.js";
+import type { Disk, DiskErrorKind } from "../env/env.js";
 import { SimulatedEnv } from "../env/simulated-env.js";
+import { wrapDisk } from "../env/wrap-disk.js";
 import { readTexts, textBatch } from "./conformance.js";
 import { EmbeddedLog } from "./embedded-log.js";
 import type { Fence } from "./log-store.js";
@@ -148,5 +149,31 @@ describe("sealed segments", () => {
       assert.ok((await env.disk.list(directory)).some((name) => name.includes("-")));
       await assertAllThere(again);
     }
+  });
+
+  it("stay when tidying them goes wrong in an unexpected way, which is told and stops nothing else", async () => {
+    const { env, log } = await filled("no-space");
+    await log.close();
+    env.disk.faults = undefined;
+    const told: string[] = [];
+    const { disk } = env;
+    // No failure of a disk: a mistake in the program.
+    const mistaken: Disk = wrapDisk(disk, (path, mode, durable) => {
+      if (path.endsWith(".rewrite")) throw new RangeError("a mistake");
+      return disk.open(path, mode, durable);
+    });
+    const again = await EmbeddedLog.start({ ...env, disk: mistaken }, directory, {
+      segmentBytes,
+      onNotice: ({ detail }) => told.push(detail),
+    });
+    await again.tidied();
+    assert.deepEqual([told.length, told[0]?.includes("a mistake")], [1, true]);
+    await assertAllThere(again);
+    await again.append(1, textBatch("more"), { fence: await again.open(1) });
+    await again.close();
+    const { log: healthy } = await started(env);
+    await healthy.tidied();
+    for (const id of shardIds.slice(1)) assert.deepEqual(await readTexts(healthy, id), expected(id));
+    await healthy.close();
   });
 });

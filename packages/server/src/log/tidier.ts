@@ -20,6 +20,7 @@ export class Tidier {
   readonly #room: RewriteRoom;
   readonly #segments: SegmentList;
   readonly #segmentBytes: number;
+  readonly #trouble: (error: unknown) => void;
   #running: Promise<void> | undefined;
   #again = false;
   #stopped = false;
@@ -29,10 +30,12 @@ export class Tidier {
     mayGoOn: () => Promise<boolean>,
     segments: SegmentList,
     segmentBytes: number,
+    trouble: (error: unknown) => void,
   ) {
     this.#room = { ...room, mayGoOn: async () => !this.#stopped && (await mayGoOn()) && !this.#stopped };
     this.#segments = segments;
     this.#segmentBytes = segmentBytes;
+    this.#trouble = trouble;
   }
 
   /** Batches of some shard between these ids are gone. */
@@ -67,7 +70,10 @@ export class Tidier {
         await this.#pass();
       } catch (error) {
         // What stays by mistake is only space; the next occasion, or the next start, finds it again.
-        if (!(error instanceof DiskError)) throw error;
+        if (error instanceof DiskError) continue;
+        // A mistake of ours: it must cost neither the server nor, in another try, the data.
+        this.#stopped = true;
+        this.#trouble(error);
       }
     }
     this.#running = undefined;
