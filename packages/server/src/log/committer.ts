@@ -219,7 +219,7 @@ export class Committer {
     this.statistics.bytesCommitted += group.bytes;
     this.#listener.committed(group, segment);
     group.recycle(this.#pool);
-    this.#lane.groupCommitted();
+    this.#lane.groupCommitted(group.bytes);
   }
 
   async #rotate(group: CommitGroup): Promise<void> {

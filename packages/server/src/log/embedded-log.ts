@@ -72,7 +72,7 @@ export class EmbeddedLog implements LogStore {
     this.#shards = shards;
     this.#segments = new SegmentList(files, sealed);
     this.notices = notices;
-    const lane = new BulkLane();
+    const lane = new BulkLane(env.clock);
     const cache = new TailCache(options.tailCacheBytesMax);
     this.#reader = new Reader(files, this.#segments, cache, lane);
     const listener: CommitListener = {
@@ -101,11 +101,13 @@ export class EmbeddedLog implements LogStore {
     const { disk, clock } = env;
     this.#reserve = new Reserve(disk, directory, options.reserveBytes);
     const room = { disk, directory, shards, files, now: () => clock.now() };
-    const mayGoOn = async () => {
-      (await lane.turn())();
-      return this.#committer.failure === undefined;
+    const turn = async (bytes: number) => {
+      const taken = await lane.turn(bytes);
+      if (this.#committer.failure === undefined) return taken;
+      taken.end();
+      return undefined;
     };
-    this.#tidier = new Tidier(room, mayGoOn, this.#segments, options.segmentBytes, (error) => {
+    this.#tidier = new Tidier(room, turn, this.#segments, options.segmentBytes, (error) => {
       const detail = `No more space is given back until a restart, because of an unexpected ${String(error)}`;
       options.onNotice({ path: directory, offset: 0, detail });
     });
