@@ -1,7 +1,10 @@
 /**
- * The SQL engine over stored Nexmark events: events per CPU-second of the whole process (all threads, garbage
- * collection too), from batches as the log stores them to encoded answers, which are counted and dropped.
- * Reading the log is not in it; `npm run bench` has that elsewhere. Each case runs in a process of its own.
+ * SQL over 1,000,000 stored Nexmark bids: events per CPU-second of the whole process, user and system, all
+ * threads and garbage collection, from the log's files through the query's worker to encoded answers, which
+ * are counted and dropped. Ingest is apart. Each case runs in a process of its own, with a server of its own.
+ *
+ * "in memory" is the engine alone, in one thread, over the same batches: what is between is the log's and the
+ * threads' share.
  *
  *   npm run bench sql -- [--bids N] [--only NAME] [--json]
  */
@@ -12,6 +15,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inflateForBench, runSql } from "./nexmark/run-sql.mjs";
 import { Nexmark } from "./nexmark/generator.mjs";
+import { StoredServer } from "./nexmark/stored-server.mjs";
 import { storedBatches, tables } from "./nexmark/tables.mjs";
 
 const option = (name, otherwise) => {
@@ -44,6 +48,7 @@ const cases = {
     sql: `SELECT auction, bidder, price FROM (
             SELECT auction, bidder, price, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS n FROM bid
           ) AS t WHERE n <= 10 EMIT CHANGES`,
+    inMemoryOnly: true,
   },
   "sum of fractions": { sql: "SELECT auction, sum(price * 0.908) AS s FROM bid GROUP BY auction" },
   "pull aggregate": {
@@ -73,35 +78,91 @@ if (inner !== undefined) {
   if (asJson) console.log(JSON.stringify(results, null, 2));
 }
 
-async function measure({ sql, target, duckDb }) {
+async function measure({ sql, target, duckDb, inMemoryOnly }) {
   const nexmark = new Nexmark();
-  const streams = {
-    auction: sql.includes("auction AS") ? storedBatches(nexmark.ofKind("auction", auctionCount)) : none,
-    bid: storedBatches(nexmark.ofKind("bid", bidCount)),
+  const withAuctions = sql.includes("auction AS");
+  if (inMemoryOnly === true) {
+    const { turns, result } = await inMemoryTurns(sql, nexmark, withAuctions);
+    return { rows: result, ...speed(turns, bidCount + (withAuctions ? auctionCount : 0)), target: null };
+  }
+  const server = await StoredServer.open();
+  let events = 0;
+  try {
+    for (const [kind, count] of [
+      ["auction", withAuctions ? auctionCount : 0],
+      ["bid", bidCount],
+    ]) {
+      const columns = Object.entries(tables[kind]).map(([name, type]) => `${name} ${type}`);
+      await server.run(`CREATE STREAM ${kind} (${columns.join(", ")});`);
+      if (count > 0) events += await server.append(kind, nexmark.ofKind(kind, count));
+    }
+    // A query without end is over when it has given as many rows as there are: one for each event, or what a
+    // pull gives.
+    const isPush = sql.includes("EMIT");
+    const isGrouped = sql.includes("GROUP BY");
+    const rowsMax = isPush && !isGrouped ? (await server.run(`${pullOf(sql)};`)).rows : events;
+    const text = isPush ? `${sql} FROM EARLIEST` : sql;
+    const ours = await turnsOf(async () => (await server.run(`${text};`, isPush ? rowsMax : undefined)).rows);
+    const inMemory = await inMemoryTurns(sql, nexmark, withAuctions);
+    const result = {
+      rows: ours.result,
+      ...speed(ours.turns, events),
+      target: target ?? null,
+      "in memory": millions(speed(inMemory.turns, events).eventsPerCpuSecond),
+      wallSeconds: seconds(ours.turns, "wallSeconds"),
+    };
+    if (duckDb !== true) return result;
+    const theirs = await duckDbTurns(sql, nexmark, ours.result);
+    return {
+      ...result,
+      cpuSeconds: seconds(ours.turns, "cpuSeconds"),
+      duckDbWallSeconds: seconds(theirs, "wallSeconds"),
+      duckDbCpuSeconds: seconds(theirs, "cpuSeconds"),
+    };
+  } finally {
+    await server.close();
+  }
+}
+
+function speed(turns, events) {
+  const cpuSeconds = turns.map((turn) => turn.cpuSeconds);
+  return {
+    events,
+    eventsPerCpuSecond: Math.round(events / median(cpuSeconds)),
+    best: Math.round(events / Math.min(...cpuSeconds)),
   };
-  const inflate = await inflateForBench();
-  const events = streams.bid.count + streams.auction.count;
+}
+
+function pullOf(sql) {
+  return sql.replace(/ EMIT CHANGES$/, "");
+}
+
+/** Five turns, after one that warms up. */
+async function turnsOf(run) {
   const turns = [];
-  const theirs = [];
-  let rows = 0;
-  // The first turn warms up.
+  let result;
   for (let turn = 0; turn < 6; turn++) {
-    globalThis.gc?.();
     const before = process.cpuUsage();
     const started = performance.now();
-    rows = runSql(sql, tables, streams, inflate).rows;
+    result = await run();
     const { user, system } = process.cpuUsage(before);
     const wallSeconds = (performance.now() - started) / 1000;
     if (turn > 0) turns.push({ cpuSeconds: (user + system) / 1e6, wallSeconds });
   }
-  const result = {
-    rows,
-    events,
-    eventsPerCpuSecond: Math.round(events / median(turns.map(({ cpuSeconds }) => cpuSeconds))),
-    best: Math.round(events / Math.min(...turns.map(({ cpuSeconds }) => cpuSeconds))),
-    target: target ?? null,
+  return { turns, result };
+}
+
+async function inMemoryTurns(sql, nexmark, withAuctions) {
+  const streams = {
+    auction: withAuctions ? storedBatches(nexmark.ofKind("auction", auctionCount)) : none,
+    bid: storedBatches(nexmark.ofKind("bid", bidCount)),
   };
-  if (duckDb !== true) return result;
+  const inflate = await inflateForBench();
+  return turnsOf(async () => runSql(sql, tables, streams, inflate).rows);
+}
+
+/** DuckDB over the same rows as newline-delimited JSON. */
+async function duckDbTurns(sql, nexmark, rows) {
   const folder = mkdtempSync(join(tmpdir(), "hstream-bench-"));
   try {
     const file = join(folder, "bid.ndjson");
@@ -114,27 +175,19 @@ async function measure({ sql, target, duckDb }) {
       ([name, type]) => `${name}: '${type === "INTEGER" ? "BIGINT" : "VARCHAR"}'`,
     );
     const from = `read_json('${file}', format = 'newline_delimited', columns = {${columns.join(", ")}})`;
-    for (let turn = 0; turn < 6; turn++) {
-      const before = process.cpuUsage();
-      const started = performance.now();
+    const { turns } = await turnsOf(async () => {
       const reader = await connection.runAndReadAll(sql.replace("FROM bid", `FROM ${from}`));
       const given = reader.getRowsJS().length;
       if (given !== rows) throw new Error(`DuckDB gives ${given} rows, and we ${rows}`);
-      const { user, system } = process.cpuUsage(before);
-      const wallSeconds = (performance.now() - started) / 1000;
-      if (turn > 0) theirs.push({ cpuSeconds: (user + system) / 1e6, wallSeconds });
-    }
+    });
+    return turns;
   } finally {
     rmSync(folder, { recursive: true });
   }
-  const seconds = (list, of) => Number(median(list.map((one) => one[of])).toFixed(3));
-  return {
-    ...result,
-    wallSeconds: seconds(turns, "wallSeconds"),
-    cpuSeconds: seconds(turns, "cpuSeconds"),
-    duckDbWallSeconds: seconds(theirs, "wallSeconds"),
-    duckDbCpuSeconds: seconds(theirs, "cpuSeconds"),
-  };
+}
+
+function seconds(turns, of) {
+  return Number(median(turns.map((one) => one[of])).toFixed(3));
 }
 
 function* jsonLines(records) {

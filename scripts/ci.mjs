@@ -1,6 +1,6 @@
 /**
- * What must pass before a change lands: the check, longer runs of random tests, and the official clients,
- * which need their toolchains.
+ * What must pass before a change lands: the check, longer runs of random tests, and the official clients
+ * and requests made of the OpenAPI document, which need their toolchains.
  */
 import { runSteps } from "./steps.mjs";
 
@@ -10,5 +10,9 @@ await runSteps([
     name: "random queries against DuckDB",
     args: ["scripts/test.mjs", "--seconds", "2", "--grep", "the same answers as DuckDB"],
   },
-  { name: "official clients", args: ["scripts/compat.mjs", "--require"] },
+  { name: "slow consumers", args: ["scripts/test-slow-consumers.mjs"] },
+  {
+    name: "official clients, requests made of the OpenAPI document",
+    args: ["scripts/compat.mjs", "--require"],
+  },
 ]);

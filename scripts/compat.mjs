@@ -1,5 +1,6 @@
 /**
- * `npm run compat [client …]`: the official clients against our server, each with a server of its own.
+ * `npm run compat [client …]`: the official clients against our server, each with a server of its own, and
+ * requests made of the OpenAPI document.
  * What the machine has no toolchain for is skipped, with the reason. `--require` makes that a failure.
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -8,6 +9,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { freePort } from "./free-port.mjs";
 import { ready, root } from "./ready.mjs";
 import { serve } from "./serve.mjs";
 
@@ -19,6 +21,7 @@ const folder = (name) => join(root, "compat", name);
 const clients = [
   { name: "python", prepare: preparePython },
   { name: "go", prepare: prepareGo },
+  { name: "openapi", prepare: prepareOpenApi },
 ];
 
 /** Clients without a program of ours, and why. */
@@ -37,6 +40,19 @@ function preparePython() {
     // The client is published as source only, and its build needs tools older than pip would take.
     tool(python, [...pip, "-r", files[0]]);
     tool(python, [...pip, "--no-build-isolation", "--only-binary", "grpcio,protobuf", "-r", files[1]]);
+  });
+  return [python, ["compat.py"]];
+}
+
+/** No client but a tool: it makes requests of the document that REST is described by. */
+function prepareOpenApi() {
+  need("python3", ["--version"]);
+  const requirements = join(folder("openapi"), "requirements.txt");
+  const place = cacheOf("openapi", [requirements]);
+  const python = join(place, "bin/python");
+  once(place, () => {
+    tool("python3", ["-m", "venv", "--clear", place]);
+    tool(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
   });
   return [python, ["compat.py"]];
 }
@@ -94,7 +110,8 @@ async function writeSecrets() {
 /** Runs a program against servers of its own, an open one and a secure one; its closing counts. */
 async function run(name, [command, args]) {
   const secrets = await writeSecrets();
-  const server = await serve(bin);
+  const restPort = await freePort();
+  const server = await serve(bin, ["--set", `http-port=${restPort}`]);
   const of = (setting, file) => ["--set", `${setting}=${join(secrets, file)}`];
   const tls = [...of("tls.cert", "server.crt"), ...of("tls.key", "server.key")];
   const mutual = await serve(bin, [...tls, ...of("tls.ca", "ca.crt")]);
@@ -106,6 +123,7 @@ async function run(name, [command, args]) {
       env: {
         ...process.env,
         HSTREAM_ADDRESS: `127.0.0.1:${server.port}`,
+        HSTREAM_REST: `http://127.0.0.1:${restPort}`,
         HSTREAM_MUTUAL_ADDRESS: `127.0.0.1:${mutual.port}`,
         HSTREAM_SECURE_ADDRESS: `127.0.0.1:${secure.port}`,
         HSTREAM_SECRETS: secrets,

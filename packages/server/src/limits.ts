@@ -81,6 +81,8 @@ export const limits = {
   readBytesMax: 1_048_576,
   /** Queries that run at a time. */
   queriesMax: 1_000,
+  /** Rows of an answer over system tables that is compared with the next one (EMIT CHANGES). */
+  polledRowsMax: 100_000,
   /** Consumers of one subscription. */
   consumersPerSubscriptionMax: 10_000,
   /** Acks in one StreamingFetch request. */
@@ -94,6 +96,9 @@ export const limits = {
   ackFlushMs: 100,
   /** How long a unary Append waits for room before it is refused, ms. */
   appendPatienceMs: 1_000,
+  /** Connectors, and the configuration of one. */
+  connectorsMax: 10_000,
+  connectorConfigBytesMax: 64 * 1_024,
   /** Tokens of one server. */
   tokensMax: 1_000,
   /** How often the files of certificates and tokens are looked at, ms. */
@@ -139,8 +144,14 @@ export const limits = {
   ingestBatchesInFlightMax: 16,
   /** HTTP: what all open batches of one request may hold together. */
   ingestOpenBytesMax: 4 * 1_048_576,
+  /** How long a server calls itself not ready after the last append that a full disk refused, ms. */
+  diskFullRememberedMs: 10_000,
   /** Objects of a kind (streams, subscriptions, queries) that are counted each for itself. */
   meteredObjectsMax: 20_000,
+  /** Statistics, or intervals of one, in one request. */
+  statsPerRequestMax: 100,
+  /** The longest interval of which rates are known, ms. */
+  rateWindowMsMax: 3_600_000,
   /** Errors that the system table keeps, and the length of their sentences. */
   recentErrorsKept: 256,
   recentErrorCharactersMax: 1_000,

@@ -6,6 +6,7 @@ import { addressText, parseAddress } from "./config/address.js";
 import type { Config } from "./config/settings.js";
 import type { Env } from "./env/env.js";
 import { limits } from "./limits.js";
+import { ConnectorCatalogue } from "./connectors/connector-catalogue.js";
 import { EmbeddedLog } from "./log/embedded-log.js";
 import type { LogNotice } from "./log/options.js";
 import { LogError, type LogStore } from "./log/log-store.js";
@@ -76,7 +77,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const { host, port } = advertised(config, rpc.port);
     options.report?.("info", `Listening on ${addressText(config.host, rpc.port)}.`);
     if (http !== undefined) {
-      const url = `http://${addressText(config.host, http.port)}`;
+      const url = `http${secrets.hasTls ? "s" : ""}://${addressText(config.host, http.port)}`;
       options.report?.("info", `REST on ${url}, a page to try it: ${url}/docs.`);
     }
     let closing: Promise<void> | undefined;
@@ -136,12 +137,14 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   open.push(() => subscriptions.close());
   const readers = await ShardReaders.open({ env, log: reading, inflate }, meta, streams);
   open.push(() => readers.close());
+  const connectors = await ConnectorCatalogue.open(env, meta);
+  open.push(() => connectors.close());
   // The queries room is loaded when all below it is there: the parser takes its time.
   const openSql = options.openSql ?? (await import("./queries/open-queries.js")).openQueries;
   const id = await loadNodeId(env, meta);
   let address = addressText(config.host, config.port);
   const sql = await openSql({
-    ...{ env, log: reading, meta, streams, appender, names, subscriptions, metrics, config },
+    ...{ env, log: reading, meta, streams, appender, names, subscriptions, connectors, metrics, config },
     node: { id, version, address: () => address },
   });
   open.push(() => sql.close());
@@ -159,17 +162,19 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     cluster = new Cluster({ id, version, ...self }, env.clock);
     const trimming = new Trimming(streams, log);
     const { timers } = env;
-    return { timers, cluster, streams, appender, log, inflate, readers, trimming, subscriptions, sql };
+    const storing = { streams, appender, log, inflate, readers, trimming };
+    return { timers, cluster, meta, metrics, ...storing, subscriptions, connectors, sql };
   };
   const rpc = await listening(config.host, config.port, "port", () =>
     GrpcServer.start(config.host, config.port, rooms, secrets, report),
   );
-  const httpPort = httpPortOf(config, secrets);
+  const httpPort = httpPortOf(config);
   // The rooms below need the rest of the time to be saved.
   const drainMs = limits.drainMs / 2;
   open.push(() => rpc.close(drainMs));
   if (httpPort === undefined) return { rpc, http: undefined, secrets };
   const { HttpServer } = await import("./http/http-server.js");
+  const { authorizeBy } = await import("./http/access.js");
   const httpRooms = {
     ...{ env, streams, appender, log: reading, subscriptions, sql, metrics, inflate },
     cluster: must(cluster, "the cluster is known once the server listens"),
@@ -182,6 +187,10 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
       version,
       knownAs: [config.host, advertised(config, rpc.port).host].map((name) => name.toLowerCase()),
       report: (level, message, cause) => options.report?.(level, message, cause),
+      ...(secrets.hasTls ? { tls: secrets.tls } : {}),
+      ...(secrets.hasTokens
+        ? { authorize: authorizeBy((authorization) => secrets.tokens.grantOf(authorization)) }
+        : {}),
     }),
   );
   open.push(() => http.close(drainMs, (ms) => env.timers.sleep(ms)));
@@ -206,20 +215,11 @@ async function listening<T>(
   }
 }
 
-/**
- * Undefined: there shall be none. REST knows neither TLS nor tokens, so beside them it is left out, and
- * refused when it was asked for.
- */
-function httpPortOf({ port, httpPort }: Config, secrets: Secrets): number | undefined {
-  const isGuarded = secrets.hasTls || secrets.hasTokens;
-  if (httpPort !== "auto" && httpPort !== 0 && isGuarded) {
-    throw new ServerStartError(
-      "REST has no TLS and no tokens: with tls.cert or tokens-file, http-port must be 0.",
-    );
-  }
+/** Undefined: there shall be none. */
+function httpPortOf({ port, httpPort }: Config): number | undefined {
   if (httpPort !== "auto") return httpPort === 0 ? undefined : httpPort;
   const above = port + 10;
-  return port === 0 || above > 65_535 || isGuarded ? undefined : above;
+  return port === 0 || above > 65_535 ? undefined : above;
 }
 
 /** Certificates and tokens; refuses to be open to everybody unless told to. */

@@ -2,6 +2,8 @@ import { must } from "@hstream/proto";
 import type { EmitMode, PhysicalPlan } from "@hstream/sql/runtime";
 import { type ChangeBatch, selectRows, weightAt } from "./columns.js";
 import { ResultEncoder, type ResultLimits } from "./encode/result-encoder.js";
+import type { StateReader } from "./state/state-reader.js";
+import type { StateWriter } from "./state/state-writer.js";
 
 export interface Emitted {
   /** Encoded RowBatch messages. */
@@ -13,11 +15,14 @@ export interface Emitted {
 export interface Sink {
   /** What stands before any input. */
   start(changes: readonly ChangeBatch[]): Emitted;
-  /** The changes of one step. */
-  take(changes: readonly ChangeBatch[]): Emitted;
+  /** The changes of one step. `nowMs`: its clock. */
+  take(changes: readonly ChangeBatch[], nowMs: number): Emitted;
   /** Whether nothing more will be taken. */
   readonly full: boolean;
   stateBytes(): number;
+  /** As an operator's. */
+  save(writer: StateWriter): void;
+  load(reader: StateReader): void;
 }
 
 /**
@@ -28,6 +33,7 @@ export interface Sink {
  *                 stands before any input is not shown: no record touched it
  *   coalesced     likewise, and begins with what stands before any input
  *   retractions   every change, old states as deletions
+ *   final, every  as coalesced
  */
 export class Emitter implements Sink {
   readonly #mode: EmitMode;
@@ -68,6 +74,16 @@ export class Emitter implements Sink {
 
   stateBytes(): number {
     return 0;
+  }
+
+  save(writer: StateWriter): void {
+    writer.section("emitter");
+    writer.number(this.#left);
+  }
+
+  load(reader: StateReader): void {
+    reader.section("emitter");
+    this.#left = reader.number();
   }
 
   /** The rows to show, in order (undefined: all), and whether they are there or gone. */

@@ -4,8 +4,12 @@ import { HStreamError } from "../errors.js";
 import { Dataflow, type StepResult } from "./dataflow.js";
 import type { Inflate } from "@hstream/proto";
 import { Emitter, type Sink } from "./emit.js";
+import { IntervalEmitter } from "./interval-emitter.js";
 import { MaterializedView } from "./materialized-view.js";
 import { emptyReport } from "./reports.js";
+import { readStateHeader, writeStateHeader } from "./state/state-header.js";
+import { StateReader } from "./state/state-reader.js";
+import { StateWriter } from "./state/state-writer.js";
 import type { StepInput, StepReport } from "./step-input.js";
 
 /** What the answer is for. */
@@ -31,6 +35,7 @@ export interface SnapshotPiece {
 
 /** One plan with its sink, run by its caller step by step. Knows nothing of threads. */
 export class Execution {
+  readonly #plan: PhysicalPlan;
   readonly #limits: ExecutionLimits;
   readonly #openedMs: number;
   readonly #dataflow: Dataflow;
@@ -47,6 +52,7 @@ export class Execution {
     inflate: Inflate,
     limits: ExecutionLimits,
   ) {
+    this.#plan = plan;
     this.#openedMs = openedMs;
     this.#limits = limits;
     const materialize = sink.kind === "materialize";
@@ -59,7 +65,11 @@ export class Execution {
       materialize,
     });
     this.#view = materialize ? new MaterializedView(plan, limits) : undefined;
-    this.#sink = this.#view ?? new Emitter(plan, limits);
+    this.#sink =
+      this.#view ??
+      (plan.emit.kind === "every"
+        ? new IntervalEmitter(plan, plan.emit.intervalMs, openedMs, limits)
+        : new Emitter(plan, limits));
   }
 
   /** Gives input to read; it is dropped when no input can change the answer any more. */
@@ -75,7 +85,9 @@ export class Execution {
 
   /** Takes the next bounded part of the input; the first step gives what stands before any input. */
   step(nowMs: number): StepReport {
-    if (this.#started) return this.#report(this.#dataflow.step(nowMs), (changes) => this.#sink.take(changes));
+    if (this.#started) {
+      return this.#report(this.#dataflow.step(nowMs), (changes) => this.#sink.take(changes, nowMs));
+    }
     this.#started = true;
     return this.#report(this.#dataflow.start(this.#openedMs), (changes) => this.#sink.start(changes));
   }
@@ -89,8 +101,33 @@ export class Execution {
     }
     const { result, done } = this.#dataflow.finish();
     this.#ended = done;
-    const report = this.#report(result, (changes) => this.#sink.take(changes));
+    const report = this.#report(result, (changes) => this.#sink.take(changes, Number.POSITIVE_INFINITY));
     return { report, done };
+  }
+
+  /** All that is needed to go on elsewhere, in chunks. Only of a query without end, between two feeds. */
+  save(): Uint8Array[] {
+    assert(this.#plan.emit.kind !== "pull", "a finite query is not saved");
+    assert(this.#started && !this.pending, "a state is saved when all that was fed is done");
+    const writer = new StateWriter();
+    writeStateHeader(writer, this.#plan);
+    this.#dataflow.save(writer);
+    this.#sink.save(writer);
+    return writer.chunks();
+  }
+
+  /**
+   * Goes on from what `save` gave, before anything else. Throws QueryStateUnreadable for a state that is of
+   * another plan, of another version, or broken.
+   */
+  load(chunks: readonly Uint8Array[]): void {
+    assert(!this.#started, "a state is loaded before the first step");
+    const reader = new StateReader(chunks);
+    readStateHeader(reader, this.#plan);
+    this.#dataflow.load(reader);
+    this.#sink.load(reader);
+    reader.end();
+    this.#started = true;
   }
 
   snapshot(): Generator<SnapshotPiece> {

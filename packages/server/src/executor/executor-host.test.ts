@@ -146,6 +146,25 @@ describe("executor host", () => {
     assert.ok(steps >= 100);
   });
 
+  it("goes on from a saved state in another worker, and refuses that of another plan", async () => {
+    const sink = { kind: "materialize" } as const;
+    const first = host.open(countByChannel, sink, 0);
+    await collectReports(first.feed(input(records), 0));
+    const state = await first.save();
+    await collectReports(first.feed(input(records), 0));
+    const expected = await first.snapshot();
+    const other = await ExecutorHost.start({ timers });
+    try {
+      const second = other.open(countByChannel, sink, 0, state);
+      await collectReports(second.feed(input(records), 0));
+      assert.deepEqual(await second.snapshot(), expected);
+      const strange = other.open({ ...countByChannel, emitLimit: 1 }, sink, 0, state);
+      await assert.rejects(collectReports(strange.feed(input(records), 0)), { kind: "QueryStateUnreadable" });
+    } finally {
+      await other.close();
+    }
+  });
+
   it("fails with QueryStateTooLarge, naming the operator", async () => {
     await host.close();
     host = await ExecutorHost.start({ timers, limits: { queryStateBytesMax: 20_000 } });

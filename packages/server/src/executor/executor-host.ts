@@ -11,7 +11,7 @@ import {
   type ToWorker,
   type WorkerSetup,
 } from "./protocol.js";
-import type { StepInput, StepReport } from "./step-input.js";
+import type { RecordBatchInput, StepInput, StepReport } from "./step-input.js";
 import { type WatchTimers, WorkerHandle } from "./worker-handle.js";
 
 export interface ExecutorHostOptions {
@@ -56,8 +56,11 @@ export class ExecutorHost {
     return new ExecutorHost(workers);
   }
 
-  /** Begins to run a plan. `nowMs`: the clock for what stands before any input. */
-  open(plan: PhysicalPlan, sink: SinkKind, nowMs: number): QueryExecution {
+  /**
+   * Begins to run a plan. `nowMs`: the clock for what stands before any input. `state`: what `save` gave, to
+   * go on from; the execution fails with QueryStateUnreadable when it is not of this plan.
+   */
+  open(plan: PhysicalPlan, sink: SinkKind, nowMs: number, state?: readonly Uint8Array[]): QueryExecution {
     const worker = must(
       this.#workers.reduce<WorkerHandle | undefined>(
         (least, other) => (least === undefined || other.load < least.load ? other : least),
@@ -66,7 +69,7 @@ export class ExecutorHost {
       "a host has workers",
     );
     this.#executions += 1;
-    return new QueryExecution(worker, this.#executions, plan, sink, nowMs);
+    return new QueryExecution(worker, this.#executions, { plan, sink, nowMs, ...(state && { state }) });
   }
 
   /** Ends the threads; what runs fails with ShuttingDown. */
@@ -75,7 +78,9 @@ export class ExecutorHost {
   }
 }
 
-type Answer = Extract<FromWorker, { kind: "report" | "snapshot" }>;
+type Answer = Extract<FromWorker, { kind: "report" | "snapshot" | "saved" }>;
+
+type Opening = Omit<Extract<ToWorker, { kind: "open" }>, "kind" | "execution">;
 
 /**
  * A plan that runs in a worker. Calls are worked off in order; several may be on their way.
@@ -93,14 +98,14 @@ export class QueryExecution {
   #failure: Error | undefined;
 
   /** Use ExecutorHost.open. */
-  constructor(worker: WorkerHandle, id: ExecutionId, plan: PhysicalPlan, sink: SinkKind, nowMs: number) {
+  constructor(worker: WorkerHandle, id: ExecutionId, opening: Opening) {
     this.#worker = worker;
     this.#id = id;
     worker.add(id, {
       onMessage: (message) => this.#receive(message),
       onFailed: (error) => this.#fail(error),
     });
-    worker.post({ kind: "open", execution: id, plan, sink, nowMs });
+    worker.post({ ...opening, kind: "open", execution: id });
   }
 
   /**
@@ -128,6 +133,18 @@ export class QueryExecution {
       columns = answer.columns;
     }
     return { batches, columns };
+  }
+
+  /**
+   * The state after the feeds before this call, in chunks of at most stateChunkBytes: what `open` goes on
+   * from. Only of a query without end that was fed before.
+   */
+  async save(): Promise<Uint8Array[]> {
+    const chunks: Uint8Array[] = [];
+    for await (const answer of this.#call((call) => ({ kind: "save", execution: this.#id, call }))) {
+      if (answer.kind === "saved") chunks.push(...answer.batches);
+    }
+    return chunks;
   }
 
   /** Ends the execution. Calls that are under way end without an error. */
@@ -182,7 +199,10 @@ async function* reportsOf(answers: AsyncIterable<Answer>): AsyncGenerator<StepRe
  */
 function packInputs(inputs: readonly StepInput[]): { inputs: StepInput[]; transfer: ArrayBuffer[] } {
   let length = 0;
-  for (const input of inputs) for (const batch of input.batches) length += copiedBytes(payloadOf(batch));
+  for (const input of inputs) {
+    if (input.kind !== "records" && input.kind !== "rows") continue;
+    for (const batch of input.batches) length += copiedBytes(payloadOf(batch));
+  }
   // Not from Node's pool, and not filled with zeros before it is written over.
   const buffer = Buffer.allocUnsafeSlow(length).buffer;
   let at = 0;
@@ -194,14 +214,17 @@ function packInputs(inputs: readonly StepInput[]): { inputs: StepInput[]; transf
     return copy;
   };
   const result = inputs.map((input): StepInput => {
-    return input.kind === "rows"
-      ? { ...input, batches: input.batches.map(packed) }
-      : { ...input, batches: input.batches.map((batch) => ({ ...batch, payload: packed(batch.payload) })) };
+    if (input.kind === "rows") return { ...input, batches: input.batches.map(packed) };
+    if (input.kind !== "records") return input;
+    return {
+      ...input,
+      batches: input.batches.map((batch) => ({ ...batch, payload: packed(batch.payload) })),
+    };
   });
   return { inputs: result, transfer: [buffer] };
 }
 
-function payloadOf(batch: StepInput["batches"][number]): Uint8Array {
+function payloadOf(batch: RecordBatchInput | Uint8Array): Uint8Array {
   return batch instanceof Uint8Array ? batch : batch.payload;
 }
 

@@ -7,6 +7,8 @@ import { GroupTable } from "./operators/group-table.js";
 import { grown } from "./operators/grown.js";
 import { SortedRuns } from "./operators/sorted-runs.js";
 import { groupKeysInOutput } from "./plan-facts.js";
+import type { StateReader } from "./state/state-reader.js";
+import type { StateWriter } from "./state/state-writer.js";
 import { valueBytes } from "./state-size.js";
 
 interface SortableKey {
@@ -77,6 +79,28 @@ export class MaterializedView implements Sink {
 
   stateBytes(): number {
     return this.#keys.bytes() + this.#valueBytes + 8 * this.#counts.length;
+  }
+
+  save(writer: StateWriter): void {
+    const { count } = this.#keys;
+    writer.section("view");
+    this.#keys.save(writer);
+    writer.floats(this.#counts, count);
+    writer.count(this.#dead);
+    if (!this.#counted) for (const values of this.#values) writer.values(values);
+  }
+
+  load(reader: StateReader): void {
+    reader.section("view");
+    this.#keys.load(reader);
+    this.#counts = grown(reader.floats(), 16);
+    this.#dead = reader.count();
+    if (this.#counted) return;
+    for (const i of this.#values.keys()) {
+      const values = reader.values();
+      this.#values[i] = values;
+      for (const value of values) this.#valueBytes += valueBytes(value);
+    }
   }
 
   /** The rows at this moment, in the order of their keys, in pieces of at most `rowsMax` rows. */

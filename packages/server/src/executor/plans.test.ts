@@ -84,6 +84,8 @@ function presentIn(so: readonly Fed[]): SqlValue[][][] {
 
 const decoded = (run: Run): Change[] => decodeOutput(outputOf(run.reports), 2);
 
+const errorsOf = (run: Run): number => run.reports.reduce((sum, { errors }) => sum + errors.count, 0);
+
 describe("operators under changes", () => {
   before(loadInflateForTests);
 
@@ -98,6 +100,31 @@ describe("operators under changes", () => {
             fed(!appendOnly),
             cuts,
           );
+
+        it(`${title}: saved and loaded between two feeds, it goes on as if it had not been`, () => {
+          fc.assert(
+            fc.property(cases(false), fc.infiniteStream(fc.boolean()), (drawn, reopens) => {
+              const [root, shared, list, { sizes, stepRowsMax }] = drawn;
+              const part = deep ? shared : undefined;
+              const emitted = planOf(root, part, { kind: "retractions" }, appendOnly);
+              const kept = planOf(root, part, { kind: "coalesced" }, appendOnly);
+              const open = () =>
+                [
+                  new Run(emitted, { kind: "emit" }, stepRowsMax),
+                  new Run(kept, { kind: "materialize" }, stepRowsMax),
+                ] as const;
+              const [whole, interrupted] = [open(), open()];
+              for (const piece of [[], ...pieces(list, sizes)]) {
+                for (const run of [...whole, ...interrupted]) run.feed(inputsOf(piece));
+                if (reopens.next().value === true) for (const run of interrupted) run.reopen();
+              }
+              assert.deepEqual(decoded(interrupted[0]), decoded(whole[0]));
+              assert.deepEqual(errorsOf(interrupted[0]), errorsOf(whole[0]));
+              assert.deepEqual(interrupted[1].snapshot(), whole[1].snapshot());
+            }),
+            { numRuns: runs(60) },
+          );
+        });
 
         it(`${title}: after every feed, what is pushed and what is kept are a recomputation's`, () => {
           fc.assert(

@@ -8,7 +8,7 @@ import type { StepInput, StepReport } from "./step-input.js";
  * Messages between the main thread and a worker that executes queries. Plain data, cloned or transferred
  * in order. Raise the version with any change of meaning: both sides are of one build, and check.
  */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** Given to a worker when it starts. */
 export interface WorkerSetup {
@@ -38,6 +38,8 @@ export type ToWorker =
       readonly plan: PhysicalPlan;
       readonly sink: SinkKind;
       readonly nowMs: number;
+      /** What `save` gave, to go on from. */
+      readonly state?: readonly Uint8Array[];
     }
   | {
       readonly kind: "feed";
@@ -48,6 +50,7 @@ export type ToWorker =
     }
   | { readonly kind: "end"; readonly execution: ExecutionId; readonly call: CallId; readonly nowMs: number }
   | { readonly kind: "snapshot"; readonly execution: ExecutionId; readonly call: CallId }
+  | { readonly kind: "save"; readonly execution: ExecutionId; readonly call: CallId }
   /** The reader has taken so many answers, and room for as many more. */
   | { readonly kind: "taken"; readonly execution: ExecutionId; readonly answers: number }
   | { readonly kind: "cancel"; readonly execution: ExecutionId };
@@ -68,6 +71,14 @@ export type FromWorker =
       readonly call: CallId;
       readonly batches: readonly Uint8Array[];
       readonly columns: readonly ColumnDef[];
+      readonly last: boolean;
+    }
+  /** A chunk of the saved state. */
+  | {
+      readonly kind: "saved";
+      readonly execution: ExecutionId;
+      readonly call: CallId;
+      readonly batches: readonly Uint8Array[];
       readonly last: boolean;
     }
   /** The execution is gone. `error`: its name in the closed list, or undefined for a defect. */

@@ -70,7 +70,8 @@ export async function loadInflateForTests(): Promise<void> {
 }
 
 export class Run {
-  readonly #execution: Execution;
+  readonly #open: () => Execution;
+  #execution: Execution;
   readonly reports: StepReport[] = [];
 
   constructor(
@@ -79,7 +80,15 @@ export class Run {
     stepRowsMax: number,
     others: Partial<ExecutionLimits> = {},
   ) {
-    this.#execution = new Execution(plan, sink, 0, inflate, { ...limits, stepRowsMax, ...others });
+    this.#open = () => new Execution(plan, sink, 0, inflate, { ...limits, stepRowsMax, ...others });
+    this.#execution = this.#open();
+  }
+
+  /** Goes on in another execution, from the saved state of this one. */
+  reopen(): void {
+    const state = this.#execution.save();
+    this.#execution = this.#open();
+    this.#execution.load(state);
   }
 
   feed(inputs: readonly StepInput[]): StepReport[] {

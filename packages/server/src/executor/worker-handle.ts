@@ -26,7 +26,7 @@ export interface WorkerHandleOptions {
 
 /** What the owner of an execution hears from its worker. */
 export interface ExecutionListener {
-  onMessage(message: Extract<FromWorker, { kind: "report" | "snapshot" }>): void;
+  onMessage(message: Extract<FromWorker, { kind: "report" | "snapshot" | "saved" }>): void;
   /** The execution is gone. */
   onFailed(error: Error): void;
 }
@@ -124,6 +124,7 @@ export class WorkerHandle {
     switch (message.kind) {
       case "report":
       case "snapshot":
+      case "saved":
         listener?.onMessage(message);
         return;
       case "failed":

@@ -15,7 +15,8 @@ import {
 type Call =
   | Extract<ToWorker, { kind: "feed" }>
   | Extract<ToWorker, { kind: "end" }>
-  | Extract<ToWorker, { kind: "snapshot" }>;
+  | Extract<ToWorker, { kind: "snapshot" }>
+  | Extract<ToWorker, { kind: "save" }>;
 
 /** An execution in this worker, with the calls that wait for it. */
 interface Guest {
@@ -25,6 +26,8 @@ interface Guest {
   /** Whether the input of the feed at the head was given to the execution. */
   fed: boolean;
   snapshot: Generator<SnapshotPiece> | undefined;
+  /** Chunks of the saved state that are to be sent. */
+  saved: Uint8Array[] | undefined;
   /** Answers sent and not taken yet. */
   outstanding: number;
 }
@@ -65,14 +68,24 @@ export class WorkerLoop {
             this.#inflate,
             this.#setup.limits,
           );
+          if (message.state !== undefined) execution.load(message.state);
           const { execution: id } = message;
-          const guest: Guest = { id, execution, calls: [], fed: false, snapshot: undefined, outstanding: 0 };
+          const guest: Guest = {
+            id,
+            execution,
+            calls: [],
+            fed: false,
+            snapshot: undefined,
+            saved: undefined,
+            outstanding: 0,
+          };
           this.#guests.set(id, guest);
           this.#turns.push(guest);
         });
       case "feed":
       case "end":
       case "snapshot":
+      case "save":
         this.#guests.get(message.execution)?.calls.push(message);
         return;
       case "taken": {
@@ -133,6 +146,8 @@ export class WorkerLoop {
         return this.#end(guest, call);
       case "snapshot":
         return this.#snapshot(guest, call);
+      case "save":
+        return this.#save(guest, call);
       default:
         return unreachable(call);
     }
@@ -165,6 +180,16 @@ export class WorkerLoop {
     this.#post({ kind: "snapshot", execution, call: call.call, batches, columns, last }, buffersOf(batches));
   }
 
+  #save(guest: Guest, call: Extract<Call, { kind: "save" }>): void {
+    guest.saved ??= guest.execution.save();
+    const chunk = guest.saved.shift();
+    const batches = chunk === undefined ? [] : [chunk];
+    const last = guest.saved.length === 0;
+    if (last) this.#callDone(guest);
+    guest.outstanding += answersIn(batches);
+    this.#post({ kind: "saved", execution: guest.id, call: call.call, batches, last }, buffersOf(batches));
+  }
+
   #answer(guest: Guest, call: CallId, report: ReturnType<Execution["step"]>, last: boolean): void {
     if (last) this.#callDone(guest);
     guest.outstanding += answersIn(report.output);
@@ -175,6 +200,7 @@ export class WorkerLoop {
     guest.calls.shift();
     guest.fed = false;
     guest.snapshot = undefined;
+    guest.saved = undefined;
   }
 }
 

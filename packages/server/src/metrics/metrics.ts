@@ -1,4 +1,5 @@
 import type { Clock, Timer, Timers } from "../env/env.js";
+import { Health } from "./health.js";
 import { Histogram } from "./histogram.js";
 import { Meters } from "./meters.js";
 import { RecentErrors } from "./recent-errors.js";
@@ -7,7 +8,7 @@ export const appendLanes = ["bytes", "records", "requests", "failed"] as const;
 export type AppendLane = (typeof appendLanes)[number];
 export const readLanes = ["bytes", "records", "requests"] as const;
 export type ReadLane = (typeof readLanes)[number];
-export const deliveryLanes = ["bytes", "records", "responses", "acks"] as const;
+export const deliveryLanes = ["bytes", "records", "responses", "acks", "requests"] as const;
 export type DeliveryLane = (typeof deliveryLanes)[number];
 export const queryLanes = ["rowsIn", "rowsOut", "errors", "diverted"] as const;
 export type QueryLane = (typeof queryLanes)[number];
@@ -34,6 +35,7 @@ export class Metrics {
   readonly readLatency = new Histogram();
   readonly httpLatency = new Histogram();
   readonly errors = new RecentErrors();
+  readonly health = new Health();
   readonly #timers: Timers;
   readonly #startedMs: number;
   readonly #expire = () => {
@@ -72,6 +74,7 @@ export class Metrics {
     const nowMs = this.now();
     this.appends.of(streamId, nowMs).add(nowMs, bytes, records, 1);
     this.appendLatency.record(nowMs - startedMs);
+    this.health.worked();
   }
 
   appendFailed(streamId: string): void {
@@ -92,9 +95,10 @@ export class Metrics {
     this.deliveries.of(subscriptionUid, nowMs).add(nowMs, bytes, records, 1);
   }
 
+  /** One request of a consumer, with acks of so many records. */
   acked(subscriptionUid: string, records: number): void {
     const nowMs = this.now();
-    this.deliveries.of(subscriptionUid, nowMs).add(nowMs, 0, 0, 0, records);
+    this.deliveries.of(subscriptionUid, nowMs).add(nowMs, 0, 0, 0, records, 1);
   }
 
   /** A query has made a step. */

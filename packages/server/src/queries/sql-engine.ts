@@ -18,7 +18,7 @@ import { commandEvents } from "./statements/command.js";
 import { createStream } from "./statements/create-stream.js";
 import { drop } from "./statements/drop.js";
 import { insert } from "./statements/insert.js";
-import { selectPull, selectPush } from "./statements/select.js";
+import { selectPolled, selectPull, selectPush } from "./statements/select.js";
 import { describe, show } from "./statements/show.js";
 import { rowEvents, textColumn } from "./static-rows.js";
 import type { SystemRooms } from "./system-tables/system-table.js";
@@ -138,6 +138,11 @@ export class SqlEngine implements SqlService {
       }
       case "query": {
         const select = { index, sql, query: bound.query, notices };
+        const { polling } = bound.query;
+        if (polling !== undefined) {
+          yield* selectPolled(this.#rooms, select, polling, signal);
+          return;
+        }
         yield* bound.query.emit.kind === "pull"
           ? selectPull(this.#rooms, select)
           : selectPush(this.#rooms, select, signal);

@@ -1,6 +1,7 @@
 import { decodeRowBatch, isMalformed, loadInflate, RowBatch, toRows } from "@hstream/proto";
 import { resolveConfig } from "../config/resolve-config.js";
 import type { Env } from "../env/env.js";
+import { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
 import { createNodeEnv } from "../env/node-env.js";
 import type { LogStore } from "../log/log-store.js";
 import { MemoryLog } from "../log/memory-log.js";
@@ -53,8 +54,10 @@ export class TestRoom {
   }
 
   /** `stores`: of a room that was closed, to start again with what it had. */
-  static async open(stores?: { readonly log: LogStore; readonly meta: MetaStore }): Promise<TestRoom> {
-    const env: Env = createNodeEnv();
+  static async open(
+    stores?: { readonly log: LogStore; readonly meta: MetaStore },
+    env: Env = createNodeEnv(),
+  ): Promise<TestRoom> {
     const log = stores?.log ?? new MemoryLog(env.clock);
     const meta = stores?.meta ?? new MemoryMeta(env.clock);
     const names = new RelationNames();
@@ -76,6 +79,7 @@ export class TestRoom {
       streams,
       appender,
       names,
+      connectors: await ConnectorCatalogue.open(env, meta),
       subscriptions,
       metrics,
       config: resolved.config,

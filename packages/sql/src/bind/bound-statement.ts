@@ -90,6 +90,8 @@ export interface BoundQuery {
   /** One for each column of the plan, in order. */
   readonly output: readonly OutputColumn[];
   readonly emit: EmitMode;
+  /** EMIT FINAL of a view or stream: what closes is given once, when it does. */
+  readonly final?: boolean;
   /** LIMIT of a push query: it ends after so many emitted changes. */
   readonly emitLimit?: number;
   /** Where its sources start; a pull and a view read what is stored. */
@@ -98,4 +100,13 @@ export interface BoundQuery {
   readonly startAtMs?: number;
   /** What it reads, each once. */
   readonly sources: readonly Relation[];
+  /** Asked again and again: it reads a system table, which has no changes of its own. `emit` is then pull. */
+  readonly polling?: Polling;
+}
+
+/** How a query that is asked again and again shows its answers. */
+export interface Polling {
+  readonly everyMs: number;
+  /** Every answer as a whole, or the rows that came and went since the one before. */
+  readonly show: "answers" | "changes";
 }

@@ -2,8 +2,8 @@ import { assert, RecordBatchReader, WireCursor } from "@hstream/proto";
 import type { ScanColumn } from "@hstream/sql/runtime";
 import type { ChangeBatch } from "../columns.js";
 import type { Diversions } from "./diverted.js";
+import { EntryWalk } from "./entry-walk.js";
 import { RowSink } from "./row-sink.js";
-import { readStoredValue } from "./stored-value.js";
 
 /** One stored batch, inflated: a BatchHStreamRecords at bytes[start, end). */
 export interface EncodedBatch {
@@ -14,13 +14,10 @@ export interface EncodedBatch {
   readonly timeMs: number;
 }
 
-/** Struct and Value tags that the fast path knows. */
+/** Tags of a Struct's entries, for those that are written in another way than usual. */
 const entryTag = 0x0a;
 const keyTag = 0x0a;
 const valueFieldTag = 0x12;
-const numberTag = 0x11;
-const textTag = 0x1a;
-const boolTag = 0x20;
 
 const rawFlag = 1;
 const expectedRowsMin = 64;
@@ -49,6 +46,7 @@ export class RecordDecoder {
   readonly #firstOfLength = new Int32Array(256).fill(-1);
   readonly #nextOfLength: Int32Array;
 
+  readonly #entry = new EntryWalk();
   readonly #queue: EncodedBatch[] = [];
   #reader: RecordBatchReader | undefined;
   #recordsRead = 0;
@@ -58,9 +56,10 @@ export class RecordDecoder {
     this.#diverted = diverted;
     const names: string[] = [];
     this.#slots = columns.map((column) => {
-      if (column.kind !== "field") return -1;
-      if (!names.includes(column.name)) names.push(column.name);
-      return names.indexOf(column.name);
+      const field = column.kind === "time" ? column.field : column.kind === "field" ? column : undefined;
+      if (field === undefined) return -1;
+      if (!names.includes(field.name)) names.push(field.name);
+      return names.indexOf(field.name);
     });
     this.#names = names.map((name) => Buffer.from(name));
     this.#nextOfLength = new Int32Array(names.length).fill(-1);
@@ -156,54 +155,15 @@ export class RecordDecoder {
 
   #readFields(rows: RowSink, start: number, end: number): boolean {
     const bytes = rows.bytes;
-    const view = rows.view;
-    let at = start;
-    while (at < end) {
-      // 0a length 0a length key 12 length value: keys below 128 bytes, entries below 16 KiB, and the value
-      // is the entry's last part. Bytes beyond the record are undefined or another record's; every
-      // length is checked against what is around it before its content is used.
-      let entryStart = at + 2;
-      let entryLength = bytes[at + 1] as number;
-      if (entryLength > 0x7f) {
-        entryLength = longLength(entryLength, bytes[entryStart] as number);
-        entryStart += 1;
-      }
-      const entryEnd = entryStart + entryLength;
-      const keyLength = bytes[entryStart + 1] as number;
-      const keyStart = entryStart + 2;
-      const keyEnd = keyStart + keyLength;
-      let valueStart = keyEnd + 2;
-      let valueLength = bytes[keyEnd + 1] as number;
-      if (valueLength > 0x7f) {
-        valueLength = longLength(valueLength, bytes[valueStart] as number);
-        valueStart += 1;
-      }
-      const expected =
-        bytes[at] === entryTag &&
-        bytes[entryStart] === keyTag &&
-        keyLength <= 0x7f &&
-        bytes[keyEnd] === valueFieldTag &&
-        valueStart + valueLength === entryEnd &&
-        entryEnd <= end;
-      if (!expected) return this.#readFieldsSlowly(rows, at, end);
-      let slot = this.#firstOfLength[keyLength] as number;
-      if (slot >= 0) slot = this.#slotOf(slot, bytes, keyStart, keyLength);
-      if (slot >= 0) {
-        const tag = bytes[valueStart] as number;
-        if (tag === numberTag && valueLength === 9) {
-          // Adding 0 takes the sign of a negative zero.
-          rows.number(slot, view.getFloat64(valueStart + 1, true) + 0);
-        } else if (
-          tag === textTag &&
-          valueLength >= 2 &&
-          (bytes[valueStart + 1] as number) === valueLength - 2
-        ) {
-          rows.text(slot, valueStart + 2, entryEnd);
-        } else if (tag === boolTag && valueLength === 2 && (bytes[valueStart + 1] as number) <= 1) {
-          rows.boolean(slot, bytes[valueStart + 1] === 1);
-        } else if (!this.#readValueSlowly(rows, slot, valueStart, entryEnd)) return false;
-      }
-      at = entryEnd;
+    const entry = this.#entry;
+    const { values } = rows;
+    for (let at = start; at < end; ) {
+      const next = entry.read(bytes, at, end);
+      if (next < 0) return this.#readFieldsSlowly(rows, at, end);
+      at = next;
+      let slot = this.#firstOfLength[entry.keyLength] as number;
+      if (slot >= 0) slot = this.#slotOf(slot, bytes, entry.keyStart, entry.keyLength);
+      if (slot >= 0 && !values.read(slot, entry.valueStart, entry.valueLength)) return false;
     }
     return true;
   }
@@ -250,24 +210,8 @@ export class RecordDecoder {
         keyStart,
         keyLength,
       );
-      if (slot >= 0 && !this.#readValueSlowly(rows, slot, valueStart, valueEnd)) return false;
+      if (slot >= 0 && !rows.values.read(slot, valueStart, valueEnd - valueStart)) return false;
     }
     return cursor.failure === null;
   }
-
-  #readValueSlowly(rows: RowSink, slot: number, start: number, end: number): boolean {
-    const cursor = new WireCursor(rows.bytes, start, end);
-    const value = readStoredValue(cursor, rows.bytes, 1);
-    if (cursor.failure !== null) return false;
-    if (value === null) rows.null(slot);
-    else if (typeof value === "number") rows.number(slot, value);
-    else if (typeof value === "boolean") rows.boolean(slot, value);
-    else rows.value(slot, value);
-    return true;
-  }
-}
-
-/** A varint of two bytes; NaN, which equals nothing, when it has more. */
-function longLength(low: number, high: number): number {
-  return high > 0x7f ? Number.NaN : (low & 0x7f) | (high << 7);
 }

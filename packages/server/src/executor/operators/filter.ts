@@ -38,6 +38,10 @@ export class FilterOperator implements Operator {
   stateBytes(): number {
     return 0;
   }
+
+  save(): void {}
+
+  load(): void {}
 }
 
 /** Writes the rows for which the predicate is TRUE to `selected`; how many there are. */

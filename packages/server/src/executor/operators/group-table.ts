@@ -1,5 +1,8 @@
+import { assert } from "@hstream/proto";
 import type { SqlValue } from "@hstream/sql/runtime";
-import { type Column, valueAt } from "../columns.js";
+import { type Column, columnOfValues, valueAt } from "../columns.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { valueBytes } from "../state-size.js";
 import { PairIndex, ValueIndex } from "./key-index.js";
 
@@ -63,6 +66,20 @@ export class GroupTable {
     this.#keys = Array.from({ length: this.#width }, () => []);
     this.#count = this.#width === 0 ? 1 : 0;
     this.#keyBytes = 0;
+  }
+
+  /** Writes the groups, so that `load` gives them the same numbers. */
+  save(writer: StateWriter): void {
+    writer.count(this.#count);
+    for (const values of this.#keys) writer.values(values);
+  }
+
+  load(reader: StateReader): void {
+    const count = reader.count();
+    this.clear();
+    const columns = this.#keys.map(() => columnOfValues(reader.values()));
+    this.groupsOf(columns, count);
+    assert(this.#count === count, "a table of groups loads as it was saved");
   }
 
   /** Estimated. */

@@ -1,11 +1,15 @@
 import type { SqlValue } from "@hstream/sql/runtime";
 import { type ChangeBatch, type Column, columnOfValues, valueAt } from "../columns.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { valueBytes } from "../state-size.js";
 import { grown, grownInt32 } from "./grown.js";
 import { GroupTable } from "./group-table.js";
 
 /** Rows that are gone are swept out once there are more of them than this, and than others. */
 const deadRowsKept = 1024;
+/** In place of a key: the row is in no chain. */
+const noKey = -1;
 
 /**
  * The rows of one side of a join, numbered, in chains of equal join keys.
@@ -98,6 +102,24 @@ export class JoinSide {
     return columnOfValues(values);
   }
 
+  /** The row is gone. */
+  remove(row: number): void {
+    if (this.#weights[row] === 0) return;
+    this.#weights[row] = 0;
+    this.#dead += 1;
+  }
+
+  /** All rows are gone that have the key. */
+  removeKey(key: number): void {
+    for (let row = this.first(key); row >= 0; row = this.next(row)) this.remove(row);
+  }
+
+  /** The columns of all rows, by their numbers; those that are gone among them. */
+  columns(): readonly Column[] {
+    const rows = Int32Array.from({ length: this.#count }, (_, row) => row);
+    return Array.from({ length: this.#width }, (_, i) => this.column(i, rows, this.#count));
+  }
+
   get sweepIsDue(): boolean {
     return this.#dead > deadRowsKept && this.#dead * 2 > this.#count;
   }
@@ -117,6 +139,31 @@ export class JoinSide {
     for (let i = 0; i < live.length; i++) {
       const row = this.add(batch, i, known?.[i], keys[i] as number, weights[i] as number);
       if (this.#counted) this.#partners[row] = partners[i] as number;
+    }
+  }
+
+  /** Writes all rows, those that are gone too: should one come again, it has its old place in the chain. */
+  save(writer: StateWriter): void {
+    if (this.#identities === undefined) for (const values of this.#values) writer.values(values);
+    else this.#identities.save(writer);
+    writer.floats(this.#weights, this.#count);
+    writer.floats(this.#partners, this.#counted ? this.#count : 0);
+    writer.ints(this.#keys, this.#count);
+  }
+
+  load(reader: StateReader): void {
+    this.clear();
+    if (this.#identities === undefined) {
+      this.#values = this.#values.map(() => reader.values());
+      for (const values of this.#values) for (const value of values) this.#valueBytes += valueBytes(value);
+    } else this.#identities.load(reader);
+    const [weights, partners, keys] = [reader.floats(), reader.floats(), reader.ints()];
+    for (const [row, key] of keys.entries()) {
+      if (key === noKey) continue;
+      this.#begin(row, key);
+      this.#weights[row] = weights[row] as number;
+      if (weights[row] !== 0) this.#dead -= 1;
+      if (this.#counted) this.#partners[row] = partners[row] as number;
     }
   }
 
@@ -144,6 +191,7 @@ export class JoinSide {
   }
 
   #begin(row: number, key: number): void {
+    const before = this.#count;
     this.#count = row + 1;
     this.#weights = grown(this.#weights, this.#count);
     this.#keys = grownInt32(this.#keys, this.#count);
@@ -151,6 +199,8 @@ export class JoinSide {
     if (this.#counted) this.#partners = grown(this.#partners, this.#count);
     this.#heads = grownInt32(this.#heads, key + 1, -1);
     this.#tails = grownInt32(this.#tails, key + 1, -1);
+    // Numbers of rows that were identified and not added, for they can have no partner.
+    this.#keys.fill(noKey, before, row);
     // Counted as gone until its weight comes.
     this.#dead += 1;
     this.#keys[row] = key;

@@ -1,4 +1,5 @@
 import { type ChangeBatch, selectRows, sliceRows, weightAt } from "../columns.js";
+import { notSaved } from "./not-saved.js";
 import type { Operator, Output, Progress } from "./operator.js";
 
 /**
@@ -41,6 +42,15 @@ export class LimitOperator implements Operator {
 
   stateBytes(): number {
     return 0;
+  }
+
+  /** Of finite inputs only: such a query is never saved. */
+  save(): never {
+    return notSaved(this.name);
+  }
+
+  load(): never {
+    return notSaved(this.name);
   }
 
   satisfied(): boolean {

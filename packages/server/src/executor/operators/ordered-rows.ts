@@ -1,3 +1,4 @@
+import { assert } from "@hstream/proto";
 import { compareTotal, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
 import type { CompiledSortKey } from "./sort.js";
 
@@ -88,6 +89,15 @@ export class OrderedRows<T extends OrderedRow> {
     this.#count += 1;
     if (bucket.length > bucketRowsMax) this.#buckets.splice(at + 1, 0, bucket.splice(bucketRowsMax >> 1));
     return row;
+  }
+
+  /** Takes over rows that are in order and different; there are none yet. */
+  fill(rows: readonly T[]): void {
+    assert(this.#count === 0, "rows are filled in once");
+    for (let at = 0; at < rows.length; at += bucketRowsMax >> 1) {
+      this.#buckets.push(rows.slice(at, at + (bucketRowsMax >> 1)));
+    }
+    this.#count = rows.length;
   }
 
   last(): T | undefined {

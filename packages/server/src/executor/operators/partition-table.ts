@@ -1,4 +1,6 @@
 import { type Column, columnOfValues } from "../columns.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { GroupTable } from "./group-table.js";
 
 /** Partitions that are gone are swept out once there are more of them than this, and than others. */
@@ -51,6 +53,21 @@ export class PartitionTable<P> {
     this.#groups.clear();
     this.#groups.groupsOf(columns, live.length);
     this.#partitions = live.map((number) => this.#partitions[number]);
+  }
+
+  /** Writes the partitions that are there; each is written by `savePartition`. */
+  save(writer: StateWriter, savePartition: (partition: P) => void): void {
+    this.#groups.save(writer);
+    for (let number = 0; number < this.count; number++) {
+      const partition = this.#partitions[number];
+      writer.flag(partition !== undefined);
+      if (partition !== undefined) savePartition(partition);
+    }
+  }
+
+  load(reader: StateReader, loadPartition: () => P): void {
+    this.#groups.load(reader);
+    for (let number = 0; number < this.count; number++) if (reader.flag()) this.set(number, loadPartition());
   }
 
   /** Estimated; without what the partitions themselves take. */

@@ -36,4 +36,8 @@ export class ProjectOperator implements Operator {
   stateBytes(): number {
     return 0;
   }
+
+  save(): void {}
+
+  load(): void {}
 }

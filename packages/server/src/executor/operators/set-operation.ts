@@ -1,4 +1,6 @@
 import { type ChangeBatch, type Column, columnOfValues, selectRows, weightAt } from "../columns.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { GroupTable } from "./group-table.js";
 import { grown } from "./grown.js";
 import type { Operator, Output, Progress } from "./operator.js";
@@ -97,6 +99,20 @@ export class SetOperationOperator implements Operator {
 
   stateBytes(): number {
     return this.#rows.bytes() + 16 * this.#left.length;
+  }
+
+  save(writer: StateWriter): void {
+    this.#rows.save(writer);
+    writer.floats(this.#left, this.#rows.count);
+    writer.floats(this.#right, this.#rows.count);
+    writer.count(this.#dead);
+  }
+
+  load(reader: StateReader): void {
+    this.#rows.load(reader);
+    this.#left = grown(reader.floats(), 16);
+    this.#right = grown(reader.floats(), 16);
+    this.#dead = reader.count();
   }
 
   #copies(left: number, right: number): number {

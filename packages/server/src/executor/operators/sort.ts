@@ -3,6 +3,7 @@ import { batchOfRows, type ChangeBatch, rowAt, valueAt, weightAt } from "../colu
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
 import { rowBytes } from "../state-size.js";
+import { notSaved } from "./not-saved.js";
 import type { Operator, Output, Progress } from "./operator.js";
 import { SortedRuns } from "./sorted-runs.js";
 
@@ -87,6 +88,15 @@ export class SortOperator implements Operator {
 
   stateBytes(): number {
     return this.#bytes;
+  }
+
+  /** Of finite inputs only: such a query is never saved. */
+  save(): never {
+    return notSaved(this.name);
+  }
+
+  load(): never {
+    return notSaved(this.name);
   }
 
   /** Equal rows are one, at the place of the first; what cancels out goes. */

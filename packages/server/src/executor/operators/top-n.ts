@@ -2,11 +2,13 @@ import type { SqlValue } from "@hstream/sql/runtime";
 import { type ChangeBatch, type Column, rowAt, valueAt, weightAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { rowBytes } from "../state-size.js";
 import type { Operator, Output, Progress } from "./operator.js";
-import { compareOrderedRows, compareSortKeys, type OrderedRow, OrderedRows } from "./ordered-rows.js";
+import { type OrderedPartition, OrderedPartitions } from "./ordered-partitions.js";
+import { compareOrderedRows, compareSortKeys, type OrderedRow } from "./ordered-rows.js";
 import { OutputRows } from "./output-rows.js";
-import { PartitionTable } from "./partition-table.js";
 import type { CompiledSortKey } from "./sort.js";
 
 export interface TopNOptions {
@@ -21,12 +23,7 @@ export interface TopNOptions {
   readonly emission: "per-record" | "per-step" | "at-end";
 }
 
-interface Partition {
-  readonly rows: OrderedRows<OrderedRow>;
-  /** What the output has of the partition, in order. */
-  shown: readonly OrderedRow[];
-  touchedIn: number;
-}
+type Partition = OrderedPartition<OrderedRow, OrderedRow>;
 
 /**
  * Job: of each partition the rows from position `offset` on, `limit` of them.
@@ -41,10 +38,7 @@ export class TopNOperator implements Operator {
   readonly #keys: readonly CompiledSortKey[];
   readonly #options: TopNOptions;
   readonly #evaluation: Evaluation;
-  readonly #partitions: PartitionTable<Partition>;
-  #touched: number[] = [];
-  #step = 1;
-  #bytes = 0;
+  readonly #partitions: OrderedPartitions<OrderedRow, OrderedRow>;
   #finishing = 0;
 
   constructor(
@@ -59,7 +53,7 @@ export class TopNOperator implements Operator {
     this.#keys = keys;
     this.#options = options;
     this.#evaluation = evaluation;
-    this.#partitions = new PartitionTable(partitionBy.length);
+    this.#partitions = new OrderedPartitions(partitionBy.length, keys, bytesOf);
   }
 
   process(batch: ChangeBatch, _port: number, out: Output): Progress {
@@ -69,7 +63,7 @@ export class TopNOperator implements Operator {
     const output = this.#outputRows(out);
     for (let row = 0; row < batch.rowCount; row++) {
       const number = numbers[row] as number;
-      const partition = this.#partitionAt(number);
+      const partition = this.#partitions.at(number);
       const weight = weightAt(batch, row);
       const changed =
         this.#options.appendOnly && this.#isBeyond(partition, keyColumns, row)
@@ -77,7 +71,7 @@ export class TopNOperator implements Operator {
           : this.#add(partition, batch, keyColumns, row, weight);
       if (!changed) continue;
       if (this.#options.emission === "per-record") this.#show(partition, output);
-      this.#touch(number, partition);
+      this.#partitions.touch(number, partition);
     }
     output.flush();
     return "done";
@@ -86,15 +80,10 @@ export class TopNOperator implements Operator {
   endStep(out: Output): Progress {
     if (this.#options.emission === "per-step") {
       const output = this.#outputRows(out);
-      for (const number of this.#touched) this.#show(this.#partitionAt(number), output);
+      for (const number of this.#partitions.touched) this.#show(this.#partitions.at(number), output);
       output.flush();
     }
-    for (const number of this.#touched) {
-      if (this.#partitions.at(number)?.rows.count === 0) this.#partitions.set(number, undefined);
-    }
-    this.#touched = [];
-    this.#step += 1;
-    this.#partitions.sweepIfDue();
+    this.#partitions.endStep();
     return "done";
   }
 
@@ -103,7 +92,7 @@ export class TopNOperator implements Operator {
     const output = this.#outputRows(out);
     const { count } = this.#partitions;
     for (let given = 0; given < this.#evaluation.stepRowsMax && this.#finishing < count; this.#finishing++) {
-      const partition = this.#partitions.at(this.#finishing);
+      const partition = this.#partitions.find(this.#finishing);
       if (partition === undefined) continue;
       this.#show(partition, output);
       given += partition.shown.length;
@@ -113,27 +102,25 @@ export class TopNOperator implements Operator {
   }
 
   stateBytes(): number {
-    return this.#partitions.bytes() + this.#bytes;
+    return this.#partitions.bytes();
+  }
+
+  save(writer: StateWriter): void {
+    this.#partitions.save(writer);
+  }
+
+  load(reader: StateReader): void {
+    const { offset, limit } = this.#options;
+    this.#partitions.load(
+      reader,
+      (row) => row,
+      (rows) => rows.slice(offset, limit),
+    );
   }
 
   #outputRows(out: Output): OutputRows {
     const { width, numbered } = this.#options;
     return new OutputRows(width + (numbered ? 1 : 0), out, this.#evaluation.stepRowsMax);
-  }
-
-  #partitionAt(number: number): Partition {
-    const known = this.#partitions.at(number);
-    if (known !== undefined) return known;
-    const partition: Partition = { rows: new OrderedRows(this.#keys), shown: [], touchedIn: 0 };
-    this.#partitions.set(number, partition);
-    this.#bytes += partitionBytes;
-    return partition;
-  }
-
-  #touch(number: number, partition: Partition): void {
-    if (partition.touchedIn === this.#step) return;
-    partition.touchedIn = this.#step;
-    this.#touched.push(number);
   }
 
   /** Whether a new row's sort keys alone put it behind all rows that may ever be shown. */
@@ -172,17 +159,9 @@ export class TopNOperator implements Operator {
     const last = partition.shown.at(-1);
     const isBehind =
       partition.shown.length === limit && last !== undefined && compareOrderedRows(last, row, this.#keys) < 0;
-    const before = partition.rows.count;
-    const stands = partition.rows.add(row);
-    if (partition.rows.count > before) this.#bytes += bytesOf(row);
-    if (stands === undefined) this.#bytes -= bytesOf(row);
-    if (appendOnly) {
-      // Rows of several copies may make it less than so many different ones.
-      while (partition.rows.count > limit + offset) {
-        this.#bytes -= bytesOf(partition.rows.last() as OrderedRow);
-        partition.rows.removeLast();
-      }
-    }
+    this.#partitions.add(partition, row);
+    // Rows of several copies may make it less than so many different ones.
+    if (appendOnly) this.#partitions.cut(partition, limit + offset);
     return !isBehind;
   }
 
@@ -223,8 +202,6 @@ export class TopNOperator implements Operator {
     }
   }
 }
-
-const partitionBytes = 200;
 
 function bytesOf(row: OrderedRow): number {
   return rowBytes(row.values) + rowBytes(row.keys) + 64;

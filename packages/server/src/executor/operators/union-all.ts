@@ -29,4 +29,8 @@ export class UnionAllOperator implements Operator {
   stateBytes(): number {
     return 0;
   }
+
+  save(): void {}
+
+  load(): void {}
 }

@@ -2,6 +2,8 @@ import type { SqlValue } from "@hstream/sql/runtime";
 import { batchOfRows, type ChangeBatch, valueAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import type { Operator, Output, Progress } from "./operator.js";
 
 /**
@@ -49,6 +51,14 @@ export class ValuesOperator implements Operator {
 
   stateBytes(): number {
     return 0;
+  }
+
+  save(writer: StateWriter): void {
+    writer.count(this.#next);
+  }
+
+  load(reader: StateReader): void {
+    this.#next = reader.count();
   }
 }
 

@@ -2,12 +2,14 @@ import { compareTotal, type SqlValue, type WindowCall } from "@hstream/sql/runti
 import { type ChangeBatch, rowAt, valueAt, weightAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
 import { rowBytes } from "../state-size.js";
 import { selectTrue } from "./filter.js";
 import type { Operator, Output, Progress } from "./operator.js";
-import { compareOrderedRows, compareSortKeys, OrderedRows } from "./ordered-rows.js";
+import { type OrderedPartition, OrderedPartitions } from "./ordered-partitions.js";
+import { compareOrderedRows, compareSortKeys, type OrderedRows } from "./ordered-rows.js";
 import { OutputRows } from "./output-rows.js";
-import { PartitionTable } from "./partition-table.js";
 import type { CompiledSortKey } from "./sort.js";
 import { valuesAt } from "./top-n.js";
 import { callResults, type PlacedCall } from "./window-calls.js";
@@ -30,12 +32,7 @@ interface Shown {
   readonly results: readonly SqlValue[];
 }
 
-interface Partition {
-  readonly rows: OrderedRows<WindowRow>;
-  /** What the output has of the partition, in order. */
-  shown: readonly Shown[];
-  touchedIn: number;
-}
+type Partition = OrderedPartition<WindowRow, Shown>;
 
 /** A batch that is being taken in, and how far. */
 interface Work {
@@ -59,10 +56,8 @@ export class WindowOperator implements Operator {
   readonly #placed: readonly PlacedCall[];
   readonly #options: WindowOptions;
   readonly #evaluation: Evaluation;
-  readonly #partitions: PartitionTable<Partition>;
-  #touched: number[] = [];
-  #step = 1;
-  #bytes = 0;
+  readonly #partitions: OrderedPartitions<WindowRow, Shown>;
+  #shownCount = 0;
   #work: Work | undefined;
   /** Touched partitions that `endStep` has done, and those of all that `finish` has. */
   #ended = 0;
@@ -83,7 +78,7 @@ export class WindowOperator implements Operator {
     this.#placed = calls.map(({ call }, index) => ({ call, index }));
     this.#options = options;
     this.#evaluation = evaluation;
-    this.#partitions = new PartitionTable(partitionBy.length);
+    this.#partitions = new OrderedPartitions(partitionBy.length, keys, bytesOf);
   }
 
   process(batch: ChangeBatch, _port: number, out: Output): Progress {
@@ -98,12 +93,10 @@ export class WindowOperator implements Operator {
         return "more";
       }
       const number = work.partitions[work.row] as number;
-      const partition = this.#partitionAt(number);
-      this.#add(partition, work.rowAt(work.row));
+      const partition = this.#partitions.at(number);
+      this.#partitions.add(partition, work.rowAt(work.row));
       if (perRecord) computed += this.#show(partition, output);
-      if (partition.touchedIn === this.#step) continue;
-      partition.touchedIn = this.#step;
-      this.#touched.push(number);
+      this.#partitions.touch(number, partition);
     }
     this.#work = undefined;
     output.flush();
@@ -113,20 +106,16 @@ export class WindowOperator implements Operator {
   endStep(out: Output): Progress {
     if (this.#options.emission === "per-step") {
       const output = this.#outputRows(out);
-      for (let computed = 0; this.#ended < this.#touched.length; this.#ended++) {
+      const { touched } = this.#partitions;
+      for (let computed = 0; this.#ended < touched.length; this.#ended++) {
         if (computed > this.#evaluation.stepRowsMax) break;
-        computed += this.#show(this.#partitionAt(this.#touched[this.#ended] as number), output);
+        computed += this.#show(this.#partitions.at(touched[this.#ended] as number), output);
       }
       output.flush();
-      if (this.#ended < this.#touched.length) return "more";
+      if (this.#ended < touched.length) return "more";
     }
-    for (const number of this.#touched) {
-      if (this.#partitions.at(number)?.rows.count === 0) this.#partitions.set(number, undefined);
-    }
-    this.#touched = [];
+    this.#partitions.endStep();
     this.#ended = 0;
-    this.#step += 1;
-    this.#partitions.sweepIfDue();
     return "done";
   }
 
@@ -139,7 +128,7 @@ export class WindowOperator implements Operator {
       computed < this.#evaluation.stepRowsMax && this.#finishing < count;
       this.#finishing++
     ) {
-      const partition = this.#partitions.at(this.#finishing);
+      const partition = this.#partitions.find(this.#finishing);
       if (partition !== undefined) computed += this.#show(partition, output);
     }
     output.flush();
@@ -147,7 +136,33 @@ export class WindowOperator implements Operator {
   }
 
   stateBytes(): number {
-    return this.#partitions.bytes() + this.#bytes;
+    return this.#partitions.bytes() + this.#shownCount * shownBytes;
+  }
+
+  save(writer: StateWriter): void {
+    this.#partitions.save(writer, ({ args, filters }) => {
+      for (const list of args) writer.values(list);
+      writer.values(filters);
+    });
+  }
+
+  load(reader: StateReader): void {
+    // What is shown was computed before, and its errors entered.
+    this.#evaluation.inserting = false;
+    this.#partitions.load(
+      reader,
+      (row) => ({
+        ...row,
+        args: this.#calls.map(() => reader.values()),
+        filters: reader.values().map((filter) => filter === true),
+      }),
+      (rows) => {
+        const shown = this.#compute(rows);
+        this.#shownCount += shown.length;
+        return shown;
+      },
+    );
+    this.#evaluation.inserting = true;
   }
 
   #outputRows(out: Output): OutputRows {
@@ -158,15 +173,6 @@ export class WindowOperator implements Operator {
     const columns = this.#partitionBy.map((key) => key.evaluate(batch, this.#evaluation));
     const partitions = this.#partitions.numbersOf(columns, batch.rowCount);
     return { partitions, rowAt: this.#rowsOf(batch), row: 0 };
-  }
-
-  #partitionAt(number: number): Partition {
-    const known = this.#partitions.at(number);
-    if (known !== undefined) return known;
-    const partition: Partition = { rows: new OrderedRows(this.#keys), shown: [], touchedIn: 0 };
-    this.#partitions.set(number, partition);
-    this.#bytes += partitionBytes;
-    return partition;
   }
 
   /** The rows of a batch, made when they are asked for. */
@@ -191,18 +197,12 @@ export class WindowOperator implements Operator {
     });
   }
 
-  #add(partition: Partition, row: WindowRow): void {
-    const before = partition.rows.count;
-    partition.rows.add(row);
-    this.#bytes += (partition.rows.count - before) * bytesOf(row);
-  }
-
   /** Gives the difference between what is shown of a partition and what is to be; how many rows it took. */
   #show(partition: Partition, output: OutputRows): number {
     const old = partition.shown;
     const now = this.#compute(partition.rows);
     partition.shown = now;
-    this.#bytes += (now.length - old.length) * shownBytes;
+    this.#shownCount += now.length - old.length;
     let i = 0;
     let j = 0;
     while (i < old.length || j < now.length) {
@@ -243,7 +243,6 @@ export class WindowOperator implements Operator {
   }
 }
 
-const partitionBytes = 200;
 const shownBytes = 64;
 
 function bytesOf(row: WindowRow): number {

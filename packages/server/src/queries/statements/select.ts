@@ -1,7 +1,15 @@
 import type { ColumnDef } from "@hstream/proto";
-import { type BoundQuery, type OutputColumn, optimise, toPhysical, typeName } from "@hstream/sql";
+import {
+  type BoundQuery,
+  type OutputColumn,
+  optimise,
+  type Polling,
+  toPhysical,
+  typeName,
+} from "@hstream/sql";
 import type { StepReport } from "../../executor/step-input.js";
 import { HStreamError } from "../../errors.js";
+import { poll } from "../polled-query.js";
 import { pull } from "../pull-query.js";
 import { PushQuery } from "../push-query.js";
 import { QueryProgress } from "../query-progress.js";
@@ -55,6 +63,26 @@ export async function* selectPush(
     } finally {
       query.close();
     }
+  } finally {
+    remove();
+    tools.metrics?.queries.forget(id);
+  }
+}
+
+/** The answer of a pull, given again and again for as long as the caller listens. */
+export async function* selectPolled(
+  { tools, views, queries, system }: SelectRooms,
+  statement: SelectStatement,
+  polling: Polling,
+  caller: AbortSignal,
+): AsyncGenerator<SqlEvent, undefined> {
+  const plan = toPhysical(optimise(statement.query));
+  const { id, signal, watch, remove } = queries.add(statement.sql, caller);
+  try {
+    const progress = new QueryProgress(id, plan, () => new Map(), tools.metrics);
+    watch(progress);
+    yield header(statement, 2, plan.output, id);
+    yield* rowsAndDone(poll(tools, { views, system }, plan, polling, signal), progress);
   } finally {
     remove();
     tools.metrics?.queries.forget(id);

@@ -1,0 +1,137 @@
+import type { Column } from "../columns.js";
+import type { StateReader } from "../state/state-reader.js";
+import type { StateWriter } from "../state/state-writer.js";
+import { type OrderedRow, OrderedRows } from "./ordered-rows.js";
+import { PartitionTable } from "./partition-table.js";
+import type { CompiledSortKey } from "./sort.js";
+
+export interface OrderedPartition<R extends OrderedRow, S> {
+  readonly rows: OrderedRows<R>;
+  /** What the output has of the partition, in order. */
+  shown: readonly S[];
+  touchedIn: number;
+}
+
+/** Roughly, of a partition beside its rows. */
+const partitionBytes = 200;
+
+/**
+ * Rows of an operator by partition, each partition's in order, with what is shown of them; and which
+ * partitions the present step has touched.
+ */
+export class OrderedPartitions<R extends OrderedRow, S> {
+  readonly #order: readonly CompiledSortKey[];
+  readonly #rowBytes: (row: R) => number;
+  readonly #table: PartitionTable<OrderedPartition<R, S>>;
+  #touched: number[] = [];
+  #step = 1;
+  #bytes = 0;
+
+  /** `width`: number of partition columns. `rowBytes`: about what a row takes. */
+  constructor(width: number, order: readonly CompiledSortKey[], rowBytes: (row: R) => number) {
+    this.#order = order;
+    this.#rowBytes = rowBytes;
+    this.#table = new PartitionTable(width);
+  }
+
+  /** The numbers of the rows' partitions. They hold until `endStep`. */
+  numbersOf(columns: readonly Column[], rowCount: number): Int32Array {
+    return this.#table.numbersOf(columns, rowCount);
+  }
+
+  /** Numbers given out so far: 0 … count − 1. */
+  get count(): number {
+    return this.#table.count;
+  }
+
+  /** Those that the present step has touched, in the order in which it did. */
+  get touched(): readonly number[] {
+    return this.#touched;
+  }
+
+  find(number: number): OrderedPartition<R, S> | undefined {
+    return this.#table.at(number);
+  }
+
+  /** Likewise; made when there is none. */
+  at(number: number): OrderedPartition<R, S> {
+    const known = this.#table.at(number);
+    if (known !== undefined) return known;
+    const partition: OrderedPartition<R, S> = {
+      rows: new OrderedRows(this.#order),
+      shown: [],
+      touchedIn: 0,
+    };
+    this.#table.set(number, partition);
+    return partition;
+  }
+
+  touch(number: number, partition: OrderedPartition<R, S>): void {
+    if (partition.touchedIn === this.#step) return;
+    partition.touchedIn = this.#step;
+    this.#touched.push(number);
+  }
+
+  /** Adds the row's weight; the row that now stands there, or undefined when that makes 0. */
+  add({ rows }: OrderedPartition<R, S>, row: R): R | undefined {
+    const before = rows.count;
+    const stands = rows.add(row);
+    this.#bytes += (rows.count - before) * this.#rowBytes(row);
+    return stands;
+  }
+
+  /** Forgets the last rows of a partition, beyond so many. */
+  cut({ rows }: OrderedPartition<R, S>, count: number): void {
+    for (let last = rows.last(); last !== undefined && rows.count > count; last = rows.last()) {
+      this.#bytes -= this.#rowBytes(last);
+      rows.removeLast();
+    }
+  }
+
+  /** Partitions without rows go. */
+  endStep(): void {
+    for (const number of this.#touched) {
+      if (this.#table.at(number)?.rows.count === 0) this.#table.set(number, undefined);
+    }
+    this.#touched = [];
+    this.#step += 1;
+    this.#table.sweepIfDue();
+  }
+
+  /** Estimated. */
+  bytes(): number {
+    return this.#table.bytes() + this.#table.count * partitionBytes + this.#bytes;
+  }
+
+  /** Writes all rows; `saveRest` what a row has beside values, keys and weight. */
+  save(writer: StateWriter, saveRest: (row: R) => void = () => {}): void {
+    this.#table.save(writer, ({ rows }) => {
+      writer.count(rows.count);
+      for (const row of rows) {
+        writer.values(row.values);
+        writer.values(row.keys);
+        writer.number(row.weight);
+        saveRest(row);
+      }
+    });
+  }
+
+  /** `complete` makes a row of what every row has; `show` says what is shown of a partition's rows. */
+  load(
+    reader: StateReader,
+    complete: (row: OrderedRow) => R,
+    show: (rows: OrderedRows<R>) => readonly S[],
+  ): void {
+    this.#table.load(reader, () => {
+      const list = Array.from({ length: reader.count() }, () => {
+        const [values, keys, weight] = [reader.values(), reader.values(), reader.number()];
+        const row = complete({ values, keys, weight, text: undefined });
+        this.#bytes += this.#rowBytes(row);
+        return row;
+      });
+      const rows = new OrderedRows<R>(this.#order);
+      rows.fill(list);
+      return { rows, shown: show(rows), touchedIn: 0 };
+    });
+  }
+}
