@@ -129,6 +129,13 @@ export class SimulatedDisk implements Disk {
   #boot = 0;
   #down = false;
 
+  /** Of all files, as programs see them. */
+  get usedBytes(): number {
+    let total = 0;
+    for (const content of this.#names.values()) total += content.seen.byteLength;
+    return total;
+  }
+
   /** Whether a fault has stopped the machine. */
   get isDown(): boolean {
     return this.#down;
@@ -305,8 +312,8 @@ export class SimulatedDisk implements Disk {
           throw error;
         }
         const growth = Math.max(0, position + data.byteLength - content.seen.byteLength);
-        if (growth > 0 && this.#usedBytes() + growth > this.capacityBytes) {
-          const room = Math.max(0, data.byteLength - (this.#usedBytes() + growth - this.capacityBytes));
+        if (growth > 0 && this.usedBytes + growth > this.capacityBytes) {
+          const room = Math.max(0, data.byteLength - (this.usedBytes + growth - this.capacityBytes));
           content.change({ kind: "write", position, data: data.subarray(0, room) });
           throw new DiskError("no-space", "write", path);
         }
@@ -367,12 +374,6 @@ export class SimulatedDisk implements Disk {
   #changeName(change: NameChange): void {
     rename(this.#names, change);
     this.#unsyncedNames.push(change);
-  }
-
-  #usedBytes(): number {
-    let total = 0;
-    for (const content of this.#names.values()) total += content.seen.byteLength;
-    return total;
   }
 }
 
