@@ -14,8 +14,8 @@ export const mutations = [
   {
     name: "a commit is not synced",
     file: "log/committer",
-    find: 'const durable = this.#options.fsync === "always" ? "durable" : undefined;',
-    by: "const durable = undefined;",
+    find: 'const use = this.#options.fsync === "always" ? "durable-commits" : "commits";',
+    by: 'const use = "commits";',
   },
   {
     name: "an append is acknowledged while its sync is under way",

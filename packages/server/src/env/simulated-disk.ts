@@ -1,5 +1,13 @@
 import { dirname } from "node:path";
-import { type DirectoryLock, type Disk, DiskError, type DiskErrorKind, type DiskFile } from "./env.js";
+import {
+  type DirectoryLock,
+  type Disk,
+  DiskError,
+  type DiskErrorKind,
+  type DiskFile,
+  type FileUse,
+  type OpenMode,
+} from "./env.js";
 import type { SeededRandom } from "./seeded-random.js";
 
 /** Disks write sectors whole or not at all. */
@@ -207,7 +215,7 @@ export class SimulatedDisk implements Disk {
     this.#durableNames.delete(path);
   }
 
-  async open(path: string, mode: "read" | "write" | "create", durable?: "durable"): Promise<DiskFile> {
+  async open(path: string, mode: OpenMode, use?: FileUse): Promise<DiskFile> {
     await this.#operate("open", path);
     if (mode === "create") {
       if (this.#names.has(path)) throw new DiskError("exists", "open", path);
@@ -215,7 +223,7 @@ export class SimulatedDisk implements Disk {
       this.#changeName({ kind: "add", path, content });
     }
     const file = this.#file(path, this.#content("open", path));
-    if (durable === undefined) return file;
+    if (use !== "durable-commits") return file;
     // Two operations, since a crash can come between what they stand for.
     return {
       ...file,

@@ -1,4 +1,11 @@
-import { type DirectoryLock, type Disk, DiskError, type DiskFile } from "./env.js";
+import {
+  type DirectoryLock,
+  type Disk,
+  DiskError,
+  type DiskFile,
+  type FileUse,
+  type OpenMode,
+} from "./env.js";
 
 /**
  * A disk that keeps nothing but the lengths of its files, for tests and benchmarks of what is before the
@@ -13,7 +20,7 @@ export class VoidDisk implements Disk {
     this.#sync = sync;
   }
 
-  async open(path: string, mode: "read" | "write" | "create", durable?: "durable"): Promise<DiskFile> {
+  async open(path: string, mode: OpenMode, use?: FileUse): Promise<DiskFile> {
     if (mode === "create" && this.#lengths.has(path)) throw new DiskError("exists", "open", path);
     if (mode === "create") this.#lengths.set(path, 0);
     const length = () => this.#length("open", path);
@@ -23,7 +30,7 @@ export class VoidDisk implements Disk {
       write: async (buffers, position) => {
         const end = buffers.reduce((at, { byteLength }) => at + byteLength, position);
         this.#lengths.set(path, Math.max(length(), end));
-        if (durable !== undefined) await this.#sync();
+        if (use === "durable-commits") await this.#sync();
       },
       read: async (into, position) => {
         const bytes = Math.max(0, Math.min(into.byteLength, length() - position));

@@ -234,15 +234,8 @@ export class Committer {
   }
 
   async #create(number: number, epoch: number): Promise<SegmentWriter> {
-    const durable = this.#options.fsync === "always" ? "durable" : undefined;
-    const writer = await SegmentWriter.create(
-      this.#disk,
-      this.#clock,
-      this.#directory,
-      number,
-      epoch,
-      durable,
-    );
+    const use = this.#options.fsync === "always" ? "durable-commits" : "commits";
+    const writer = await SegmentWriter.create(this.#disk, this.#clock, this.#directory, number, epoch, use);
     this.#listener.opened(writer.segment);
     return writer;
   }

@@ -226,9 +226,9 @@ describe("sealed segments", () => {
     const told: string[] = [];
     const { disk } = env;
     // No failure of a disk: a mistake in the program.
-    const mistaken: Disk = wrapDisk(disk, (path, mode, durable) => {
+    const mistaken: Disk = wrapDisk(disk, (path, mode, use) => {
       if (path.endsWith(".rewrite")) throw new RangeError("a mistake");
-      return disk.open(path, mode, durable);
+      return disk.open(path, mode, use);
     });
     const again = await EmbeddedLog.start({ ...env, disk: mistaken }, directory, {
       segmentBytes,

@@ -133,8 +133,8 @@ describe("a backup", () => {
     const env = new SimulatedEnv();
     const { disk } = env;
     const [copied, refused] = [gate(), gate()];
-    const slowDisk = wrapDisk(disk, async (path, mode, durable) => {
-      const file = await disk.open(path, mode, durable);
+    const slowDisk = wrapDisk(disk, async (path, mode, use) => {
+      const file = await disk.open(path, mode, use);
       const truncate = async (length: number) => {
         await copied.passed;
         await file.truncate(length);
@@ -152,8 +152,8 @@ describe("a backup", () => {
       ["refused", "refused too"].map((text) => log.append(1, textBatch(text), { fence })),
     );
     await settle();
-    const watchedDisk = wrapDisk(disk, async (path, mode, durable) => {
-      const file = await disk.open(path, mode, durable);
+    const watchedDisk = wrapDisk(disk, async (path, mode, use) => {
+      const file = await disk.open(path, mode, use);
       if (mode !== "create") return file;
       const close = async () => {
         await file.close();
