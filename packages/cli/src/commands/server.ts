@@ -20,7 +20,7 @@ export async function startServerCommand(context: CommandContext, flags: ServerF
   });
   let reload: () => Promise<void> = () => Promise.resolve();
   const stopListening = system.onSignal((signal) => (signal === "SIGHUP" ? void reload() : stop()));
-  const server = await startEmbeddedServer(system, flags);
+  const server = await startEmbeddedServer(system, { ...flags, variables: context.variables });
   reload = () => server.reload();
   const ms = Math.round(system.uptime());
   const sql = server.port === 6570 ? "hstream sql" : `hstream sql --port ${server.port}`;
