@@ -1,5 +1,4 @@
-import type { PhysicalNode } from "@hstream/sql";
-import { inputsOf } from "../../executor/plan-builder.js";
+import { inputsOf, type PhysicalNode } from "@hstream/sql";
 import type { QueryProgress } from "../query-progress.js";
 import { integer, systemTable, text } from "./system-table.js";
 
