@@ -58,7 +58,10 @@ function batchOf(count, bytes) {
   };
 }
 
-/** StreamingFetch without decoding: the ids of a delivery are sent back as acks, as they came. */
+/** How long acks are gathered before they are sent; the official clients wait for 100 ms. */
+const ackDelayMs = 5;
+
+/** StreamingFetch without decoding: the ids of deliveries are sent back as acks, as they came. */
 const fetchMethod = HStreamApiService.streamingFetch;
 function fetch(client, subscriptionId, consumerName, dispatch, onDelivery) {
   const metadata = new Metadata();
@@ -69,9 +72,14 @@ function fetch(client, subscriptionId, consumerName, dispatch, onDelivery) {
   stream.write(
     Buffer.from(StreamingFetchRequest.encode({ subscriptionId, consumerName, ackIds: [] }).finish()),
   );
+  let acks = [];
+  const flush = () => {
+    stream.write(Buffer.concat(acks));
+    acks = [];
+  };
   stream.on("data", (message) => {
     const ids = idsOf(message);
-    stream.write(ids.acks);
+    if (acks.push(ids.acks) === 1) setTimeout(flush, ackDelayMs);
     onDelivery(ids.count);
   });
   return stream;
@@ -87,7 +95,7 @@ function idsOf(message) {
     at += 2 + message[at + 1];
     count += 1;
   }
-  const acks = Buffer.from(message.subarray(start, at));
+  const acks = message.subarray(start, at);
   for (let i = 0; i < acks.length; i += 2 + acks[i + 1]) acks[i] = 0x1a;
   return { acks, count };
 }
@@ -119,7 +127,10 @@ async function consume(consumers, dispatch) {
     );
   });
   const seconds = (performance.now() - started) / 1_000;
-  for (const stream of streams) stream.cancel();
+  for (const stream of streams) {
+    stream.removeAllListeners("data");
+    stream.cancel();
+  }
   await call("deleteSubscription", { subscriptionId, force: true });
   return total / seconds;
 }
@@ -153,15 +164,18 @@ async function fill() {
   return records.payload.length + 24 * recordsPerBatch + 16;
 }
 
-/** Milliseconds of each of so many repetitions, one after the other, sorted. */
-async function times(work) {
-  const found = [];
+/** Milliseconds of each of so many repetitions of several things, in turns, sorted. */
+async function times(works) {
+  const found = Object.fromEntries(Object.keys(works).map((name) => [name, []]));
   for (let i = 0; i < latencySamples; i++) {
-    const started = performance.now();
-    await work(i);
-    found.push(performance.now() - started);
+    for (const [name, work] of Object.entries(works)) {
+      const started = performance.now();
+      await work(i);
+      found[name].push(performance.now() - started);
+    }
   }
-  return found.sort((a, b) => a - b);
+  for (const list of Object.values(found)) list.sort((a, b) => a - b);
+  return found;
 }
 
 const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
@@ -186,15 +200,16 @@ async function latency() {
   const text = "x".repeat(recordBytes);
   const file = openSync(join(server.directory, "sync"), "w");
   const bytes = Buffer.alloc(4_096);
-  await times(deliver);
-  const result = {
-    delivery: await times(deliver),
-    echo: await times(() => call("echo", { msg: text })),
-    sync: await times(async () => {
+  const works = {
+    delivery: deliver,
+    echo: () => call("echo", { msg: text }),
+    sync: async () => {
       writeSync(file, bytes);
       fdatasyncSync(file);
-    }),
+    },
   };
+  await times(works);
+  const result = await times(works);
   closeSync(file);
   consumer.cancel();
   return result;

@@ -10,6 +10,7 @@ await runSteps([
     name: "random queries against DuckDB",
     args: ["scripts/test.mjs", "--seconds", "2", "--grep", "the same answers as DuckDB"],
   },
+  { name: "slow consumers", args: ["scripts/test-slow-consumers.mjs"] },
   {
     name: "official clients, requests made of the OpenAPI document",
     args: ["scripts/compat.mjs", "--require"],

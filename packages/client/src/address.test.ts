@@ -5,21 +5,31 @@ import { HStreamClientError } from "./errors.js";
 
 describe("a service URL", () => {
   it("names servers, with a default port", () => {
-    assert.deepEqual(parseServiceUrl("hstream://a:1,b,[::1]:3"), [
-      { host: "a", port: 1 },
-      { host: "b", port: 6570 },
-      { host: "::1", port: 3 },
-    ]);
+    assert.deepEqual(parseServiceUrl("hstream://a:1,b,[::1]:3"), {
+      secure: false,
+      addresses: [
+        { host: "a", port: 1 },
+        { host: "b", port: 6570 },
+        { host: "::1", port: 3 },
+      ],
+    });
+  });
+
+  it("asks for TLS with another scheme", () => {
+    assert.deepEqual(parseServiceUrl("hstreams://a"), {
+      secure: true,
+      addresses: [{ host: "a", port: 6570 }],
+    });
   });
 
   it("may leave the scheme out", () => {
-    assert.deepEqual(parseServiceUrl("127.0.0.1:7000"), [{ host: "127.0.0.1", port: 7000 }]);
+    assert.deepEqual(parseServiceUrl("127.0.0.1:7000").addresses, [{ host: "127.0.0.1", port: 7000 }]);
   });
 
   it("is refused with a reason when it is something else", () => {
     for (const url of [
       "http://a:1",
-      "hstreams://a:1",
+      "hstreams://",
       "hstream://",
       "hstream://a:0",
       "hstream://a:99999",
@@ -41,7 +51,7 @@ describe("a service URL", () => {
           minLength: 1,
         }),
         (all) => {
-          assert.deepEqual(parseServiceUrl(`hstream://${all.map(formatAddress).join(",")}`), all);
+          assert.deepEqual(parseServiceUrl(`hstream://${all.map(formatAddress).join(",")}`).addresses, all);
         },
       ),
     );

@@ -7,22 +7,34 @@ export interface Address {
   readonly port: number;
 }
 
+/** What a URL of a cluster says. */
+export interface ServiceUrl {
+  /** Whether the servers are spoken to over TLS. */
+  readonly secure: boolean;
+  /** At least one. */
+  readonly addresses: readonly Address[];
+}
+
 /** `host:port`, with brackets around an IPv6 host. */
 export function formatAddress({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /**
- * The servers named by `hstream://host[:port][,host[:port]]…`; the port is 6570 unless given.
+ * Reads `hstream://host[:port][,host[:port]]…`, or `hstreams://` for TLS; the port is 6570 unless given.
  * Throws HStreamClientError (reason "usage") for anything else.
  */
-export function parseServiceUrl(url: string): readonly Address[] {
+export function parseServiceUrl(url: string): ServiceUrl {
   const scheme = /^([a-z]+):\/\//i.exec(url);
   const name = scheme?.[1]?.toLowerCase();
-  if (name === "hstreams") throw usage(`TLS is not available yet, so "${url}" cannot be used.`);
-  if (scheme !== null && name !== "hstream") throw usage(`"${url}" does not start with hstream://.`);
+  if (scheme !== null && name !== "hstream" && name !== "hstreams") {
+    throw usage(`"${url}" starts neither with hstream:// nor, for TLS, with hstreams://.`);
+  }
   const rest = url.slice(scheme?.[0].length ?? 0).replace(/\/+$/, "");
-  return rest.split(",").map((part) => parseAddress(part.trim(), url));
+  return {
+    secure: name === "hstreams",
+    addresses: rest.split(",").map((part) => parseAddress(part.trim(), url)),
+  };
 }
 
 function parseAddress(text: string, url: string): Address {

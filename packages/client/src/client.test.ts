@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { HStreamClient } from "./client.js";
 import { HStreamClientError } from "./errors.js";
-import { decodeBatch, formatRecordId } from "./record.js";
+import { decodeBatch } from "./records/decode.test.helper.js";
+import { formatRecordId } from "./records/record-id.js";
 import { FakeError, FakeServer } from "./test-kit/fake-server.js";
 
 async function failure(work: Promise<unknown>): Promise<HStreamClientError> {

@@ -13,7 +13,8 @@ export interface SqlDiagnostic {
 /**
  * What went wrong, for programs: `refused` by the server (see `code`), `sql` likewise with diagnostics,
  * `unavailable` when no server answered, `timeout`, `cancelled` by the caller, `usage` of this client,
- * `closed` when the client or producer was closed before, `protocol` when an answer makes no sense.
+ * `closed` when the client or producer was closed before, `record` when a record cannot be read or is not
+ * of its type, `protocol` when an answer makes no sense.
  */
 export type ErrorReason =
   | "refused"
@@ -23,6 +24,7 @@ export type ErrorReason =
   | "cancelled"
   | "usage"
   | "closed"
+  | "record"
   | "protocol";
 
 export interface ErrorDetails {
@@ -71,19 +73,29 @@ export function isUnavailable(error: unknown): boolean {
   return error instanceof HStreamClientError && error.grpcStatus === status.UNAVAILABLE;
 }
 
+/** True for what a server says that does not know the call. */
+export function isUnimplemented(error: unknown): boolean {
+  return error instanceof HStreamClientError && error.grpcStatus === status.UNIMPLEMENTED;
+}
+
 /** The error of this package for whatever a gRPC call ended with. */
 export function fromGrpc(error: unknown): HStreamClientError {
   if (error instanceof HStreamClientError) return error;
   if (!isServiceError(error)) {
     return new HStreamClientError({ reason: "protocol", message: String(error), cause: error });
   }
-  const body = parseBody(error.details);
-  if (body !== undefined) return fromBody(error, body);
+  return refusal(error.code, error.details, error);
+}
+
+/** The error for a gRPC status and its details, which are a JSON body or a sentence. */
+export function refusal(code: number, details: string, cause?: unknown): HStreamClientError {
+  const body = parseBody(details);
+  if (body !== undefined) return fromBody(code, body, cause);
   return new HStreamClientError({
-    reason: reasonOf(error.code),
-    message: error.details === "" ? (status[error.code] ?? "UNKNOWN") : error.details,
-    grpcStatus: error.code,
-    cause: error,
+    reason: reasonOf(code),
+    message: details === "" ? (status[code] ?? "UNKNOWN") : details,
+    grpcStatus: code,
+    cause,
   });
 }
 
@@ -93,7 +105,7 @@ interface ErrorBody {
   readonly extra: unknown;
 }
 
-function fromBody(error: ServiceError, body: ErrorBody): HStreamClientError {
+function fromBody(code: number, body: ErrorBody, cause: unknown): HStreamClientError {
   const extra = asRecord(body.extra);
   const diagnostics = Array.isArray(extra?.["diagnostics"])
     ? extra["diagnostics"].map(toDiagnostic).filter((one) => one !== undefined)
@@ -101,15 +113,15 @@ function fromBody(error: ServiceError, body: ErrorBody): HStreamClientError {
   const index = extra?.["statementIndex"];
   const hint = extra?.["hint"];
   return new HStreamClientError({
-    reason: diagnostics.length > 0 || body.error === 402 ? "sql" : reasonOf(error.code),
+    reason: diagnostics.length > 0 || body.error === 402 ? "sql" : reasonOf(code),
     message: body.message,
     code: body.error,
-    grpcStatus: error.code,
+    grpcStatus: code,
     extra: body.extra,
     diagnostics,
     ...(typeof hint === "string" ? { hint } : {}),
     ...(typeof index === "number" ? { statementIndex: index } : {}),
-    cause: error,
+    cause,
   });
 }
 

@@ -1,7 +1,9 @@
-import { HStreamApiService, type Shard, type Stream } from "@hstream/proto";
-import { toDate } from "./time.js";
+import { HStreamApiService, type RecordId, type Shard, type Stream } from "@hstream/proto";
 import type { CallSettings, Connection } from "./connection.js";
 import { HStreamClientError } from "./errors.js";
+import { isRecordPlace, recordIdOf, type ShardPlace, toShardOffset, toStreamOffset } from "./read/offset.js";
+import { formatRecordId, parseRecordId } from "./records/record-id.js";
+import { toDate } from "./time.js";
 
 export interface StreamOptions {
   /** Default 1. */
@@ -21,7 +23,7 @@ export interface StreamInfo {
   readonly createdAt: Date | undefined;
 }
 
-/** Streams: create, look at, delete. */
+/** Streams: create, look at, trim, delete. */
 export class Streams {
   readonly #connection: Connection;
 
@@ -59,7 +61,10 @@ export class Streams {
     return toInfo(stream);
   }
 
-  /** `force` deletes it although subscriptions use it; they keep what is stored. */
+  /**
+   * Code 200 when there is none, 202 when subscriptions use it. `force` deletes it although they do; they
+   * keep what is stored.
+   */
   async delete(
     name: string,
     options: { readonly ignoreMissing?: boolean; readonly force?: boolean } = {},
@@ -76,6 +81,51 @@ export class Streams {
   async listShards(name: string, settings?: CallSettings): Promise<readonly Shard[]> {
     const request = { streamName: name };
     return (await this.#connection.call(HStreamApiService.listShards, request, settings)).shards;
+  }
+
+  /** The id of a shard's newest batch; its `batchId` is 0 when there is none. */
+  async tail(name: string, shardId: bigint, settings?: CallSettings): Promise<RecordId> {
+    const request = { streamName: name, shardId };
+    const answer = await this.#connection.call(HStreamApiService.getTailRecordId, request, settings);
+    if (answer.tailRecordId === undefined) {
+      throw new HStreamClientError({ reason: "protocol", message: "GetTailRecordId answered none." });
+    }
+    return answer.tailRecordId;
+  }
+
+  /**
+   * Removes records for ever, in every shard: "latest" all that is there, a time those before it. With a
+   * `shardId` in that shard only, where also a record can be named; its batch is the last to go.
+   */
+  async trim(
+    name: string,
+    upTo: ShardPlace,
+    options: { readonly shardId?: bigint } = {},
+    settings?: CallSettings,
+  ): Promise<void> {
+    const shardId = options.shardId ?? (isRecordPlace(upTo) ? recordIdOf(upTo.id).shardId : undefined);
+    if (shardId !== undefined) {
+      const request = { streamName: name, shardId, trimPoint: toShardOffset(upTo) };
+      await this.#connection.call(HStreamApiService.trimShard, request, settings);
+    } else if (!isRecordPlace(upTo)) {
+      const request = { streamName: name, trimPoint: toStreamOffset(upTo) };
+      await this.#connection.call(HStreamApiService.trimStream, request, settings);
+    }
+  }
+
+  /**
+   * Removes, in each shard that the records name, what is stored before the first of them. Answers with
+   * that record of each shard: the first one that is left.
+   */
+  async trimBefore(
+    name: string,
+    ids: readonly (RecordId | string)[],
+    settings?: CallSettings,
+  ): Promise<ReadonlyMap<bigint, RecordId>> {
+    const recordIds = ids.map((id) => (typeof id === "string" ? id : formatRecordId(id)));
+    const request = { streamName: name, recordIds };
+    const { trimPoints } = await this.#connection.call(HStreamApiService.trimShards, request, settings);
+    return new Map([...trimPoints].map(([shardId, id]) => [shardId, parseRecordId(id)]));
   }
 }
 

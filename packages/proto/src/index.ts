@@ -1,5 +1,6 @@
 export { assert, AssertionFailure, must, unreachable } from "./assert.js";
 export * from "./batched-record.js";
+export { deflate } from "./deflate.js";
 export { Empty } from "./generated/google/protobuf/empty.js";
 export { Struct } from "./generated/google/protobuf/struct.js";
 export { Timestamp } from "./generated/google/protobuf/timestamp.js";

@@ -1,6 +1,7 @@
 import * as zlib from "node:zlib";
-import { decompress as wasmDecompress, init as initWasm } from "@bokuweb/zstd-wasm";
+import { decompress as wasmDecompress } from "@bokuweb/zstd-wasm";
 import { asBuffer } from "./utf8.js";
+import { readyZstdWasm } from "./zstd-wasm.js";
 
 /** CompressionType of the API, of a BatchedRecord's payload. */
 export const compression = { none: 0, gzip: 1, zstd: 2 } as const;
@@ -49,9 +50,6 @@ function unreadable(reason: string): Unreadable {
 
 type Unzstd = (payload: Buffer) => Buffer;
 
-/** Beginning twice would throw away the memory of the first. */
-let wasmReady: Promise<void> | undefined;
-
 /** Node has zstd of its own from 22.15 on; before, WebAssembly does it. */
 async function loadUnzstd(bytesMax: number): Promise<Unzstd> {
   const native: unknown = Reflect.get(zlib, "zstdDecompressSync");
@@ -59,8 +57,7 @@ async function loadUnzstd(bytesMax: number): Promise<Unzstd> {
     const decompress = native as (payload: Buffer, options: { maxOutputLength: number }) => Buffer;
     return (payload) => decompress(payload, { maxOutputLength: bytesMax });
   }
-  wasmReady ??= initWasm();
-  await wasmReady;
+  await readyZstdWasm();
   return (payload) => {
     const size = zstdContentSize(payload) ?? bytesMax;
     if (size > bytesMax)

@@ -49,6 +49,8 @@ export interface ColumnReader {
   isNull(row: number): boolean;
   /** int64 gives a number while its size is at most 2^53, and a bigint beyond. */
   get(row: number): Cell;
+  /** The cell as JSON text, of json columns as it was sent. NULL, and a number JSON lacks, is "null". */
+  json(row: number): string;
 }
 
 export interface DecodedRows {
@@ -243,11 +245,16 @@ function reader(
   isNull: (row: number) => boolean,
   get: (row: number) => Cell,
 ): ColumnReader {
-  return { kind, rowCount, isNull, get: (row) => (isNull(row) ? null : get(row)) };
+  const getOrNull = (row: number) => (isNull(row) ? null : get(row));
+  return { kind, rowCount, isNull, get: getOrNull, json: (row) => jsonOf(getOrNull(row)) };
+}
+
+function jsonOf(cell: Cell): string {
+  return typeof cell === "bigint" ? String(cell) : JSON.stringify(cell);
 }
 
 function allNull(rowCount: number): ColumnReader {
-  return { kind: "allNull", rowCount, isNull: () => true, get: () => null };
+  return { kind: "allNull", rowCount, isNull: () => true, get: () => null, json: () => "null" };
 }
 
 function numbers(bytes: Uint8Array, rowCount: number): DataView | undefined {
@@ -308,7 +315,13 @@ function decodeJson(
       return malformed(row, `row ${row} of a json column is not JSON`);
     }
   }
-  return { kind: "json", rowCount, isNull, get: (row) => values[row] ?? null };
+  return {
+    kind: "json",
+    rowCount,
+    isNull,
+    get: (row) => values[row] ?? null,
+    json: (row) => (isNull(row) ? "null" : texts.get(row)),
+  };
 }
 
 function bitmapLength(rowCount: number): number {

@@ -335,6 +335,32 @@ export const errors = {
     404,
     (a: { connector: string }) => `Connector "${a.connector}" does not exist.`,
   ),
+  ConnectorExists: define(
+    601,
+    "alreadyExists",
+    409,
+    (a: { connector: string }) =>
+      `Connector "${a.connector}" exists already. Choose another name or delete it first.`,
+  ),
+  ConnectorCheckFailed: define(
+    604,
+    "failedPrecondition",
+    400,
+    (a: { reason: string }) => `The configuration of the connector cannot be used: ${a.reason}.`,
+  ),
+  InvalidConnectorState: define(
+    0,
+    "failedPrecondition",
+    409,
+    (a: { connector: string; state: string; what: string }) =>
+      `Connector "${a.connector}" is ${a.state}, so there is nothing to ${a.what}.`,
+  ),
+  TooManyConnectors: define(
+    0,
+    "resourceExhausted",
+    429,
+    (a: { max: number }) => `There are ${a.max} connectors (connectorsMax). Delete some.`,
+  ),
   InvalidConnectorType: define(
     602,
     "invalidArgument",

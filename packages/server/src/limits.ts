@@ -96,6 +96,9 @@ export const limits = {
   ackFlushMs: 100,
   /** How long a unary Append waits for room before it is refused, ms. */
   appendPatienceMs: 1_000,
+  /** Connectors, and the configuration of one. */
+  connectorsMax: 10_000,
+  connectorConfigBytesMax: 64 * 1_024,
   /** Tokens of one server. */
   tokensMax: 1_000,
   /** How often the files of certificates and tokens are looked at, ms. */
@@ -145,6 +148,10 @@ export const limits = {
   diskFullRememberedMs: 10_000,
   /** Objects of a kind (streams, subscriptions, queries) that are counted each for itself. */
   meteredObjectsMax: 20_000,
+  /** Statistics, or intervals of one, in one request. */
+  statsPerRequestMax: 100,
+  /** The longest interval of which rates are known, ms. */
+  rateWindowMsMax: 3_600_000,
   /** Errors that the system table keeps, and the length of their sentences. */
   recentErrorsKept: 256,
   recentErrorCharactersMax: 1_000,

@@ -6,6 +6,7 @@ import { addressText, parseAddress } from "./config/address.js";
 import type { Config } from "./config/settings.js";
 import type { Env } from "./env/env.js";
 import { limits } from "./limits.js";
+import { ConnectorCatalogue } from "./connectors/connector-catalogue.js";
 import { EmbeddedLog } from "./log/embedded-log.js";
 import { LogError, type LogStore } from "./log/log-store.js";
 import { EmbeddedMeta } from "./meta/embedded-meta.js";
@@ -135,12 +136,14 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   open.push(() => subscriptions.close());
   const readers = await ShardReaders.open({ env, log: reading, inflate }, meta, streams);
   open.push(() => readers.close());
+  const connectors = await ConnectorCatalogue.open(env, meta);
+  open.push(() => connectors.close());
   // The queries room is loaded when all below it is there: the parser takes its time.
   const openSql = options.openSql ?? (await import("./queries/open-queries.js")).openQueries;
   const id = await loadNodeId(env, meta);
   let address = addressText(config.host, config.port);
   const sql = await openSql({
-    ...{ env, log: reading, meta, streams, appender, names, subscriptions, metrics, config },
+    ...{ env, log: reading, meta, streams, appender, names, subscriptions, connectors, metrics, config },
     node: { id, version, address: () => address },
   });
   open.push(() => sql.close());
@@ -158,7 +161,8 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     cluster = new Cluster({ id, version, ...self }, env.clock);
     const trimming = new Trimming(streams, log);
     const { timers } = env;
-    return { timers, cluster, streams, appender, log, inflate, readers, trimming, subscriptions, sql };
+    const storing = { streams, appender, log, inflate, readers, trimming };
+    return { timers, cluster, meta, metrics, ...storing, subscriptions, connectors, sql };
   };
   const rpc = await listening(config.host, config.port, "port", () =>
     GrpcServer.start(config.host, config.port, rooms, secrets, report),

@@ -1,8 +1,8 @@
 import type { ClientReadableStream } from "@grpc/grpc-js";
 import { type ExecuteSqlResponse, HStreamExtService } from "@hstream/proto";
-import type { Connection } from "../connection.js";
+import { clientClosed, type Connection } from "../connection.js";
 import { fromGrpc, HStreamClientError } from "../errors.js";
-import { SqlStatement } from "./statement.js";
+import { type SqlOutcome, SqlStatement } from "./statement.js";
 
 export interface SqlOptions {
   /** Cancels the script; what is being awaited then fails with reason "cancelled". */
@@ -42,9 +42,11 @@ export class SqlExecution implements AsyncIterable<SqlStatement>, AsyncDisposabl
     }
   }
 
-  /** Runs the script to its end; the outcome of the last statement's rows is dropped. */
-  async finish(): Promise<void> {
-    for await (const statement of this) await statement.done;
+  /** Runs the script to its end and says how each statement ended; rows are dropped. */
+  async finish(): Promise<readonly SqlOutcome[]> {
+    const outcomes: SqlOutcome[] = [];
+    for await (const statement of this) outcomes.push(await statement.done);
+    return outcomes;
   }
 
   /** Stops the script; the server is told at once. */
@@ -62,18 +64,9 @@ export class SqlExecution implements AsyncIterable<SqlStatement>, AsyncDisposabl
       throw new HStreamClientError({ reason: "usage", message: "A script can be iterated once." });
     }
     this.#throwIfCancelled();
-    const method = HStreamExtService.executeSql;
-    const call: ClientReadableStream<ExecuteSqlResponse> = this.#connection
-      .channel(this.#connection.nodeAddress(this.#connection.addresses[0]))
-      .makeServerStreamRequest(
-        method.path,
-        method.requestSerialize,
-        method.responseDeserialize,
-        { sql: this.#text },
-        this.#connection.metadata,
-      );
-    // The iterator reports errors; without a listener a late one would end the process.
-    call.on("error", () => {});
+    const node = this.#connection.nodeAddress(this.#connection.addresses[0]);
+    const request = { sql: this.#text };
+    const call = this.#connection.serverStream(node, HStreamExtService.executeSql, request);
     const cancel = () => this.cancel();
     this.#signal?.addEventListener("abort", cancel, { once: true });
     call.once("close", () => this.#signal?.removeEventListener("abort", cancel));
@@ -89,7 +82,7 @@ export class SqlExecution implements AsyncIterable<SqlStatement>, AsyncDisposabl
       return step === undefined || step.done === true ? undefined : step.value;
     } catch (error) {
       this.#throwIfCancelled();
-      throw fromGrpc(error);
+      throw this.#connection.closed ? clientClosed() : fromGrpc(error);
     }
   }
 

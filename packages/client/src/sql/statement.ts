@@ -1,4 +1,4 @@
-import { type ExecuteSqlResponse, type RowBatch, type StatementHeader, StatementKind } from "@hstream/proto";
+import { type ExecuteSqlResponse, type StatementHeader, StatementKind } from "@hstream/proto";
 import { HStreamClientError } from "../errors.js";
 import { SqlBatch, type SqlColumn, type SqlRow } from "./batch.js";
 
@@ -102,7 +102,7 @@ export class SqlStatement implements AsyncIterable<SqlRow> {
         case "rows": {
           const { value } = answer.event;
           if (value.addedColumns.length > 0) this.#columns = [...this.#columns, ...value.addedColumns];
-          return decodeBatch(value, this.#columns);
+          return new SqlBatch(value, this.#columns);
         }
         case "done": {
           const { message, rowsAffected, notices } = answer.event.value;
@@ -120,18 +120,6 @@ export class SqlStatement implements AsyncIterable<SqlRow> {
       this.#outcome.reject(error);
       throw error;
     }
-  }
-}
-
-function decodeBatch(batch: RowBatch, columns: readonly SqlColumn[]): SqlBatch {
-  try {
-    return new SqlBatch(batch, columns);
-  } catch (cause) {
-    throw new HStreamClientError({
-      reason: "protocol",
-      message: `A batch of rows cannot be read: ${String(cause)}`,
-      cause,
-    });
   }
 }
 

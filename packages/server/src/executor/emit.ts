@@ -15,8 +15,8 @@ export interface Emitted {
 export interface Sink {
   /** What stands before any input. */
   start(changes: readonly ChangeBatch[]): Emitted;
-  /** The changes of one step. */
-  take(changes: readonly ChangeBatch[]): Emitted;
+  /** The changes of one step. `nowMs`: its clock. */
+  take(changes: readonly ChangeBatch[], nowMs: number): Emitted;
   /** Whether nothing more will be taken. */
   readonly full: boolean;
   stateBytes(): number;
@@ -33,6 +33,7 @@ export interface Sink {
  *                 stands before any input is not shown: no record touched it
  *   coalesced     likewise, and begins with what stands before any input
  *   retractions   every change, old states as deletions
+ *   final, every  as coalesced
  */
 export class Emitter implements Sink {
   readonly #mode: EmitMode;

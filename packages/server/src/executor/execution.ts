@@ -4,6 +4,7 @@ import { HStreamError } from "../errors.js";
 import { Dataflow, type StepResult } from "./dataflow.js";
 import type { Inflate } from "@hstream/proto";
 import { Emitter, type Sink } from "./emit.js";
+import { IntervalEmitter } from "./interval-emitter.js";
 import { MaterializedView } from "./materialized-view.js";
 import { emptyReport } from "./reports.js";
 import { readStateHeader, writeStateHeader } from "./state/state-header.js";
@@ -64,7 +65,11 @@ export class Execution {
       materialize,
     });
     this.#view = materialize ? new MaterializedView(plan, limits) : undefined;
-    this.#sink = this.#view ?? new Emitter(plan, limits);
+    this.#sink =
+      this.#view ??
+      (plan.emit.kind === "every"
+        ? new IntervalEmitter(plan, plan.emit.intervalMs, openedMs, limits)
+        : new Emitter(plan, limits));
   }
 
   /** Gives input to read; it is dropped when no input can change the answer any more. */
@@ -80,7 +85,9 @@ export class Execution {
 
   /** Takes the next bounded part of the input; the first step gives what stands before any input. */
   step(nowMs: number): StepReport {
-    if (this.#started) return this.#report(this.#dataflow.step(nowMs), (changes) => this.#sink.take(changes));
+    if (this.#started) {
+      return this.#report(this.#dataflow.step(nowMs), (changes) => this.#sink.take(changes, nowMs));
+    }
     this.#started = true;
     return this.#report(this.#dataflow.start(this.#openedMs), (changes) => this.#sink.start(changes));
   }
@@ -94,7 +101,7 @@ export class Execution {
     }
     const { result, done } = this.#dataflow.finish();
     this.#ended = done;
-    const report = this.#report(result, (changes) => this.#sink.take(changes));
+    const report = this.#report(result, (changes) => this.#sink.take(changes, Number.POSITIVE_INFINITY));
     return { report, done };
   }
 

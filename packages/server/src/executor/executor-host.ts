@@ -11,7 +11,7 @@ import {
   type ToWorker,
   type WorkerSetup,
 } from "./protocol.js";
-import type { StepInput, StepReport } from "./step-input.js";
+import type { RecordBatchInput, StepInput, StepReport } from "./step-input.js";
 import { type WatchTimers, WorkerHandle } from "./worker-handle.js";
 
 export interface ExecutorHostOptions {
@@ -199,7 +199,10 @@ async function* reportsOf(answers: AsyncIterable<Answer>): AsyncGenerator<StepRe
  */
 function packInputs(inputs: readonly StepInput[]): { inputs: StepInput[]; transfer: ArrayBuffer[] } {
   let length = 0;
-  for (const input of inputs) for (const batch of input.batches) length += copiedBytes(payloadOf(batch));
+  for (const input of inputs) {
+    if (input.kind !== "records" && input.kind !== "rows") continue;
+    for (const batch of input.batches) length += copiedBytes(payloadOf(batch));
+  }
   // Not from Node's pool, and not filled with zeros before it is written over.
   const buffer = Buffer.allocUnsafeSlow(length).buffer;
   let at = 0;
@@ -211,14 +214,17 @@ function packInputs(inputs: readonly StepInput[]): { inputs: StepInput[]; transf
     return copy;
   };
   const result = inputs.map((input): StepInput => {
-    return input.kind === "rows"
-      ? { ...input, batches: input.batches.map(packed) }
-      : { ...input, batches: input.batches.map((batch) => ({ ...batch, payload: packed(batch.payload) })) };
+    if (input.kind === "rows") return { ...input, batches: input.batches.map(packed) };
+    if (input.kind !== "records") return input;
+    return {
+      ...input,
+      batches: input.batches.map((batch) => ({ ...batch, payload: packed(batch.payload) })),
+    };
   });
   return { inputs: result, transfer: [buffer] };
 }
 
-function payloadOf(batch: StepInput["batches"][number]): Uint8Array {
+function payloadOf(batch: RecordBatchInput | Uint8Array): Uint8Array {
   return batch instanceof Uint8Array ? batch : batch.payload;
 }
 

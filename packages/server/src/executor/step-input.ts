@@ -14,9 +14,21 @@ export interface RecordBatchInput {
 
 /** Input for one source of a plan, by its index. */
 export type StepInput =
-  | { readonly kind: "records"; readonly source: number; readonly batches: readonly RecordBatchInput[] }
+  | {
+      readonly kind: "records";
+      readonly source: number;
+      readonly batches: readonly RecordBatchInput[];
+      /** The shard of all the batches; left out: that of the first. */
+      readonly shard?: number;
+    }
   /** Encoded RowBatch messages. */
-  | { readonly kind: "rows"; readonly source: number; readonly batches: readonly Uint8Array[] };
+  | { readonly kind: "rows"; readonly source: number; readonly batches: readonly Uint8Array[] }
+  /** The shards that exist. One that has given nothing holds the watermark back until it is idle. */
+  | { readonly kind: "shards"; readonly source: number; readonly shards: readonly number[] }
+  /** No record of the shard with a time before timeMs will come. */
+  | { readonly kind: "watermark"; readonly source: number; readonly shard: number; readonly timeMs: number }
+  /** The shard does not hold the watermark back until its next record. */
+  | { readonly kind: "idle"; readonly source: number; readonly shard: number };
 
 /** What came of a step, or of several put together. */
 export interface StepReport {

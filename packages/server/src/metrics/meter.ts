@@ -26,13 +26,14 @@ export class Meter<Lane extends string> {
   }
 
   /** Adds to the lanes, in the order in which they were named. */
-  add(nowMs: number, first: number, second = 0, third = 0, fourth = 0): void {
+  add(nowMs: number, first: number, second = 0, third = 0, fourth = 0, fifth = 0): void {
     if (nowMs >= this.#nextBoundaryMs) this.#advance(nowMs);
     const totals = this.#totals;
     totals[0] = (totals[0] as number) + first;
     if (totals.length > 1) totals[1] = (totals[1] as number) + second;
     if (totals.length > 2) totals[2] = (totals[2] as number) + third;
     if (totals.length > 3) totals[3] = (totals[3] as number) + fourth;
+    if (totals.length > 4) totals[4] = (totals[4] as number) + fifth;
   }
 
   /** Since the meter was made. */

@@ -8,7 +8,7 @@ export const appendLanes = ["bytes", "records", "requests", "failed"] as const;
 export type AppendLane = (typeof appendLanes)[number];
 export const readLanes = ["bytes", "records", "requests"] as const;
 export type ReadLane = (typeof readLanes)[number];
-export const deliveryLanes = ["bytes", "records", "responses", "acks"] as const;
+export const deliveryLanes = ["bytes", "records", "responses", "acks", "requests"] as const;
 export type DeliveryLane = (typeof deliveryLanes)[number];
 export const queryLanes = ["rowsIn", "rowsOut", "errors", "diverted"] as const;
 export type QueryLane = (typeof queryLanes)[number];
@@ -95,9 +95,10 @@ export class Metrics {
     this.deliveries.of(subscriptionUid, nowMs).add(nowMs, bytes, records, 1);
   }
 
+  /** One request of a consumer, with acks of so many records. */
   acked(subscriptionUid: string, records: number): void {
     const nowMs = this.now();
-    this.deliveries.of(subscriptionUid, nowMs).add(nowMs, 0, 0, 0, records);
+    this.deliveries.of(subscriptionUid, nowMs).add(nowMs, 0, 0, 0, records, 1);
   }
 
   /** A query has made a step. */

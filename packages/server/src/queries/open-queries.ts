@@ -1,4 +1,5 @@
 import type { Config } from "../config/settings.js";
+import type { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
 import type { Env } from "../env/env.js";
 import { ExecutorHost } from "../executor/executor-host.js";
 import type { LogStore } from "../log/log-store.js";
@@ -24,6 +25,7 @@ export interface QueryRooms {
   readonly appender: StreamAppender;
   readonly names: RelationNames;
   readonly subscriptions: SubscriptionService;
+  readonly connectors: ConnectorCatalogue;
   readonly metrics: Metrics;
   readonly config: Config;
   readonly node: NodeFacts;
@@ -39,7 +41,8 @@ export interface SqlRoom extends SqlService {
  * the views, so that a heavy question does not keep a view from moving on.
  */
 export async function openQueries(rooms: QueryRooms): Promise<SqlRoom> {
-  const { env, log, meta, streams, appender, names, subscriptions, metrics, config, node } = rooms;
+  const { env, log, meta, streams, appender, names, subscriptions, connectors, metrics, config, node } =
+    rooms;
   const [adHoc, persistent] = await Promise.all([
     ExecutorHost.start({ timers: env.timers }),
     ExecutorHost.start({ timers: env.timers }),
@@ -49,7 +52,9 @@ export async function openQueries(rooms: QueryRooms): Promise<SqlRoom> {
   const relations = new Relations(streams, views);
   await views.start(relations);
   const queries = new QueryRegistry(env);
-  const system: SystemRooms = { env, log, streams, subscriptions, views, queries, metrics, config, node };
+  const system: SystemRooms = {
+    ...{ env, log, streams, subscriptions, connectors, views, queries, metrics, config, node },
+  };
   const engine = new SqlEngine({
     tools: { ...tools, executor: adHoc },
     appender,

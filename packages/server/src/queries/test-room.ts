@@ -1,6 +1,7 @@
 import { decodeRowBatch, isMalformed, loadInflate, RowBatch, toRows } from "@hstream/proto";
 import { resolveConfig } from "../config/resolve-config.js";
 import type { Env } from "../env/env.js";
+import { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
 import { createNodeEnv } from "../env/node-env.js";
 import type { LogStore } from "../log/log-store.js";
 import { MemoryLog } from "../log/memory-log.js";
@@ -78,6 +79,7 @@ export class TestRoom {
       streams,
       appender,
       names,
+      connectors: await ConnectorCatalogue.open(env, meta),
       subscriptions,
       metrics,
       config: resolved.config,

@@ -1,4 +1,5 @@
-import type { HStreamApiServer } from "@hstream/proto";
+import { type HStreamApiServer, type Query, QueryType } from "@hstream/proto";
+import type { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
 import { addressText } from "../config/address.js";
 import type { Cluster } from "../cluster/cluster.js";
 import { HStreamError } from "../errors.js";
@@ -7,44 +8,55 @@ import type { StreamCatalogue } from "../streams/stream-catalogue.js";
 import type { SubscriptionInfo, SubscriptionService } from "../subscription/subscription-service.js";
 import { resourceKey, resourceTypes } from "./cluster-rpcs.js";
 import type { Handlers } from "./handlers.js";
-import { StatementRunner } from "./statement-runner.js";
+import { adminArguments, hasForce, numberOf, valueOf, valuesOf } from "./admin-arguments.js";
+import { type AdminAnswer, done, failure, plain, refusable, table, timeText } from "./admin-answer.js";
+import { metaAnswer, statusText } from "./admin-meta.js";
+import { statsAnswer } from "./admin-stats.js";
+import { QueryDirectory } from "./query-directory.js";
+import type { Statistics } from "./statistics.js";
 
 export interface AdminRooms {
   readonly cluster: Cluster;
   readonly streams: StreamCatalogue;
   readonly subscriptions: SubscriptionService;
+  readonly connectors: ConnectorCatalogue;
   readonly sql: SqlService;
 }
 
-/** What a command answers: text of JSON in one of three forms. */
-type Answer =
-  | { readonly type: "table"; readonly content: { readonly headers: string[]; readonly rows: string[][] } }
-  | { readonly type: "plain"; readonly content: string }
-  | { readonly type: "error"; readonly content: string };
-
-const done: Answer = { type: "plain", content: "OK" };
-
 /** SendAdminCommand: the commands of the official tools. */
-export function adminRpc(handlers: Handlers, rooms: AdminRooms): Pick<HStreamApiServer, "sendAdminCommand"> {
+export function adminRpc(
+  handlers: Handlers,
+  rooms: AdminRooms,
+  statistics: Statistics,
+): Pick<HStreamApiServer, "sendAdminCommand"> {
+  const nodeId = rooms.cluster.self.id;
+  const tools = { ...rooms, statistics, nodeId, directory: new QueryDirectory(rooms.sql, nodeId) };
   return {
     sendAdminCommand: handlers.unary(async ({ command }) => {
       const [first, ...words] = command.trim().split(/\s+/);
       if (first !== "server") throw unknown(command);
-      return { result: JSON.stringify(await answer(rooms, words, command, handlers.closing)) };
+      return { result: JSON.stringify(await answer(tools, words, command, handlers.closing)) };
     }),
   };
 }
 
+interface AdminTools extends AdminRooms {
+  readonly statistics: Statistics;
+  readonly directory: QueryDirectory;
+  readonly nodeId: number;
+}
+
 async function answer(
-  { cluster, streams, subscriptions, sql }: AdminRooms,
+  tools: AdminTools,
   words: string[],
   command: string,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<AdminAnswer> {
+  const { cluster, streams, subscriptions, connectors, statistics, directory, nodeId } = tools;
   const [subject = "", verb = ""] = words;
-  const { values, flags } = argumentsOf(words.slice(2));
-  const [name = ""] = values;
-  const rows = (statement: string) => new StatementRunner(sql).rows(statement, signal);
+  const given = adminArguments(words.slice(2));
+  const [name = ""] = given.values;
+  const id = valueOf(given, ["-i", "--id"]);
   switch (`${subject} ${subject in single ? "" : verb}`.trim()) {
     case "status":
       return table(
@@ -52,10 +64,11 @@ async function answer(
         cluster.view().members.map(({ id, host, port }) => [String(id), "Running", addressText(host, port)]),
       );
     case "init":
-      return { type: "plain", content: "Server successfully received init signal" };
+      return plain("Server successfully received init signal");
     case "ready":
-      return { type: "plain", content: "Cluster is ready" };
+      return plain("Cluster is ready");
     case "reset-stats":
+      await statistics.reset(signal);
       return done;
     case "lookup": {
       const type = resourceTypes.get(verb.toLowerCase());
@@ -71,15 +84,15 @@ async function answer(
       return await refusable(async () => {
         await streams.create({
           name,
-          replicationFactor: numberOf(flags, ["-r", "--replication-factor"], 1),
-          backlogSeconds: numberOf(flags, ["-b", "--backlog-duration"], 604_800),
-          shardCount: numberOf(flags, ["-s", "--shards"], 1),
+          replicationFactor: numberOf(given, ["-r", "--replication-factor"], 1),
+          backlogSeconds: numberOf(given, ["-b", "--backlog-duration"], 604_800),
+          shardCount: numberOf(given, ["-s", "--shards"], 1),
         });
         return done;
       });
     case "stream delete":
       return await refusable(async () => {
-        await streams.delete(name, { force: hasForce(flags) });
+        await streams.delete(name, { force: hasForce(given) });
         return done;
       });
     case "sub list":
@@ -93,31 +106,31 @@ async function answer(
       return await refusable(async () => {
         await subscriptions.create({
           id: name,
-          streamName: flags.get("--stream")?.at(-1) ?? "",
-          ackTimeoutSeconds: numberOf(flags, ["--ack-timeout"], 60),
-          maxUnackedRecords: numberOf(flags, ["--max-unacked-records"], 10_000),
-          offset: flags.get("--offset")?.at(-1)?.toLowerCase() === "earliest" ? "earliest" : "latest",
+          streamName: valuesOf(given, ["--stream"]).at(-1) ?? "",
+          ackTimeoutSeconds: numberOf(given, ["--ack-timeout"], 60),
+          maxUnackedRecords: numberOf(given, ["--max-unacked-records"], 10_000),
+          offset: valuesOf(given, ["--offset"]).at(-1)?.toLowerCase() === "earliest" ? "earliest" : "latest",
         });
         return done;
       });
     case "sub delete":
       return await refusable(async () => {
-        await subscriptions.delete(name, { force: hasForce(flags) });
+        await subscriptions.delete(name, { force: hasForce(given) });
         return done;
       });
     case "sub deleteall":
       return await refusable(async () => {
-        for (const { id } of subscriptions.list()) await subscriptions.delete(id, { force: hasForce(flags) });
+        for (const { id } of subscriptions.list()) await subscriptions.delete(id, { force: hasForce(given) });
         return done;
       });
     case "view list":
       return await refusable(async () =>
         table(
           ["View ID", "Status", "CreatedTime"],
-          (await rows("SHOW VIEWS;")).map((row) => [
-            String(row["View Name"]),
-            String(row["Status"]),
-            String(row["Created Time"]),
+          (await directory.views(signal)).map((view) => [
+            view.viewId,
+            statusText(view),
+            timeText(Number(view.createdTime)),
           ]),
         ),
       );
@@ -125,24 +138,91 @@ async function answer(
       return await refusable(async () =>
         table(
           ["Query ID", "Type", "Status", "CreatedTime", "SQL"],
-          (await rows("SHOW QUERIES;")).map((row) => [
-            String(row["Query ID"]),
-            "push",
-            String(row["Status"]),
-            String(row["Created Time"]),
-            String(row["SQL Text"]),
+          (await directory.queries(signal)).map((query) => [
+            query.id,
+            typeText(query),
+            statusText(query),
+            timeText(Number(query.createdTime)),
+            query.queryText,
           ]),
         ),
       );
+    case "query status": {
+      const found = (await directory.queries(signal)).find((query) => query.id === id);
+      if (found === undefined) return failure(`Query "${id}" not found, or already dead`);
+      const status = statusText(found);
+      return table(["Query ID", "Thread Status", "Consumer Status"], [[id, status, status]]);
+    }
+    case "query describe":
+      return await refusable(async () => {
+        const query = await directory.query(id, signal);
+        return table(
+          ["Query ID", "Type", "Status", "Source ID", "Result ID", "CreatedTime", "Node", "SQL"],
+          [
+            [
+              query.id,
+              typeText(query),
+              statusText(query),
+              query.sources.join(","),
+              query.resultName,
+              timeText(Number(query.createdTime)),
+              String(query.nodeId),
+              query.queryText,
+            ],
+          ],
+        );
+      });
+    case "query resume":
+      return await refusable(async () => {
+        await directory.resume(id, signal);
+        const query = await directory.query(id, signal);
+        return table(["Query ID", "Status", "Node"], [[query.id, statusText(query), String(nodeId)]]);
+      });
     case "connector list":
-      return table(["Connector Name", "Type", "Target", "Task ID", "Status", "CreatedTime"], []);
+      return table(
+        ["Connector Name", "Type", "Target", "Task ID", "Status", "CreatedTime"],
+        connectors
+          .list()
+          .map((each) => [
+            each.name,
+            each.direction,
+            each.target,
+            each.taskId,
+            each.state,
+            timeText(each.creationTimeMs),
+          ]),
+      );
+    case "connector resume":
+      return await refusable(async () => {
+        const each = await connectors.resume(id);
+        return table(
+          ["Connector Name", "Type", "Target", "Status", "Config"],
+          [[each.name, each.direction, each.target, each.state, each.config]],
+        );
+      });
+    case "connector describe":
+      return await refusable(() => {
+        const each = connectors.get(id);
+        return table(
+          [
+            ...["Connector Name", "Task ID", "Node", "Target", "Status", "Offsets", "Config"],
+            ...["Docker Image", "Docker Status"],
+          ],
+          [[each.name, each.taskId, "", each.target, each.state, "[]", each.config, "", ""]],
+        );
+      });
+    case "connector delete":
+      return await refusable(async () => {
+        await connectors.delete(id);
+        return done;
+      });
     case "stats":
-      return {
-        type: "error",
-        content: `The statistic ${words.slice(1).join(" ")} is not counted by this server.`,
-      };
-    default:
-      throw unknown(command);
+      return await statsAnswer(adminArguments(words.slice(1)), statistics, signal);
+    default: {
+      const meta = subject === "meta" ? await metaAnswer(verb, given, tools, signal) : undefined;
+      if (meta === undefined) throw unknown(command);
+      return meta;
+    }
   }
 }
 
@@ -156,70 +236,19 @@ const single: { readonly [subject: string]: true } = Object.assign(Object.create
   stats: true,
 }) as { readonly [subject: string]: true };
 
-/** A refusal of what was asked is an answer too, in this call. */
-async function refusable(work: () => Answer | Promise<Answer>): Promise<Answer> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof HStreamError && error.kind !== "Internal") {
-      return { type: "error", content: error.message };
-    }
-    throw error;
-  }
-}
-
 function unknown(command: string): HStreamError {
   const reason = `${JSON.stringify(command.slice(0, 200))} is not an admin command.`;
   return new HStreamError("InvalidCommand", { reason });
 }
 
-interface Arguments {
-  readonly values: string[];
-  /** The values of each flag; a flag without one has none. */
-  readonly flags: Map<string, string[]>;
-}
-
-/** `name --flag value -f`: what stands behind a flag is its value, unless it is a flag itself. */
-function argumentsOf(words: readonly string[]): Arguments {
-  const values: string[] = [];
-  const flags = new Map<string, string[]>();
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i] ?? "";
-    if (!word.startsWith("-")) values.push(word);
-    else {
-      const given = flags.get(word) ?? [];
-      const next = words[i + 1];
-      if (next !== undefined && !next.startsWith("-") && !isForce(word)) {
-        given.push(next);
-        i += 1;
-      }
-      flags.set(word, given);
-    }
-  }
-  return { values, flags };
-}
-
-function isForce(word: string): boolean {
-  return word === "-f" || word === "--force";
-}
-
-function hasForce(flags: Arguments["flags"]): boolean {
-  return [...flags.keys()].some(isForce);
-}
-
-function numberOf(flags: Arguments["flags"], names: readonly string[], fallback: number): number {
-  const text = names.map((name) => flags.get(name)?.at(-1)).find((found) => found !== undefined);
-  return text === undefined ? fallback : Number(text);
-}
-
 function streamTable(
   streams: readonly { readonly name: string; readonly replicationFactor: number }[],
-): Answer {
+): AdminAnswer {
   const rows = streams.map(({ name, replicationFactor }) => [name, String(replicationFactor)]);
   return table(["Stream Name", "Replication Factor"], rows);
 }
 
-function subscriptionTable(each: SubscriptionInfo): Answer {
+function subscriptionTable(each: SubscriptionInfo): AdminAnswer {
   return table(
     ["Subscription ID", "Stream Name", "Timeout", "Max Unacked", "CreatedTime", "Sub Offset"],
     [
@@ -235,10 +264,7 @@ function subscriptionTable(each: SubscriptionInfo): Answer {
   );
 }
 
-function table(headers: string[], rows: string[][]): Answer {
-  return { type: "table", content: { headers, rows } };
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
+function typeText({ type, resultName }: Query): string {
+  if (type === QueryType.CreateViewAs) return "view";
+  return resultName === "" ? "push" : "stream";
 }

@@ -8,7 +8,7 @@ import {
 } from "@hstream/proto";
 import fc from "fast-check";
 import { decodeAppendRequest, encodeAppendResponse } from "./append-codec.js";
-import { decodeFetchRequest, encodeDelivery } from "./fetch-codec.js";
+import { decodeFetchRequest, deliveryBytes, encodeDelivery, encodePassingDelivery } from "./fetch-codec.js";
 
 const id = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 const count = fc.integer({ min: 1, max: 300 });
@@ -89,12 +89,22 @@ describe("codecs of the calls that carry records", () => {
   });
 
   it("write a delivery that the generated code reads", () => {
-    const indexes = fc.uniqueArray(fc.nat({ max: 65_535 }), { minLength: 1 });
+    const some = fc
+      .uniqueArray(fc.nat({ max: 65_535 }), { minLength: 1 })
+      .map((places) => places.sort((a, b) => a - b));
+    const all = fc.constantFrom(1, 2, 300, 1_024, 1_025).map((n) => Array.from({ length: n }, (_, i) => i));
+    const indexes = fc.oneof(some, all);
+    // Mostly batches of few shards one after the other, as they are stored.
+    const stored = fc.integer({ min: 10 ** 15, max: 10 ** 15 + 1_000 });
+    const storedId = fc.oneof(fc.constantFrom(2 ** 52, 2 ** 52 + 1), stored, id);
     const timeMs = fc.integer({ min: 0, max: 4_000_000_000_000 });
     fc.assert(
-      fc.property(id, id, indexes, timeMs, bytes, (shardId, batchId, places, time, payload) => {
+      fc.property(storedId, storedId, indexes, timeMs, bytes, (shardId, batchId, places, time, payload) => {
         const delivery = { shardId, batchId, timeMs: time, compression: 2, payload, indexes: places };
-        const { receivedRecords } = StreamingFetchResponse.decode(encodeDelivery(delivery));
+        const encoded = encodeDelivery(delivery);
+        assert.ok(encoded.length <= deliveryBytes(delivery));
+        assert.deepEqual(encodePassingDelivery(delivery), encoded);
+        const { receivedRecords } = StreamingFetchResponse.decode(encoded);
         const ids = receivedRecords?.recordIds.map((each) => [each.shardId, each.batchId, each.batchIndex]);
         assert.deepEqual(
           ids,

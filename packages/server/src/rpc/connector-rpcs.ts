@@ -1,7 +1,9 @@
-import type { HStreamApiServer } from "@hstream/proto";
+import { type Connector, type HStreamApiServer } from "@hstream/proto";
+import { type ConnectorCatalogue, specOf } from "../connectors/connector-catalogue.js";
+import type { ConnectorDocument } from "../connectors/connector.js";
 import { HStreamError } from "../errors.js";
-import { nameProblem } from "../streams/names.js";
 import type { Handlers } from "./handlers.js";
+import { timestampOf } from "./wire-numbers.js";
 
 type ConnectorRpcs = Pick<
   HStreamApiServer,
@@ -16,48 +18,62 @@ type ConnectorRpcs = Pick<
   | "alterConnectorConfig"
 >;
 
-/** Connectors: what is asked for is checked; no target is known yet, so that there are none. */
-export function connectorRpcs(handlers: Handlers): ConnectorRpcs {
-  const absent = ({ name }: { readonly name: string }): never => {
-    throw new HStreamError("ConnectorNotFound", { connector: name });
-  };
+/** Connectors: they are checked and kept. As nothing runs them yet, their logs are empty. */
+export function connectorRpcs(handlers: Handlers, connectors: ConnectorCatalogue): ConnectorRpcs {
   return {
-    createConnector: handlers.unary(({ name, type, target, config }) => {
-      const reason = nameProblem(name);
-      if (reason !== undefined) throw new HStreamError("InvalidConnectorName", { reason });
-      checkType(type);
-      if (config !== "") checkConfig(config);
-      throw new HStreamError("ConnectorUnimplemented", { target });
+    createConnector: handlers.unary(async ({ name, type, target, config }) =>
+      toWire(await connectors.create({ name, type, target, config })),
+    ),
+    listConnectors: handlers.unary(() => ({ connectors: connectors.list().map(toWire) })),
+    getConnector: handlers.unary(({ name }) => toWire(connectors.get(name))),
+    getConnectorSpec: handlers.unary(({ type, target }) => ({ spec: specOf(type, target) })),
+    getConnectorLogs: handlers.unary(({ name, begin, count }) => {
+      connectors.get(name);
+      if (begin < 0 || count < 0) {
+        const reason = `begin ${begin} and count ${count} must not be below 0`;
+        throw new HStreamError("MalformedRequest", { reason });
+      }
+      return { logs: "" };
     }),
-    listConnectors: handlers.unary(() => ({ connectors: [] })),
-    getConnector: handlers.unary(absent),
-    getConnectorSpec: handlers.unary(({ type, target }) => {
-      checkType(type);
-      throw new HStreamError("ConnectorUnimplemented", { target });
+    deleteConnector: handlers.unary(async ({ name }) => {
+      await connectors.delete(name);
+      return {};
     }),
-    getConnectorLogs: handlers.unary(absent),
-    deleteConnector: handlers.unary(absent),
-    pauseConnector: handlers.unary(absent),
-    resumeConnector: handlers.unary(absent),
-    alterConnectorConfig: handlers.unary((request) => {
-      checkConfig(request.config);
-      return absent(request);
+    pauseConnector: handlers.unary(async ({ name }) => {
+      await connectors.pause(name);
+      return {};
+    }),
+    resumeConnector: handlers.unary(async ({ name }) => {
+      await connectors.resume(name);
+      return {};
+    }),
+    alterConnectorConfig: handlers.unary(async ({ name, config }) => {
+      await connectors.alter(name, config);
+      return {};
     }),
   };
 }
 
-function checkType(type: string): void {
-  if (/^(source|sink)$/i.test(type)) return;
-  throw new HStreamError("InvalidConnectorType", { type: type.slice(0, 100) });
-}
-
-/** The configuration is the text of a JSON object. */
-function checkConfig(config: string): void {
-  try {
-    const parsed: unknown = JSON.parse(config);
-    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return;
-  } catch {
-    // Said below.
-  }
-  throw new HStreamError("InvalidConnectorConfig", {});
+function toWire({
+  name,
+  direction,
+  target,
+  creationTimeMs,
+  state,
+  config,
+  taskId,
+}: ConnectorDocument): Connector {
+  return {
+    name,
+    type: direction,
+    target,
+    creationTime: timestampOf(creationTimeMs),
+    status: state,
+    config,
+    offsets: [],
+    taskId,
+    node: "",
+    dockerStatus: "",
+    image: "",
+  };
 }

@@ -9,7 +9,8 @@ import {
 } from "@hstream/proto";
 import type { Delivery } from "../streams/delivery.js";
 import type { RecordRun } from "../subscription/subscription-driver.js";
-import { RecordIdReader, recordIdsBytes, writeRecordIds } from "./record-ids-codec.js";
+import { RecordIdReader, recordIdsBytes, recordIdsBytesMax, writeRecordIds } from "./record-ids-codec.js";
+import { WholeBatchIds } from "./whole-batch-ids.js";
 
 /**
  * The messages of StreamingFetch:
@@ -46,8 +47,36 @@ export function decodeFetchRequest(message: Buffer): FetchRequestParts | Malform
   return cursor.failure ?? { subscriptionId, consumerName, acks: acks.runs, ackCount: acks.count };
 }
 
+/** About what a delivery takes as an answer, and not less. */
+export function deliveryBytes({ indexes, payload }: Delivery): number {
+  return payload.length + recordIdsBytesMax(indexes.length) + headBytesMax;
+}
+
 /** A delivery as the whole answer; its payload is copied once, into place. */
 export function encodeDelivery(delivery: Delivery): Buffer {
+  return write(delivery, (length) => Buffer.allocUnsafe(length));
+}
+
+/**
+ * The same in memory that the next call uses again. For the transport, which copies an answer behind its
+ * prefix as soon as it was serialized: without it, every answer would leave two buffers to collect.
+ */
+export function encodePassingDelivery(delivery: Delivery): Buffer {
+  return write(delivery, (length) => {
+    if (length > passingBytesMax) return Buffer.allocUnsafe(length);
+    if (length > passing.length) passing = Buffer.allocUnsafeSlow(Math.min(passingBytesMax, 2 * length));
+    return passing.subarray(0, length);
+  });
+}
+
+let passing = Buffer.alloc(0);
+const passingBytesMax = 1_048_576;
+/** Tags and lengths of the answer and of the batch, and all of the batch before its payload. */
+const headBytesMax = 128;
+
+const wholeIds = new WholeBatchIds(responseField.recordIds);
+
+function write(delivery: Delivery, allocate: (length: number) => Buffer): Buffer {
   const { shardId, batchId, indexes, payload } = delivery;
   const head = encodeBatchedRecordHead({
     compressionType: delivery.compression,
@@ -55,13 +84,19 @@ export function encodeDelivery(delivery: Delivery): Buffer {
     batchSize: indexes.length,
     payload,
   });
-  const idsLength = recordIdsBytes(shardId, batchId, indexes);
+  const whole = wholeIds.of(shardId, batchId, indexes);
+  const idsLength = whole?.length ?? recordIdsBytes(shardId, batchId, indexes);
   const recordLength = head.length + payload.length;
   const receivedLength = idsLength + 1 + varintLength(recordLength) + recordLength;
-  const target = Buffer.allocUnsafe(1 + varintLength(receivedLength) + receivedLength);
+  const target = allocate(1 + varintLength(receivedLength) + receivedLength);
   target[0] = responseField.received;
   let at = writeVarint(target, 1, receivedLength);
-  at = writeRecordIds(target, at, responseField.recordIds, shardId, batchId, indexes);
+  if (whole === undefined) {
+    at = writeRecordIds(target, at, responseField.recordIds, shardId, batchId, indexes);
+  } else {
+    target.set(whole, at);
+    at += idsLength;
+  }
   target[at++] = responseField.record;
   at = writeVarint(target, at, recordLength);
   target.set(head, at);

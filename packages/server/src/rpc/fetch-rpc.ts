@@ -2,10 +2,16 @@ import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { HStreamApiService, type Malformed } from "@hstream/proto";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
+import type { Delivery } from "../streams/delivery.js";
 import type { Attachment } from "../subscription/subscription-driver.js";
 import type { SubscriptionService } from "../subscription/subscription-service.js";
 import { dispatchOf, uriOf, userAgentOf } from "./call-metadata.js";
-import { decodeFetchRequest, encodeDelivery, type FetchRequestParts } from "./fetch-codec.js";
+import {
+  decodeFetchRequest,
+  deliveryBytes,
+  encodePassingDelivery,
+  type FetchRequestParts,
+} from "./fetch-codec.js";
 import type { Handlers } from "./handlers.js";
 import { Outgoing } from "./outgoing.js";
 import { statusOf } from "./status.js";
@@ -15,10 +21,10 @@ import { refuseMalformed } from "./tolerant.js";
 export const fetchMethod = {
   ...HStreamApiService.streamingFetch,
   requestDeserialize: decodeFetchRequest,
-  responseSerialize: (encoded: Buffer) => encoded,
+  responseSerialize: encodePassingDelivery,
 };
 
-type FetchCall = ServerDuplexStream<FetchRequestParts | Malformed, Buffer>;
+type FetchCall = ServerDuplexStream<FetchRequestParts | Malformed, Delivery>;
 
 /**
  * StreamingFetch: the first request makes the caller a consumer, later ones carry acks. The stream
@@ -32,7 +38,7 @@ class FetchSession {
   readonly #handlers: Handlers;
   readonly #subscriptions: SubscriptionService;
   readonly #call: FetchCall;
-  readonly #outgoing: Outgoing<Buffer>;
+  readonly #outgoing: Outgoing<Delivery>;
   readonly #leave: () => void;
   #attachment: Attachment | undefined;
   #begun = false;
@@ -78,10 +84,7 @@ class FetchSession {
       name: consumerName,
       uri: uriOf(this.#call),
       userAgent: userAgentOf(this.#call),
-      deliver: (delivery: Parameters<typeof encodeDelivery>[0]) => {
-        const encoded = encodeDelivery(delivery);
-        return this.#outgoing.send(encoded, encoded.length);
-      },
+      deliver: (delivery: Delivery) => this.#outgoing.send(delivery, deliveryBytes(delivery)),
       end: (reason: HStreamError) => this.#fail(reason),
     };
     const attachment = await this.#subscriptions.attach(

@@ -2,9 +2,12 @@ import { logVerbosity, Server, setLogVerbosity } from "@grpc/grpc-js";
 import { HStreamApiService, HStreamExtService, type Inflate } from "@hstream/proto";
 import type { Cluster } from "../cluster/cluster.js";
 import { addressText } from "../config/address.js";
+import type { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
 import type { Timers } from "../env/env.js";
 import { limits } from "../limits.js";
 import type { LogStore } from "../log/log-store.js";
+import type { MetaStore } from "../meta/meta-store.js";
+import type { Metrics } from "../metrics/metrics.js";
 import type { ShardReaders } from "../streams/shard-readers.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
@@ -27,6 +30,7 @@ import type { Secrets } from "./secrets.js";
 import { sqlMethod, sqlRpc } from "./sql-rpc.js";
 import type { SqlService } from "../queries/sql-service.js";
 import type { ReportDefect } from "./status.js";
+import { Statistics, ViewExecutions } from "./statistics.js";
 import { statsRpcs } from "./stats-rpcs.js";
 import { streamRpcs } from "./stream-rpcs.js";
 import { subscriptionExtRpcs } from "./subscription-ext-rpcs.js";
@@ -45,6 +49,9 @@ export interface RpcRooms {
   readonly readers: ShardReaders;
   readonly trimming: Trimming;
   readonly subscriptions: SubscriptionService;
+  readonly connectors: ConnectorCatalogue;
+  readonly meta: MetaStore;
+  readonly metrics: Metrics;
   readonly sql: SqlService;
 }
 
@@ -104,6 +111,8 @@ export class GrpcServer {
 
   static #serve(server: Server, port: number, rooms: RpcRooms, report: ReportDefect): GrpcServer {
     const handlers = new Handlers(report);
+    const executions = new ViewExecutions();
+    const statistics = new Statistics({ ...rooms, executions });
     const api = {
       ...clusterRpcs(handlers, rooms.cluster, rooms.sql),
       ...streamRpcs(handlers, rooms.streams, rooms.log),
@@ -113,10 +122,10 @@ export class GrpcServer {
       ...readerRpcs(handlers, rooms),
       ...keyReaderRpc(handlers, rooms),
       ...trimRpcs(handlers, rooms.trimming),
-      ...queryRpcs(handlers, rooms.sql, rooms.cluster),
-      ...connectorRpcs(handlers),
-      ...statsRpcs(handlers, rooms.streams),
-      ...adminRpc(handlers, rooms),
+      ...queryRpcs(handlers, { ...rooms, executions }),
+      ...connectorRpcs(handlers, rooms.connectors),
+      ...statsRpcs(handlers, rooms.streams, statistics),
+      ...adminRpc(handlers, rooms, statistics),
     };
     const ext = {
       ...sqlRpc(handlers, rooms.sql),

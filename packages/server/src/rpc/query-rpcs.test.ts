@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { type HStreamApiClient, must, QueryType, ResourceType, TaskStatusPB } from "@hstream/proto";
+import { type HStreamApiClient, QueryType, ResourceType, TaskStatusPB } from "@hstream/proto";
 import { openQueries } from "../queries/open-queries.js";
-import { batchOf, call, failureOf, startTestServer, type TestServer } from "./test-server.test.helper.js";
+import { call, failureOf, startTestServer, type TestServer } from "./test-server.test.helper.js";
 
 const refused = async (answer: Promise<unknown>) => {
   const { status, error } = await failureOf(answer);
   return [status, error];
 };
 
-describe("queries, views, connectors, statistics and admin commands over gRPC", () => {
+describe("queries and views over gRPC", () => {
   let test: TestServer;
   let api: HStreamApiClient;
   const viewSql = "CREATE VIEW sums AS SELECT name, SUM(n) AS total FROM numbers GROUP BY name;";
@@ -119,103 +119,5 @@ describe("queries, views, connectors, statistics and admin commands over gRPC", 
       assert.deepEqual(await refused(call(api, api.executeQuery, { stmtText })), [13, 0], stmtText);
     }
     assert.deepEqual(await refused(call(api, api.executeQuery, { stmtText: "?" })), [3, 402]);
-  });
-
-  it("checks connectors, of which there are none", async () => {
-    const create = (fields: { name?: string; type?: string; config?: string }) =>
-      refused(
-        call(api, api.createConnector, { name: "c", type: "sink", target: "mysql", config: "{}", ...fields }),
-      );
-    assert.deepEqual(await create({}), [12, 605]);
-    assert.deepEqual(await create({ type: "SOURCE" }), [12, 605]);
-    assert.deepEqual(await create({ type: "both" }), [3, 602]);
-    assert.deepEqual(await create({ name: "1" }), [3, 603]);
-    assert.deepEqual(await create({ config: "[1]" }), [3, 0]);
-    assert.deepEqual((await call(api, api.listConnectors, {})).connectors, []);
-    const name = "absent";
-    assert.deepEqual(await refused(call(api, api.getConnector, { name })), [5, 600]);
-    assert.deepEqual(await refused(call(api, api.getConnectorLogs, { name, begin: 0, count: 1 })), [5, 600]);
-    assert.deepEqual(await refused(call(api, api.deleteConnector, { name })), [5, 600]);
-    assert.deepEqual(await refused(call(api, api.pauseConnector, { name })), [5, 600]);
-    assert.deepEqual(await refused(call(api, api.resumeConnector, { name })), [5, 600]);
-    assert.deepEqual(await refused(call(api, api.alterConnectorConfig, { name, config: "{}" })), [5, 600]);
-    assert.deepEqual(await refused(call(api, api.alterConnectorConfig, { name, config: "{" })), [3, 0]);
-    assert.deepEqual(
-      await refused(call(api, api.getConnectorSpec, { type: "SINK", target: "x" })),
-      [12, 605],
-    );
-    assert.deepEqual(await refused(call(api, api.getConnectorSpec, { type: "x", target: "x" })), [3, 602]);
-  });
-
-  it("checks statistics, and says that it counts none", async () => {
-    const { statsValues, errors } = await call(api, api.getStats, {
-      stats: [{ stat: { $case: "streamStat", value: 2 } }, { stat: { $case: "streamStat", value: 99 as 0 } }],
-    });
-    assert.deepEqual(statsValues, []);
-    assert.deepEqual(
-      errors.map(({ message }) => message.startsWith("invalid stat type")),
-      [false, true],
-    );
-    assert.deepEqual(await refused(call(api, api.getStats, { stats: [] })), [3, 0]);
-    assert.deepEqual(await refused(call(api, api.getStats, { stats: [{}] })), [3, 0]);
-    const series = (method: string, streamName: string, intervals: number[]) =>
-      refused(call(api, api.perStreamTimeSeriesStats, { method, streamName, intervals: { intervals } }));
-    assert.deepEqual(await series("appends", "numbers", [1_000]), [12, 0]);
-    assert.deepEqual(await series("appends", "absent", [1_000]), [5, 200]);
-    assert.deepEqual(await series("appends", "numbers", [-1]), [3, 0]);
-    assert.deepEqual(await series("constructor", "numbers", []), [3, 0]);
-    const all = { method: "appends", intervals: { intervals: [0] } };
-    assert.deepEqual(await refused(call(api, api.perStreamTimeSeriesStatsAll, all)), [3, 0]);
-  });
-
-  it("carries out admin commands, in the three forms of answers", async () => {
-    const admin = async (command: string) =>
-      JSON.parse((await call(api, api.sendAdminCommand, { command })).result) as {
-        type: string;
-        content: { headers: string[]; rows: string[][] };
-      };
-    const rows = async (command: string) => {
-      const { type, content } = await admin(command);
-      assert.equal(type, "table", JSON.stringify(content));
-      for (const row of content.rows) assert.equal(row.length, content.headers.length);
-      return content.rows;
-    };
-    const ok = { type: "plain", content: "OK" };
-    assert.deepEqual(await admin("server stream create made -r 3 --shards 2"), ok);
-    assert.deepEqual(await rows("server stream describe made"), [["made", "3"]]);
-    assert.ok((await rows("server  stream\tlist")).some(([name]) => name === "made"));
-    const { shards } = await call(api, api.listShards, { streamName: "made" });
-    assert.equal(shards.length, 2);
-    const shardId = must(shards[0], "there are two").shardId;
-    await call(api, api.append, { streamName: "made", shardId, records: batchOf("x") });
-    assert.deepEqual(await admin("server sub create s1 --stream made --offset earliest"), ok);
-    assert.deepEqual((await rows("server sub list"))[0]?.slice(0, 2), ["s1", "made"]);
-    const [described] = await rows("server sub describe s1");
-    assert.deepEqual([described?.[2], described?.[3], described?.[5]], ["60", "10000", "EARLIEST"]);
-    assert.equal((await admin("server stream delete made")).type, "error");
-    assert.deepEqual(await admin("server sub delete s1 -f"), ok);
-    assert.deepEqual(await admin("server sub deleteall"), ok);
-    assert.deepEqual(await admin("server stream delete made -f"), ok);
-    assert.equal((await admin("server stream describe made")).type, "error");
-    assert.equal((await admin("server stream create made --shards many")).type, "error");
-    const [status] = await rows("server status");
-    assert.deepEqual(status?.slice(1), ["Running", test.server.address]);
-    assert.equal((await rows("server lookup stream numbers"))[0]?.[0], "numbers");
-    assert.deepEqual(await rows("server view list"), []);
-    assert.deepEqual(await rows("server query list"), []);
-    assert.deepEqual(await rows("server connector list"), []);
-    assert.equal((await admin("server ready")).type, "plain");
-    assert.equal((await admin("server init")).type, "plain");
-    assert.equal((await admin("server stats stream appends -i 1min")).type, "error");
-    for (const command of [
-      "",
-      "stream list",
-      "server",
-      "server x",
-      "server lookup thing x",
-      "server __proto__ y",
-    ]) {
-      assert.deepEqual(await refused(call(api, api.sendAdminCommand, { command })), [13, 0], command);
-    }
   });
 });

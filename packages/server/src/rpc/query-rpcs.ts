@@ -1,11 +1,14 @@
-import { type HStreamApiServer, type Query, QueryType, TaskStatusPB, type View } from "@hstream/proto";
+import { type HStreamApiServer, type Query, QueryType, TaskStatusPB } from "@hstream/proto";
 import { parseScript } from "@hstream/sql";
 import type { Cluster } from "../cluster/cluster.js";
+import type { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
 import { HStreamError } from "../errors.js";
 import type { SqlService } from "../queries/sql-service.js";
 import { nameProblem } from "../streams/names.js";
 import type { Handlers } from "./handlers.js";
-import { quoted, StatementRunner, type StructRow } from "./statement-runner.js";
+import { QueryDirectory } from "./query-directory.js";
+import { quoted, StatementRunner } from "./statement-runner.js";
+import type { ViewExecutions } from "./statistics.js";
 
 type QueryRpcs = Pick<
   HStreamApiServer,
@@ -37,29 +40,26 @@ const ownCalls: { readonly [kind: string]: string } = {
   show: "ListStreams, ListViews, ListQueries or ListSubscriptions",
 };
 
-/** Queries and views in the API's own calls, carried out as the SQL statements that they stand for. */
-export function queryRpcs(handlers: Handlers, sql: SqlService, cluster: Cluster): QueryRpcs {
-  const runner = new StatementRunner(sql);
-  const run = (statement: string, call: AnyCall) => runner.rows(statement, signalOf(call, handlers));
+interface QueryCallRooms {
+  readonly sql: SqlService;
+  readonly cluster: Cluster;
+  readonly connectors: ConnectorCatalogue;
+  readonly executions: ViewExecutions;
+}
 
-  const views = async (call: AnyCall) => (await run("SHOW VIEWS;", call)).map(viewOf);
-  const view = async (id: string, call: AnyCall) => {
-    const found = (await views(call)).find(({ viewId }) => viewId === id);
-    if (found === undefined) throw new HStreamError("ViewNotFound", { view: id });
-    return found;
-  };
-  // Every view is kept by a query of its name; the others are those that somebody reads at the moment.
-  const queries = async (call: AnyCall): Promise<Query[]> => {
-    const nodeId = cluster.self.id;
-    const pushed = (await run("SHOW QUERIES;", call)).map((row) => queryOf(row, nodeId));
-    const kept = (await views(call)).map((each) => keeperOf(each, nodeId));
-    return [...kept, ...pushed.filter(({ id }) => !kept.some((keeper) => keeper.id === id))];
-  };
-  const query = async (id: string, call: AnyCall) => {
-    const found = (await queries(call)).find((each) => each.id === id);
-    if (found === undefined) throw new HStreamError("QueryNotFound", { query: id });
-    return found;
-  };
+/** Queries and views in the API's own calls, carried out as the SQL statements that they stand for. */
+export function queryRpcs(
+  handlers: Handlers,
+  { sql, cluster, connectors, executions }: QueryCallRooms,
+): QueryRpcs {
+  const runner = new StatementRunner(sql);
+  const directory = new QueryDirectory(sql, cluster.self.id);
+  const run = (statement: string, call: AnyCall) => runner.rows(statement, signalOf(call, handlers));
+  const views = (call: AnyCall) => directory.views(signalOf(call, handlers));
+  const view = (id: string, call: AnyCall) => directory.view(id, signalOf(call, handlers));
+  const queries = (call: AnyCall) => directory.queries(signalOf(call, handlers));
+  const query = (id: string, call: AnyCall) => directory.query(id, signalOf(call, handlers));
+
   const create = async (text: string, name: string, call: AnyCall): Promise<Query> => {
     const reason = nameProblem(name);
     if (reason !== undefined) throw new HStreamError("InvalidName", { reason });
@@ -72,16 +72,22 @@ export function queryRpcs(handlers: Handlers, sql: SqlService, cluster: Cluster)
     }
     const made = statement.name.text;
     await run(text, call);
-    return keeperOf(await view(made, call), cluster.self.id);
+    return directory.keeperOf(await view(made, call));
   };
   const executeView = async (text: string, call: AnyCall) => {
-    viewRead(text);
-    return { results: await run(text, call) };
+    const read = viewRead(text);
+    const results = await run(text, call);
+    executions.add(read);
+    return { results };
   };
 
   return {
     executeQuery: handlers.unary(async ({ stmtText }, call) => {
       const statement = onlyStatement(stmtText);
+      if ((statement.kind === "pause" || statement.kind === "resume") && statement.target === "connector") {
+        await connectors[statement.kind](statement.name.text);
+        return { resultSet: [] };
+      }
       const own = ownCalls[statement.kind];
       if (own !== undefined) throw new HStreamError("DiscardedMethod", { use: own });
       const rows = await run(stmtText, call);
@@ -177,44 +183,4 @@ function viewRead(text: string): string {
 
 function refuseNamespace(namespace: string): void {
   if (namespace !== "") throw new HStreamError("Unimplemented", { what: "A namespace" });
-}
-
-function viewOf(row: StructRow): View {
-  const name = String(row["View Name"]);
-  return {
-    viewId: name,
-    status: String(row["Status"]).startsWith("RUNNING")
-      ? TaskStatusPB.TASK_RUNNING
-      : TaskStatusPB.TASK_ABORTED,
-    createdTime: BigInt(Date.parse(String(row["Created Time"]))),
-    sql: String(row["SQL Text"]),
-    schema: [],
-    queryName: name,
-  };
-}
-
-function keeperOf({ viewId, status, createdTime, sql }: View, nodeId: number): Query {
-  return {
-    id: viewId,
-    status,
-    createdTime,
-    queryText: sql,
-    sources: [],
-    resultName: viewId,
-    type: QueryType.CreateViewAs,
-    nodeId,
-  };
-}
-
-function queryOf(row: StructRow, nodeId: number): Query {
-  return {
-    id: String(row["Query ID"]),
-    status: TaskStatusPB.TASK_RUNNING,
-    createdTime: BigInt(Date.parse(String(row["Created Time"]))),
-    queryText: String(row["SQL Text"]),
-    sources: [],
-    resultName: "",
-    type: QueryType.CreateStreamAs,
-    nodeId,
-  };
 }

@@ -67,12 +67,11 @@ export class RecordIdReader {
 
   /** Reads the id that the cursor stands before. One that cannot be ours becomes shard 0. */
   read(cursor: WireCursor): void {
+    if (this.#readAsBefore(cursor)) return;
     const outer = cursor.enter();
     const start = cursor.position;
-    const known = this.#startsAsBefore(cursor.bytes, start, cursor.end) ? this.#run : undefined;
-    if (known !== undefined) cursor.position = start + this.#prefixLength;
-    let shardId: number | bigint = known?.shardId ?? 0;
-    let batchId: number | bigint = known?.batchId ?? 0;
+    let shardId: number | bigint = 0;
+    let batchId: number | bigint = 0;
     let index = 0;
     let prefixLength = 0;
     let isOrdinary = cursor.bytes[start] === field.shardId;
@@ -100,10 +99,33 @@ export class RecordIdReader {
     this.#prefixLength = prefixLength;
   }
 
-  #startsAsBefore(bytes: Uint8Array, start: number, end: number): boolean {
-    const length = this.#prefixLength;
-    if (length === 0 || start + length > end) return false;
-    for (let i = 0; i < length; i++) if (bytes[start + i] !== bytes[this.#prefixStart + i]) return false;
+  /** Reads an id of the same batch as the one before, if it has the usual form. */
+  #readAsBefore(cursor: WireCursor): boolean {
+    const { bytes } = cursor;
+    const prefixLength = this.#prefixLength;
+    const start = cursor.position + 1;
+    // An id is shorter than what a second byte of the length is for.
+    const end = start + (bytes[cursor.position] as number);
+    if (this.#run === undefined || prefixLength === 0 || end > cursor.end) return false;
+    let at = start;
+    for (let i = this.#prefixStart; at < start + prefixLength; at++, i++) {
+      if (bytes[at] !== bytes[i]) return false;
+    }
+    let index = 0;
+    if (at < end) {
+      if (bytes[at++] !== field.index) return false;
+      let byte = bytes[at++] as number;
+      index = byte & 0x7f;
+      for (let shift = 7; byte >= 0x80 && shift < 28; shift += 7) {
+        byte = bytes[at++] as number;
+        index |= (byte & 0x7f) << shift;
+      }
+      if (byte >= 0x80) return false;
+    }
+    if (at !== end) return false;
+    cursor.position = end;
+    this.count += 1;
+    this.#run.indexes.push(index);
     return true;
   }
 }

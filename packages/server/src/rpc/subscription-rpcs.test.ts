@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { constants, deflateRawSync, gzipSync } from "node:zlib";
 import { credentials } from "@grpc/grpc-js";
 import { HStreamApiClient, must, SpecialOffset, type Subscription } from "@hstream/proto";
+import { startProxy } from "./breakable-proxy.test.helper.js";
 import { FetchClient } from "./fetch-client.test.helper.js";
 import { batchOf, call, failureOf, startTestServer, type TestServer } from "./test-server.test.helper.js";
 
@@ -14,26 +14,6 @@ const subscription = (subscriptionId: string, fields: Partial<Subscription> = {}
   offset: SpecialOffset.EARLIEST,
   ...fields,
 });
-
-/** Passes bytes on to a port, until both sides' connections are broken off. */
-async function startProxy(target: number) {
-  const sockets: Socket[] = [];
-  const server = createServer((socket) => {
-    const upstream = connect(target, "127.0.0.1");
-    for (const end of [socket, upstream]) {
-      sockets.push(end);
-      end.on("error", () => {});
-    }
-    socket.pipe(upstream).pipe(socket);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const breakOff = () => {
-    server.close();
-    for (const socket of sockets) socket.resetAndDestroy();
-  };
-  return { port, breakOff };
-}
 
 describe("subscriptions over gRPC", () => {
   let test: TestServer;
@@ -251,16 +231,6 @@ describe("subscriptions over gRPC", () => {
       ["kept"],
     );
     consumer.stream.cancel();
-  });
-
-  it("shares a one-shard stream evenly between round-robin consumers", async () => {
-    await call(api, api.createSubscription, subscription("sub"), { "hstream-dispatch": "round-robin" });
-    const consumers = ["a", "b"].map((name) => new FetchClient(test.connect(), "sub", name));
-    while ((await consumersOf("sub")).length < 2);
-    for (let i = 0; i < 20; i++) await append(batchOf(String(i)));
-    const [a, b] = await Promise.all(consumers.map((consumer) => consumer.records(10)));
-    assert.equal(new Set([...(a ?? []), ...(b ?? [])].map(({ text }) => text)).size, 20);
-    for (const consumer of consumers) consumer.stream.cancel();
   });
 
   it("delivers unterminated gzip uncompressed, and closed gzip as it is", async () => {

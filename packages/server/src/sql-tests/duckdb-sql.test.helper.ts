@@ -111,6 +111,9 @@ class Renderer {
         const groupBy = keys.length === 0 ? "" : ` GROUP BY ${list(keys.map((_, i) => String(i + 1)))}`;
         return `SELECT ${columnList([...keys, ...calls])} FROM ${this.#from(plan.input)}${groupBy}`;
       }
+      case "assign-windows":
+      case "session":
+        throw new Error("windows are compared elsewhere");
       case "sort":
         return `SELECT * FROM ${this.#from(plan.input)} ORDER BY ${this.#order(plan.keys)}${limitOf(plan)}`;
       case "limit":

@@ -44,6 +44,8 @@ export class StreamCatalogue {
   /** Who needs a stream's data: ids of subscriptions by the stream's id. */
   readonly #users = new Map<string, Set<string>>();
   readonly #beingDeleted = new Set<string>();
+  /** Who wants to hear of the end of a stream, by its id. */
+  readonly #followers = new Map<string, Set<() => void>>();
 
   private constructor(env: Env, log: LogStore, names: RelationNames, documents: CatalogueDocuments) {
     this.#env = env;
@@ -184,6 +186,25 @@ export class StreamCatalogue {
     if (archived !== undefined && !this.#beingDeleted.has(streamId)) await this.#dropArchived(archived);
   }
 
+  /**
+   * Calls back once the stream is deleted, also when its data stay for its users; at once if it is gone
+   * already. The function returned forgets it.
+   */
+  onEnd(streamId: string, listener: () => void): () => void {
+    if (!this.#byId.has(streamId)) {
+      listener();
+      return () => {};
+    }
+    const followers = this.#followers.get(streamId) ?? new Set();
+    // A function of its own for each call, as the set tells them apart by it.
+    const entry = () => listener();
+    this.#followers.set(streamId, followers.add(entry));
+    return () => {
+      followers.delete(entry);
+      if (followers.size === 0) this.#followers.delete(streamId);
+    };
+  }
+
   /** Once all users have been registered at start: lets go of archived streams that nobody needs. */
   async dropUnused(): Promise<void> {
     for (const [id, stream] of this.#archived.entries()) {
@@ -220,6 +241,8 @@ export class StreamCatalogue {
     if (value !== undefined) {
       this.#byId.set(value.id, value);
       for (const shardId of value.shardIds) this.#byShard.set(shardId, value);
+    } else if (before !== undefined) {
+      for (const follower of [...(this.#followers.get(before.id) ?? [])]) follower();
     }
   }
 

@@ -76,6 +76,21 @@ export interface ConsumerBacklog {
   readonly shardIds: readonly ShardId[];
 }
 
+/** What went otherwise than well, in records, since the subscription was started here. */
+export interface DeliveryCounts {
+  /** Sent again, after an ack timeout, a negative ack or the end of a consumer. */
+  readonly resent: number;
+  /** To be sent, and sent again, to a consumer that had gone by then. */
+  readonly sendsFailed: number;
+  readonly resendsFailed: number;
+}
+
+/** What a subscription is known by: where its progress is kept, and what it is counted as. */
+export interface DriverIds {
+  readonly progressId: string;
+  readonly uid: string;
+}
+
 /** What is read is delivered at once, or read again later. */
 const readLimits = { batchesMax: limits.deliveryReadBatchesMax, bytesMax: limits.deliveryReadBytesMax };
 /** Half of the time within which acks must be durable; the other half is the disk's. */
@@ -89,8 +104,7 @@ const timerMsMax = 2 ** 30;
  * deadlines and saves the progress. Wakes when the log grows, a consumer acts or a deadline passes.
  */
 export class SubscriptionDriver {
-  /** Under which the progress is kept. */
-  readonly #uid: string;
+  readonly #ids: DriverIds;
   readonly #deadLetterStream: string | undefined;
   readonly #tools: DriverTools;
   readonly #state: SubscriptionState;
@@ -100,16 +114,17 @@ export class SubscriptionDriver {
   #deadline: { readonly timer: Timer; readonly atMs: number } | undefined;
   #flushTimer: Timer | undefined;
   #flushing: Promise<void> = Promise.resolve();
+  readonly #counts = { resent: 0, sendsFailed: 0, resendsFailed: 0 };
   #closed = false;
 
   constructor(
-    uid: string,
+    ids: DriverIds,
     settings: Omit<SubscriptionSettings, "readsMax">,
     progress: ReadonlyMap<ShardId, SavedProgress>,
     tools: DriverTools,
     deadLetterStream?: string,
   ) {
-    this.#uid = uid;
+    this.#ids = ids;
     this.#deadLetterStream = deadLetterStream;
     this.#tools = tools;
     this.#state = new SubscriptionState({ ...settings, readsMax: limits.deliveryReadsMax }, progress);
@@ -138,6 +153,10 @@ export class SubscriptionDriver {
 
   get unackedRecords(): number {
     return this.#state.unackedRecords;
+  }
+
+  get counts(): DeliveryCounts {
+    return this.#counts;
   }
 
   /** Where it is, by shard and by consumer. Takes time in proportion to what is not acked. */
@@ -170,6 +189,7 @@ export class SubscriptionDriver {
     const { consumer: number, actions } = this.#state.join();
     this.#consumers.set(number, consumer);
     this.#names.add(consumer.name);
+    this.#tools.metrics?.acked(this.#ids.uid, 0);
     this.#execute(actions);
     return {
       ack: (records) =>
@@ -206,10 +226,12 @@ export class SubscriptionDriver {
 
   #ack(runs: readonly RecordRun[]): void {
     if (this.#closed) return;
+    let records = 0;
     for (const { shardId, batchId, indexes } of runs) {
-      this.#tools.metrics?.acked(this.#uid, indexes.length);
+      records += indexes.length;
       this.#state.ackRun(shardId, batchId, indexes);
     }
+    this.#tools.metrics?.acked(this.#ids.uid, records);
     this.#execute(this.#state.acked());
   }
 
@@ -228,8 +250,8 @@ export class SubscriptionDriver {
           );
           break;
         case "release-later": {
-          const { shardId, batchId, delayMs } = action;
-          const release = () => this.#execute(this.#state.release(shardId, batchId));
+          const { shardId, batchId, delivery, delayMs } = action;
+          const release = () => this.#execute(this.#state.release(shardId, batchId, delivery));
           this.#tools.env.timers.after(delayMs, release);
           break;
         }
@@ -240,7 +262,9 @@ export class SubscriptionDriver {
           // Deliveries come in the order of the batches that were read.
           let batch = must(inHand[next++], "a batch is delivered while it is in hand");
           while (batch.batchId !== action.batchId) batch = must(inHand[next++], "as above");
-          this.#deliver(action.consumer, batch, action.missing);
+          if (!this.#deliver(action.consumer, batch, action.missing)) {
+            this.#counts.sendsFailed += action.missing?.length ?? batch.recordCount;
+          }
           break;
         }
         default:
@@ -265,7 +289,7 @@ export class SubscriptionDriver {
       const read = { batches, next, ...(gap === undefined ? {} : { goneUpTo: gap.upTo }) };
       this.#execute(this.#state.batchesRead(shardId, read, this.#now()), batches);
     } catch (error) {
-      this.#state.readFailed(shardId);
+      this.#execute(this.#state.readFailed(shardId));
       this.#background(this.#tryAgainLater(shardId), "subscription read");
       throw error;
     }
@@ -284,7 +308,10 @@ export class SubscriptionDriver {
       const missing = this.#state.missingOf(shardId, batchId);
       if (batch?.batchId !== batchId) outcome = "gone";
       else if (missing === undefined) outcome = "delivered";
-      else if (this.#deliver(number, batch, missing)) outcome = "delivered";
+      else if (this.#deliver(number, batch, missing)) {
+        outcome = "delivered";
+        this.#counts.resent += missing.length;
+      } else this.#counts.resendsFailed += missing.length;
     } catch (error) {
       // As if it had been sent and lost: it comes again after the ack timeout.
       outcome = "delivered";
@@ -324,7 +351,7 @@ export class SubscriptionDriver {
     let takesMore = true;
     for (const delivery of deliveriesOf(batch, missing, this.#tools.inflate)) {
       takesMore = consumer.deliver(delivery);
-      this.#tools.metrics?.delivered(this.#uid, delivery.payload.length, delivery.indexes.length);
+      this.#tools.metrics?.delivered(this.#ids.uid, delivery.payload.length, delivery.indexes.length);
     }
     if (!takesMore) this.#state.setReady(number, false);
     return true;
@@ -356,7 +383,7 @@ export class SubscriptionDriver {
       if (!this.#state.hasChanges) return;
       const changes = this.#state.takeChanges(limits.savedProgressBytesMax);
       try {
-        await this.#tools.progress.save(this.#uid, changes);
+        await this.#tools.progress.save(this.#ids.progressId, changes);
       } catch (error) {
         this.#state.notKept(changes.keys());
         this.#tools.report("subscription progress", error);

@@ -14,6 +14,7 @@ import {
   type Attachment,
   type Consumer,
   type ConsumerBacklog,
+  type DeliveryCounts,
   type DriverTools,
   type RecordId,
   type ShardBacklog,
@@ -161,6 +162,13 @@ export class SubscriptionService {
   /** Those that are connected. Throws SubscriptionNotFound. */
   consumers(id: string): Consumer[] {
     return this.#running.get(this.#document(id).uid)?.consumers() ?? [];
+  }
+
+  /** What went otherwise than well, and what waits for acks; of nothing, if it has had no consumer yet. */
+  counts(id: string): DeliveryCounts & { readonly unackedRecords: number } {
+    const driver = this.#running.get(this.#document(id).uid);
+    if (driver === undefined) return { resent: 0, sendsFailed: 0, resendsFailed: 0, unackedRecords: 0 };
+    return { ...driver.counts, unackedRecords: driver.unackedRecords };
   }
 
   /** Each shard's place, and what each consumer has not acked. Throws SubscriptionNotFound. */
@@ -355,7 +363,8 @@ export class SubscriptionService {
       maxUnackedRecords: document.maxUnackedRecords,
       ...(document.deliveriesMax === undefined ? {} : { deliveriesMax: document.deliveriesMax }),
     };
-    return new SubscriptionDriver(progressId, settings, progress, this.#tools, document.deadLetterStream);
+    const ids = { progressId, uid: document.uid };
+    return new SubscriptionDriver(ids, settings, progress, this.#tools, document.deadLetterStream);
   }
 }
 

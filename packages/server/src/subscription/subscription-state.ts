@@ -44,11 +44,12 @@ export type SubscriptionAction =
     }
   /** Put what is not acked of a batch (`missing`) elsewhere, and report with `givenUp`. */
   | { readonly kind: "give-up"; readonly shardId: ShardId; readonly batchId: BatchId }
-  /** Call `release` after the delay. */
+  /** Call `release` after the delay, for this delivery. */
   | {
       readonly kind: "release-later";
       readonly shardId: ShardId;
       readonly batchId: BatchId;
+      readonly delivery: number;
       readonly delayMs: number;
     };
 
@@ -96,6 +97,8 @@ interface TrackedBatch extends OpenBatch, Deadlined {
   /** Whether it is among the deadlines. */
   queued: boolean;
   deliveries: number;
+  /** Tells its deliveries apart, also those that were taken back. */
+  delivery: number;
   /** Records of the last delivery that were negatively acked. */
   nacked: Set<number> | undefined;
   /** How long it is to wait once the delivery is settled: the longest delay that was asked for. */
@@ -120,6 +123,7 @@ export class SubscriptionState {
   readonly #blocked = new Set<Lane>();
   readonly #dirty = new Set<ShardState>();
   #lastNumber = 0;
+  #lastDelivery = 0;
   #unackedRecords = 0;
   #readsUnderWay = 0;
   #actions: SubscriptionAction[] = [];
@@ -267,12 +271,16 @@ export class SubscriptionState {
   }
 
   /** The read could not be carried out; it will be tried again when something happens to the shard. */
-  readFailed(shardId: ShardId): void {
+  readFailed(shardId: ShardId): SubscriptionAction[] {
     const shard = this.#shard(shardId);
     const reader = must(shard.readBy, "what failed was asked for");
     shard.readBy = undefined;
     reader.readsUnderWay -= 1;
     this.#readsUnderWay -= 1;
+    // Other shards may have waited for its turn.
+    this.#run(reader);
+    this.#runBlocked();
+    return this.#take();
   }
 
   /**
@@ -351,10 +359,11 @@ export class SubscriptionState {
     this.#letGo(batch);
   }
 
-  /** Makes due what was let go of. */
-  release(shardId: ShardId, batchId: BatchId): SubscriptionAction[] {
+  /** Makes due what was let go of, unless it has come due otherwise and is under way again. */
+  release(shardId: ShardId, batchId: BatchId, delivery: number): SubscriptionAction[] {
     const batch = this.#shards.get(shardId)?.progress.get(batchId);
     if (batch?.sentTo === undefined || batch.resending || batch.queued) return [];
+    if (batch.delivery !== delivery) return [];
     const lane = this.#makeDue(batch);
     if (lane !== undefined) this.#run(lane);
     return this.#take();
@@ -489,6 +498,7 @@ export class SubscriptionState {
   #assign(batch: TrackedBatch, consumer: Consumer): void {
     batch.sentTo = consumer;
     batch.deliveries += 1;
+    batch.delivery = ++this.#lastDelivery;
     if (this.#isOrdered()) return;
     consumer.sent.add(batch);
     // To the end of the line: it is the next one's turn.
@@ -500,8 +510,8 @@ export class SubscriptionState {
     if (batch.nacked === undefined || !batch.queued) return;
     if (batch.acks.count + batch.nacked.size < batch.acks.size) return;
     this.#unqueue(batch);
-    const { shard, batchId, nackDelayMs: delayMs } = batch;
-    this.#actions.push({ kind: "release-later", shardId: shard.shardId, batchId, delayMs });
+    const { shard, batchId, delivery, nackDelayMs: delayMs } = batch;
+    this.#actions.push({ kind: "release-later", shardId: shard.shardId, batchId, delivery, delayMs });
   }
 
   #queue(batch: TrackedBatch, nowMs: number): void {
@@ -602,6 +612,7 @@ function newBatch(shard: ShardState, batchId: BatchId, acks: AckSet): TrackedBat
     resending: false,
     queued: false,
     deliveries: 0,
+    delivery: 0,
     nacked: undefined,
     nackDelayMs: 0,
     deadlineMs: 0,

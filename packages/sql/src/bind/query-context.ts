@@ -4,6 +4,7 @@ import type { Span } from "../diagnostic.js";
 import type { Expression } from "../plan/expression.js";
 import type { LogicalColumn, LogicalPlan } from "../plan/logical.js";
 import type { Findings } from "./findings.js";
+import type { RowTime } from "./windows.js";
 import type { ColumnIds, QueryColumn, Scope } from "./scope.js";
 
 /** What all query blocks of a statement share. */
@@ -28,6 +29,8 @@ export interface QueryPlace {
   readonly tables: ReadonlyMap<string, CommonTable>;
   /** Of the query around a subquery in an expression. */
   readonly outer: Scope | undefined;
+  /** The times of its rows are wanted, by a window or a WITHIN. */
+  readonly timed?: boolean;
 }
 
 /** Bound anew at each use, so that each use has columns of its own. */
@@ -46,6 +49,8 @@ export interface BoundRows {
   readonly single: boolean;
   /** How it hangs on the query around it; undefined where it stands alone. */
   readonly correlation: Correlation | undefined;
+  /** Where the times of its rows are wanted, and they have one: columns of the plan that are no columns of the block. */
+  readonly rowTime?: RowTime;
 }
 
 export interface OutputItem extends QueryColumn {

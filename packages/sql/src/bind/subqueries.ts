@@ -59,7 +59,7 @@ export class Subqueries {
         leftAppendOnly: false,
         rightAppendOnly: false,
         lookup: false,
-        withinMs: undefined,
+        within: undefined,
         ...join,
         left,
       }),

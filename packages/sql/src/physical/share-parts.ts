@@ -61,6 +61,8 @@ function withInputs(node: PhysicalNode, map: (input: PhysicalNode) => PhysicalNo
     case "aggregate":
     case "sort":
     case "limit":
+    case "assign-windows":
+    case "session":
     case "top-n":
     case "window":
       return { ...node, input: map(node.input) };

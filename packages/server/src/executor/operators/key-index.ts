@@ -1,5 +1,5 @@
 import { compareTotal, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
-import { type Column, valueAt } from "../columns.js";
+import { type Column, isTimestamp, valueAt } from "../columns.js";
 
 /**
  * Numbers the distinct values that it meets, 0, 1, 2 …: equal values (as SQL's grouping has it: NULL
@@ -8,6 +8,7 @@ import { type Column, valueAt } from "../columns.js";
  */
 export class ValueIndex {
   readonly #numbers = new NumberTable();
+  readonly #times = new NumberTable();
   readonly #texts = new TextTable();
   readonly #others = new Map<string, number>();
   #count = 0;
@@ -27,6 +28,23 @@ export class ValueIndex {
             column.nulls?.[row] === 1 ? this.#other(null) : this.#number(column.values[row] as number);
         }
         return;
+      case "timestamp": {
+        // Times come in runs: windows, and records of one moment.
+        let last = Number.NaN;
+        let id = -1;
+        for (let row = 0; row < rowCount; row++) {
+          if (column.nulls?.[row] === 1) ids[row] = this.#other(null);
+          else {
+            const ms = column.values[row] as number;
+            if (ms !== last) {
+              id = this.#time(ms);
+              last = ms;
+            }
+            ids[row] = id;
+          }
+        }
+        return;
+      }
       case "text": {
         const { bytes, starts, ends, nulls } = column;
         for (let row = 0; row < rowCount; row++) {
@@ -62,16 +80,22 @@ export class ValueIndex {
       const double = typeof value === "bigint" ? Number(value) : Number(value.unscaled) / 10 ** value.scale;
       if (Number.isFinite(double) && compareTotal(value, double) === 0) return this.#number(double);
     }
-    return this.#other(value);
+    return isTimestamp(value) ? this.#time(value.ms) : this.#other(value);
   }
 
   /** Estimated. */
   bytes(): number {
-    return this.#numbers.bytes() + this.#texts.bytes() + this.#otherBytes;
+    return this.#numbers.bytes() + this.#times.bytes() + this.#texts.bytes() + this.#otherBytes;
   }
 
   #number(value: number): number {
     const id = this.#numbers.idOf(value, this.#count);
+    if (id === this.#count) this.#count += 1;
+    return id;
+  }
+
+  #time(ms: number): number {
+    const id = this.#times.idOf(ms, this.#count);
     if (id === this.#count) this.#count += 1;
     return id;
   }

@@ -8,11 +8,18 @@ interface Row {
   readonly createdMs: number;
 }
 
-/** Empty as long as the server runs no connectors. */
+/** Without their configurations, which may hold passwords. */
 export const connectorsTable = systemTable<Row>({
   name: "connectors",
   help: "The connectors there are.",
-  rows: () => [],
+  rows: ({ connectors }) =>
+    connectors.list().map(({ name, direction, target, state, creationTimeMs }) => ({
+      name,
+      kind: direction === "SOURCE" ? "source" : "sink",
+      target,
+      state,
+      createdMs: creationTimeMs,
+    })),
   columns: [
     text("name", "The connector's name.", ({ name }) => name),
     text("kind", "source or sink.", ({ kind }) => kind),

@@ -10,6 +10,7 @@ import {
   TIMESTAMP,
 } from "@hstream/sql";
 import type { Config } from "../../config/settings.js";
+import type { ConnectorCatalogue } from "../../connectors/connector-catalogue.js";
 import type { Env } from "../../env/env.js";
 import { columnOfValues } from "../../executor/columns.js";
 import { wireColumn } from "../../executor/encode/encode-column.js";
@@ -34,6 +35,7 @@ export interface SystemRooms {
   readonly log: LogStore;
   readonly streams: StreamCatalogue;
   readonly subscriptions: SubscriptionService;
+  readonly connectors: ConnectorCatalogue;
   readonly views: ViewRegistry;
   readonly queries: QueryRegistry;
   readonly metrics: Metrics;
