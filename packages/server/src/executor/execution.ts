@@ -6,6 +6,7 @@ import type { Inflate } from "@hstream/proto";
 import { Emitter, type Sink } from "./emit.js";
 import { IntervalEmitter } from "./interval-emitter.js";
 import { MaterializedView } from "./materialized-view.js";
+import type { OperatorCounter } from "./operator-counts.js";
 import { emptyReport } from "./reports.js";
 import { readStateHeader, writeStateHeader } from "./state/state-header.js";
 import { StateReader } from "./state/state-reader.js";
@@ -51,6 +52,7 @@ export class Execution {
     openedMs: number,
     inflate: Inflate,
     limits: ExecutionLimits,
+    counter?: OperatorCounter,
   ) {
     this.#plan = plan;
     this.#openedMs = openedMs;
@@ -63,6 +65,7 @@ export class Execution {
       queryStateBytesMax,
       errorsKeptMax,
       materialize,
+      counter,
     });
     this.#view = materialize ? new MaterializedView(plan, limits) : undefined;
     this.#sink =
