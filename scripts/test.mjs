@@ -46,6 +46,7 @@ const { ok, output } = await runNode([...mocha, ...forMocha], {
   ...process.env,
   HSTREAM_TEST_SEED: String(seed),
   ...(seconds === undefined ? {} : { HSTREAM_TEST_SECONDS: String(seconds) }),
+  ...(long ? { HSTREAM_TEST_LONG: "1" } : {}),
 });
 if (long) record(closingLine(output));
 process.exitCode = ok ? 0 : 1;

@@ -1,6 +1,5 @@
 import { must } from "@hstream/proto";
-import type { PhysicalNode, PhysicalPlan } from "@hstream/sql/runtime";
-import { inputsOf } from "./plan-builder.js";
+import { inputsOf, type PhysicalNode, type PhysicalPlan } from "@hstream/sql/runtime";
 
 /** What a node of a plan has done since its query runs in this process. */
 export interface OperatorCount {
