@@ -1,6 +1,6 @@
 import type { PhysicalNode, PhysicalPlan, SqlValue } from "@hstream/sql";
 import { must } from "@hstream/proto";
-import { inputsOf } from "../executor/plan-builder.js";
+import { inputsOf } from "@hstream/sql/runtime";
 
 /**
  * The group key that a plan looks up in a view: it reads the view once, and keeps only rows of which all key

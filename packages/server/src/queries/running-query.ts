@@ -1,9 +1,9 @@
 import type { PhysicalNode, PhysicalPlan, SqlValue } from "@hstream/sql";
 import { must } from "@hstream/proto";
+import { inputsOf } from "@hstream/sql/runtime";
 import type { Timer } from "../env/env.js";
 import type { SinkKind } from "../executor/execution.js";
 import type { QueryExecution, Snapshot } from "../executor/executor-host.js";
-import { inputsOf } from "../executor/plan-builder.js";
 import type { StepInput, StepReport } from "../executor/step-input.js";
 import { limits } from "../limits.js";
 import type { BatchId, ShardId } from "../log/log-store.js";

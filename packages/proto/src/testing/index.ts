@@ -1,0 +1,2 @@
+export { certificates } from "./certificates.js";
+export { runs } from "./runs.js";
