@@ -178,6 +178,9 @@ export class Dataflow {
     this.#output = [];
     this.#isSpent = false;
     const processed = run();
+    for (const [index, { watermark }] of this.#sources.entries()) {
+      if (watermark !== undefined) this.#options.counter?.reached(index, watermark);
+    }
     const stateBytes = this.#checkState();
     return {
       output: this.#output,

@@ -61,7 +61,13 @@ describe("the counts of operators", () => {
   it("can be read at any time, and are those of what each has done", async () => {
     const host = await ExecutorHost.start({ timers });
     const execution = host.open(filtered, { kind: "emit" }, 0);
-    assert.deepEqual(execution.counts().get(1), { rowsIn: 0, rowsOut: 0, busyMs: 0, stateBytes: 0 });
+    assert.deepEqual(execution.counts().get(1), {
+      rowsIn: 0,
+      rowsOut: 0,
+      busyMs: 0,
+      stateBytes: 0,
+      watermarkMs: undefined,
+    });
     await collectReports(execution.feed(input(records), 0));
     const [source, filter] = [execution.counts().get(0), execution.counts().get(1)];
     assert.deepEqual([source?.rowsIn, source?.rowsOut], [0, 1_000]);

@@ -10,16 +10,18 @@ export interface OperatorCount {
   readonly busyMs: number;
   /** An estimate. */
   readonly stateBytes: number;
+  /** Of a source that has times: how far they have come, ms since 1970; undefined before the first. */
+  readonly watermarkMs: number | undefined;
 }
 
 /**
  * The counts lie in shared memory, so that they can be read while the worker is at work or waits for a
- * slow reader. Float64, four for each node, in the order of `nodesOf`:
+ * slow reader. Float64, five for each node, in the order of `nodesOf`:
  *
- *     rowsIn rowsOut busyMs stateBytes | rowsIn …
+ *     rowsIn rowsOut busyMs stateBytes watermarkMs (0: none) | rowsIn …
  */
-const slots = { rowsIn: 0, rowsOut: 1, busyMs: 2, stateBytes: 3 } as const;
-const width = 4;
+const slots = { rowsIn: 0, rowsOut: 1, busyMs: 2, stateBytes: 3, watermarkMs: 4 } as const;
+const width = 5;
 
 /** All nodes of a plan, those above their inputs, shared parts first. */
 export function nodesOf(plan: PhysicalPlan): PhysicalNode[] {
@@ -43,8 +45,9 @@ export function readCounts(plan: PhysicalPlan, memory: SharedArrayBuffer): Map<n
   const counts = new Float64Array(memory);
   return new Map(
     nodesOf(plan).map((node, index) => {
-      const [rowsIn = 0, rowsOut = 0, busyMs = 0, stateBytes = 0] = counts.subarray(index * width);
-      return [node.id, { rowsIn, rowsOut, busyMs, stateBytes }];
+      const [rowsIn = 0, rowsOut = 0, busyMs = 0, stateBytes = 0, time = 0] = counts.subarray(index * width);
+      const watermarkMs = time === 0 ? undefined : time;
+      return [node.id, { rowsIn, rowsOut, busyMs, stateBytes, watermarkMs }];
     }),
   );
 }
@@ -85,6 +88,13 @@ export class OperatorCounter {
       increase(this.#counts, place + slots.busyMs, tookMs);
     }
     return rows;
+  }
+
+  /** How far the times of a source have come. */
+  reached(source: number, watermarkMs: number): void {
+    if (!Number.isFinite(watermarkMs)) return;
+    for (const place of this.#sources.get(source) ?? [])
+      this.#counts[place + slots.watermarkMs] = watermarkMs;
   }
 }
 
