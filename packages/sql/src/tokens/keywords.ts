@@ -49,6 +49,7 @@ export const reservedWords = [
 /** Words with a meaning in some places and free as names everywhere. */
 export const contextualWords = [
   "ALL",
+  "ANALYZE",
   "ANTI",
   "ANY",
   "ARRAY",
@@ -69,6 +70,7 @@ export const contextualWords = [
   "DURATION",
   "EARLIEST",
   "END",
+  "ERRORS",
   "ESCAPE",
   "EVERY",
   "EXIST",
@@ -79,6 +81,7 @@ export const contextualWords = [
   "FINAL",
   "FIRST",
   "FOLLOWING",
+  "FOR",
   "FORMAT",
   "GROUPS",
   "HOP",
