@@ -47,6 +47,7 @@ const { ok, output } = await runNode([...mocha, ...forMocha], {
   ...process.env,
   HSTREAM_TEST_SEED: String(seed),
   ...(seconds === undefined ? {} : { HSTREAM_TEST_SECONDS: String(seconds) }),
+  ...(long ? { HSTREAM_TEST_LONG: "1" } : {}),
 });
 const counts = closingLine(output);
 let allOk = ok;
