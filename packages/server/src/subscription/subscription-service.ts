@@ -58,6 +58,7 @@ export class SubscriptionService {
   readonly #streams: StreamCatalogue;
   readonly #documents: Documents<SubscriptionDocument>;
   readonly #defaultDispatch: DispatchPolicy;
+  readonly #subscriptionsMax: number;
   /** By uid. A driver stays after its last consumer has gone: it keeps the deadlines. */
   readonly #drivers = new Map<string, Promise<SubscriptionDriver>>();
   readonly #running = new Map<string, SubscriptionDriver>();
@@ -70,12 +71,13 @@ export class SubscriptionService {
     tools: DriverTools,
     streams: StreamCatalogue,
     documents: Documents<SubscriptionDocument>,
-    defaultDispatch: DispatchPolicy,
+    options: { readonly defaultDispatch: DispatchPolicy; readonly subscriptionsMax: number },
   ) {
     this.#tools = tools;
     this.#streams = streams;
     this.#documents = documents;
-    this.#defaultDispatch = defaultDispatch;
+    this.#defaultDispatch = options.defaultDispatch;
+    this.#subscriptionsMax = options.subscriptionsMax;
   }
 
   /**
@@ -86,23 +88,28 @@ export class SubscriptionService {
     tools: Omit<DriverTools, "progress">,
     meta: MetaStore,
     streams: StreamCatalogue,
-    options: { readonly defaultDispatch: DispatchPolicy },
+    options: { readonly defaultDispatch: DispatchPolicy; readonly subscriptionsMax?: number },
   ): Promise<SubscriptionService> {
     const progress = new ProgressStore(meta);
     const documents = await Documents.load(new MetaTable(meta, "subscriptions/", subscriptionCodec));
     const all = documents.entries().map(([, document]) => document);
     for (const { streamId, uid } of all) streams.retainId(streamId, uid);
     await progress.removeOthers(new Set(all.map(progressIdOf)));
-    return new SubscriptionService({ ...tools, progress }, streams, documents, options.defaultDispatch);
+    return new SubscriptionService({ ...tools, progress }, streams, documents, {
+      subscriptionsMax: limits.subscriptionsMax,
+      ...options,
+    });
   }
 
   /**
    * Makes a subscription that begins at the stream's present start or end. Rejects with
-   * SubscriptionExists, SubscriptionStreamNotFound and the Invalid… errors.
+   * SubscriptionExists, SubscriptionStreamNotFound, TooManySubscriptions and the Invalid… errors.
    */
   async create(options: SubscriptionOptions): Promise<SubscriptionInfo> {
     checkOptions(options);
     this.#checkDeadLetters(options);
+    const max = this.#subscriptionsMax;
+    if (this.#documents.size >= max) throw new HStreamError("TooManySubscriptions", { max });
     const uid = Buffer.from(this.#tools.env.random.bytes(8)).toString("hex");
     const stream = this.#streams.retain(options.streamName, uid);
     if (stream === undefined || stream.kind === "internal") {
