@@ -357,7 +357,10 @@ describe("subscription service", () => {
     await streams.create({ name: "s" });
     for (const id of ["a", "b", "c"]) await subscriptions.create(options({ id }));
     await assert.rejects(subscriptions.create(options({ id: "d" })), /subscriptionsMax/);
+    const { uid } = subscriptions.get("a");
+    assert.ok(subscriptions.hasUid(uid));
     await subscriptions.delete("a", { force: false });
+    assert.ok(!subscriptions.hasUid(uid));
     await subscriptions.create(options({ id: "d" }));
   });
 

@@ -59,6 +59,7 @@ export class SubscriptionService {
   readonly #documents: Documents<SubscriptionDocument>;
   readonly #defaultDispatch: DispatchPolicy;
   readonly #subscriptionsMax: number;
+  readonly #uids: ReadonlySet<string>;
   /** By uid. A driver stays after its last consumer has gone: it keeps the deadlines. */
   readonly #drivers = new Map<string, Promise<SubscriptionDriver>>();
   readonly #running = new Map<string, SubscriptionDriver>();
@@ -71,13 +72,18 @@ export class SubscriptionService {
     tools: DriverTools,
     streams: StreamCatalogue,
     documents: Documents<SubscriptionDocument>,
-    options: { readonly defaultDispatch: DispatchPolicy; readonly subscriptionsMax: number },
+    options: {
+      readonly defaultDispatch: DispatchPolicy;
+      readonly subscriptionsMax: number;
+      readonly uids: ReadonlySet<string>;
+    },
   ) {
     this.#tools = tools;
     this.#streams = streams;
     this.#documents = documents;
     this.#defaultDispatch = options.defaultDispatch;
     this.#subscriptionsMax = options.subscriptionsMax;
+    this.#uids = options.uids;
   }
 
   /**
@@ -91,13 +97,19 @@ export class SubscriptionService {
     options: { readonly defaultDispatch: DispatchPolicy; readonly subscriptionsMax?: number },
   ): Promise<SubscriptionService> {
     const progress = new ProgressStore(meta);
-    const documents = await Documents.load(new MetaTable(meta, "subscriptions/", subscriptionCodec));
+    const uids = new Set<string>();
+    const table = new MetaTable(meta, "subscriptions/", subscriptionCodec);
+    const documents = await Documents.load(table, (value, before) => {
+      if (before !== undefined) uids.delete(before.uid);
+      if (value !== undefined) uids.add(value.uid);
+    });
     const all = documents.entries().map(([, document]) => document);
     for (const { streamId, uid } of all) streams.retainId(streamId, uid);
     await progress.removeOthers(new Set(all.map(progressIdOf)));
     return new SubscriptionService({ ...tools, progress }, streams, documents, {
       subscriptionsMax: limits.subscriptionsMax,
       ...options,
+      uids,
     });
   }
 
@@ -143,6 +155,11 @@ export class SubscriptionService {
 
   exists(id: string): boolean {
     return this.#documents.get(id) !== undefined;
+  }
+
+  /** Whether a subscription has this uid. */
+  hasUid(uid: string): boolean {
+    return this.#uids.has(uid);
   }
 
   /** Throws SubscriptionNotFound. */
