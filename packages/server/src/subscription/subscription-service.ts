@@ -303,20 +303,24 @@ export class SubscriptionService {
    * SubscriptionNotFound, SubscriptionBeingDeleted, ConsumerExists, TooManyConsumers, ShuttingDown.
    */
   async attach(id: string, consumer: Consumer, dispatch?: DispatchPolicy): Promise<Attachment> {
-    await this.#moving.get(this.#document(id).uid);
-    const document = this.#document(id);
-    const driver = await this.#driver(document, dispatch);
-    // While the driver was started, things may have changed.
-    if (this.#closing) throw new HStreamError("ShuttingDown", {});
-    if (this.#beingDeleted.has(document.uid) || this.#documents.get(id)?.uid !== document.uid) {
-      throw new HStreamError("SubscriptionBeingDeleted", { subscription: id });
+    for (;;) {
+      await this.#moving.get(this.#document(id).uid);
+      const document = this.#document(id);
+      const driver = await this.#driver(document, dispatch);
+      // While the driver was started, things may have changed. From here on nothing is waited for.
+      if (this.#closing) throw new HStreamError("ShuttingDown", {});
+      if (this.#beingDeleted.has(document.uid) || this.#documents.get(id)?.uid !== document.uid) {
+        throw new HStreamError("SubscriptionBeingDeleted", { subscription: id });
+      }
+      // It was moved meanwhile.
+      if (this.#running.get(document.uid) !== driver) continue;
+      if (driver.hasConsumer(consumer.name)) {
+        throw new HStreamError("ConsumerExists", { consumer: consumer.name, subscription: id });
+      }
+      const max = limits.consumersPerSubscriptionMax;
+      if (driver.consumerCount >= max) throw new HStreamError("TooManyConsumers", { subscription: id, max });
+      return driver.attach(consumer);
     }
-    if (driver.hasConsumer(consumer.name)) {
-      throw new HStreamError("ConsumerExists", { consumer: consumer.name, subscription: id });
-    }
-    const max = limits.consumersPerSubscriptionMax;
-    if (driver.consumerCount >= max) throw new HStreamError("TooManyConsumers", { subscription: id, max });
-    return driver.attach(consumer);
   }
 
   /** Ends all consumers with ShuttingDown; all progress is durable when it resolves. */
@@ -369,6 +373,8 @@ export class SubscriptionService {
     starting.then(
       (driver) => {
         if (this.#drivers.get(uid) === starting) this.#running.set(uid, driver);
+        // It was replaced before it ran, and has no consumers that could care for the reason.
+        else void driver.close(new HStreamError("SubscriptionMoved", { subscription: id }));
       },
       () => this.#drivers.delete(uid),
     );
