@@ -86,7 +86,17 @@ export class ViewRegistry {
     const { name, ifNotExists, query } = statement;
     refuseWhatIsNotYet(query);
     if (ifNotExists && this.#catalogue.find(name) !== undefined) return `View ${name} exists already.`;
-    const document = await this.#catalogue.create(name, sql, (view) => this.#retain(view, query));
+    let document: ViewDocument;
+    try {
+      document = await this.#catalogue.create(name, sql, (view) => this.#retain(view, query));
+    } catch (error) {
+      const exists = error instanceof HStreamError && error.kind === "ViewExists";
+      if (!exists || !ifNotExists) throw error;
+      // Somebody may just be making it.
+      await this.#tools.streams.settled(name);
+      if (this.#catalogue.find(name) === undefined) throw error;
+      return `View ${name} exists already.`;
+    }
     this.#run(document, query);
     return `View ${name} created.`;
   }

@@ -132,6 +132,11 @@ export class StreamCatalogue {
     }
   }
 
+  /** Resolves when no stream or view of that name is being made. */
+  settled(name: string): Promise<void> {
+    return this.#names.settled(name);
+  }
+
   /**
    * Deletes a stream and its data. With users and `force` it is archived instead: no longer found
    * by name, but its data stay until the last user is gone. Of several callers exactly one succeeds.
