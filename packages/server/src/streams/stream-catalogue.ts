@@ -109,6 +109,20 @@ export class StreamCatalogue {
       .filter((stream) => stream.kind !== "internal" && stream.name.startsWith(prefix));
   }
 
+  /** The server's own streams, by name. */
+  listInternal(prefix: string): StreamDocument[] {
+    return this.#streams
+      .entries()
+      .map(([, stream]) => stream)
+      .filter((stream) => stream.kind === "internal" && stream.name.startsWith(prefix));
+  }
+
+  /** The streams, live or archived, that a user has registered for. */
+  usedBy(user: string): StreamDocument[] {
+    const ids = [...this.#users].filter(([, users]) => users.has(user)).map(([id]) => id);
+    return ids.flatMap((id) => this.byId(id)?.stream ?? []);
+  }
+
   /**
    * Makes a stream, whose shards exist before it can be seen. Of several callers with one name
    * exactly one succeeds; the others, and those with the name of a view, get StreamExists.
@@ -135,6 +149,30 @@ export class StreamCatalogue {
   /** Resolves when no stream or view of that name is being made. */
   settled(name: string): Promise<void> {
     return this.#names.settled(name);
+  }
+
+  /**
+   * Declares a stream anew: how long records are kept, and what SQL says of them. The records stay. Rejects
+   * with StreamNotFound, and as `create` does. The number of shards cannot change.
+   */
+  async redefine(options: StreamOptions): Promise<StreamDocument> {
+    const {
+      shardCount,
+      name,
+      replicationFactor,
+      backlogSeconds,
+      kind: _,
+      ...declared
+    } = checkOptions(options);
+    const { version, id, kind, creationTimeMs, shardIds } = this.get(name);
+    assert(shardCount === shardIds.length, "a stream keeps its shards");
+    const stream: StreamDocument = {
+      ...{ version, name, id, kind, replicationFactor, backlogSeconds, creationTimeMs, shardIds },
+      ...declared,
+    };
+    const result = await this.#streams.set(name, stream, this.#streams.revision(name));
+    if (result.kind === "conflict") throw new HStreamError("StreamNotFound", { stream: name });
+    return stream;
   }
 
   /**
@@ -306,6 +344,8 @@ function checkOptions(options: StreamOptions) {
     shardCount = 1,
     kind = "stream",
     columns,
+    timeColumn,
+    latenessMs,
   } = options;
   if (kind === "internal") assert(name.startsWith("_"), "internal names cannot be those of a user");
   else {
@@ -321,7 +361,11 @@ function checkOptions(options: StreamOptions) {
   if (!isWithin(backlogSeconds, 0, backlogSecondsMax)) {
     throw new HStreamError("InvalidBacklogDuration", { value: backlogSeconds });
   }
-  const declared = columns === undefined ? {} : { columns };
+  const declared = {
+    ...(columns === undefined ? {} : { columns }),
+    ...(timeColumn === undefined ? {} : { timeColumn }),
+    ...(latenessMs === undefined ? {} : { latenessMs }),
+  };
   return { name, replicationFactor, backlogSeconds, shardCount, kind, ...declared };
 }
 
