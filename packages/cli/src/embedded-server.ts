@@ -12,35 +12,24 @@ export interface EmbeddedServerFlags {
   readonly port?: string | undefined;
   /** `name=value` of other settings. */
   readonly settings?: readonly string[];
+  /** Variables of the environment that mean flags of these tools, unless they are settings, too. */
+  readonly variables?: ReadonlySet<string>;
   /** Where the server's messages go, instead of stderr. */
   readonly logFile?: string;
 }
-
-/** Variables of the command line tools, which are no settings of the server. */
-const ownVariables = [
-  "HSTREAM_SERVICE_URL",
-  "HSTREAM_OUTPUT",
-  "HSTREAM_QUIET",
-  "HSTREAM_PLAIN",
-  "HSTREAM_CONFIG",
-  "HSTREAM_SOURCE",
-  "HSTREAM_HISTORY_FILE",
-  "HSTREAM_DEBUG",
-];
 
 /** Starts a server within this process. Flags are stronger than the environment, that than the file. */
 export async function startEmbeddedServer(
   system: System,
   flags: EmbeddedServerFlags,
 ): Promise<RunningServer> {
-  const { createNodeEnv, createServerLog, createTextLog, resolveConfig, startServer } = await import(
-    "@hstream/server"
-  );
+  const server = await import("@hstream/server");
+  const { createNodeEnv, createServerLog, createTextLog, resolveConfig, startServer } = server;
+  const known = new Set(Object.values(server.settings).map(({ key }) => server.environmentName(key)));
+  const isOurs = (name: string) => !known.has(name) && flags.variables?.has(name) === true;
   const resolved = resolveConfig({
     flags: flagsOf(flags),
-    environment: Object.fromEntries(
-      Object.entries(system.env).filter(([name]) => !ownVariables.includes(name)),
-    ),
+    environment: Object.fromEntries(Object.entries(system.env).filter(([name]) => !isOurs(name))),
     ...(flags.config === undefined ? {} : await readConfig(system, flags.config)),
   });
   if (resolved.kind === "errors") {

@@ -1,2 +1,2 @@
 export { certificates } from "./certificates.js";
-export { runs } from "./runs.js";
+export { runs, runsUpTo } from "./runs.js";
