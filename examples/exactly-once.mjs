@@ -27,7 +27,7 @@ async function copy(after, count) {
   return { position: reader.position, copied };
 }
 
-// A program that is started again would keep the position in a file.
+// A program that is started again would keep the position in a file, and copy again what it did not get to note.
 const first = await copy([], 100);
 const second = await copy(first.position, Infinity);
 console.log(`copied ${first.copied}, then ${second.copied}`);
