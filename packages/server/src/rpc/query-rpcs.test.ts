@@ -115,8 +115,8 @@ describe("queries and views over gRPC", () => {
     assert.deepEqual(await createQuery(viewSql, "1q"), [3, 404]);
     assert.deepEqual(await createQuery("SELECT * FROM numbers;"), [9, 0]);
     assert.deepEqual(await createQuery(`${viewSql} ${viewSql}`), [3, 402]);
-    const other = { sql: viewSql, queryName: "q", namespace: "n" };
-    assert.deepEqual(await refused(call(api, api.createQueryWithNamespace, other)), [12, 0]);
+    const other = { sql: viewSql, queryName: "q", namespace: "a b" };
+    assert.deepEqual(await refused(call(api, api.createQueryWithNamespace, other)), [3, 404]);
     const [id, viewId, queryId] = ["absent", "absent", "absent"];
     assert.deepEqual(await refused(call(api, api.getQuery, { id })), [5, 400]);
     assert.deepEqual(await refused(call(api, api.terminateQuery, { queryId })), [5, 400]);
@@ -133,6 +133,29 @@ describe("queries and views over gRPC", () => {
     for (const schema of ["getSchema", "unregisterSchema"] as const) {
       assert.deepEqual(await refused(call(api, api[schema], { owner: "numbers" })), [12, 0]);
     }
+  });
+
+  it("puts a namespace before the names of streams and views", async () => {
+    await call(api, api.createStream, {
+      streamName: "ns_numbers",
+      replicationFactor: 1,
+      backlogDuration: 0,
+      shardCount: 1,
+    });
+    for await (const _ of test.ext.executeSql({ sql: "INSERT INTO ns_numbers (name, n) VALUES ('x', 7);" })) {
+      // Only that it ends.
+    }
+    const namespace = "ns_";
+    const made = await call(api, api.createQueryWithNamespace, { sql: viewSql, queryName: "q", namespace });
+    assert.equal(made.resultName, "ns_sums");
+    const sql = "SELECT * FROM sums WHERE sums.total > 1;";
+    const { results } = await call(api, api.executeViewQueryWithNamespace, { sql, namespace });
+    assert.deepEqual(results, [{ name: "x", total: 7 }]);
+    assert.deepEqual(
+      (await call(api, api.listViews, {})).views.map(({ viewId }) => viewId),
+      ["ns_sums"],
+    );
+    await call(api, api.deleteView, { viewId: "ns_sums", ignoreNonExist: false });
   });
 
   it("explains, and names the call of other statements", async () => {

@@ -6,6 +6,7 @@ import { HStreamError } from "../errors.js";
 import type { SqlService } from "../queries/sql-service.js";
 import { nameProblem } from "../streams/names.js";
 import type { Handlers } from "./handlers.js";
+import { withNamespace } from "./namespace.js";
 import { QueryDirectory } from "./query-directory.js";
 import { quoted, StatementRunner } from "./statement-runner.js";
 import type { ViewExecutions } from "./statistics.js";
@@ -99,8 +100,7 @@ export function queryRpcs(
 
     createQuery: handlers.unary(({ sql: text, queryName }, call) => create(text, queryName, call)),
     createQueryWithNamespace: handlers.unary(({ sql: text, queryName, namespace }, call) => {
-      refuseNamespace(namespace);
-      return create(text, queryName, call);
+      return create(withNamespace(text, namespace), queryName, call);
     }),
     listQueries: handlers.unary(async (_, call) => ({ queries: await queries(call) })),
     getQuery: handlers.unary(({ id }, call) => query(id, call)),
@@ -144,8 +144,7 @@ export function queryRpcs(
     }),
     executeViewQuery: handlers.unary(({ sql: text }, call) => executeView(text, call)),
     executeViewQueryWithNamespace: handlers.unary(({ sql: text, namespace }, call) => {
-      refuseNamespace(namespace);
-      return executeView(text, call);
+      return executeView(withNamespace(text, namespace), call);
     }),
   };
 }
@@ -181,8 +180,4 @@ function viewRead(text: string): string {
   const from = query?.body.kind === "select" ? query.body.from : undefined;
   if (from?.kind !== "relation") throw new HStreamError("NoViewQuery", {});
   return from.name.text;
-}
-
-function refuseNamespace(namespace: string): void {
-  if (namespace !== "") throw new HStreamError("Unimplemented", { what: "A namespace" });
 }
