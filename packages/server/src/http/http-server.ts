@@ -217,7 +217,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
           `${route.method} ${route.path}`,
           attributes,
           () => route.run(raw),
-          raw.headers,
+          () => raw.headers,
         );
         return send(answer, reply, gone.signal);
       },

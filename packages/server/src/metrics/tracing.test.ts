@@ -41,7 +41,12 @@ describe("spans", () => {
         return context;
       },
     });
-    await withSpan("a", {}, () => 1, { traceparent: "00-1-2-01" });
+    await withSpan(
+      "a",
+      {},
+      () => 1,
+      () => ({ traceparent: "00-1-2-01" }),
+    );
     propagation.disable();
     assert.deepEqual(asked, [{ traceparent: "00-1-2-01" }]);
   });

@@ -28,10 +28,10 @@ export async function withSpan<T>(
   name: string,
   attributes: Attributes,
   work: () => T | Promise<T>,
-  headers: object = {},
+  headers: () => object = () => ({}),
 ): Promise<T> {
   if (!isSeen()) return work();
-  const caller = propagation.extract(context.active(), headers);
+  const caller = propagation.extract(context.active(), headers());
   return tracer().startActiveSpan(name, { attributes }, caller, async (span) => {
     try {
       return await work();

@@ -70,7 +70,7 @@ export class Handlers {
     try {
       this.refuseWhenClosing();
       refuseMalformed(call.request);
-      const headers = call.metadata.getMap();
+      const headers = () => call.metadata.getMap();
       const answer = withSpan(
         call.getPath().slice(1),
         rpcAttributes,
