@@ -145,7 +145,8 @@ function* eventsOf(nexmark, kind) {
 /** What is fed, in pieces of about a step: of each stream in turn what one read of its shard gives. */
 async function* readInputs(log, plan, ids, shardIds) {
   const sources = new Map();
-  for (const [source, { id }] of plan.sources.entries()) sources.set(id, [...(sources.get(id) ?? []), source]);
+  for (const [source, { id }] of plan.sources.entries())
+    sources.set(id, [...(sources.get(id) ?? []), source]);
   if (sources.has("side_input")) {
     const list = Array.from({ length: sideInputRows }, (_, i) => ({ row: [i, String(i)], weight: 1 }));
     yield [{ kind: "rows", source: sources.get("side_input")[0], batches: encodeRows(list, 2) }];
@@ -165,7 +166,8 @@ async function* readInputs(log, plan, ids, shardIds) {
       const { value: batches, done } = await reader.read.next();
       reader.done = done;
       if (done) continue;
-      for (const source of reader.sources) inputs.push({ kind: "records", source, shard: reader.shardId, batches });
+      for (const source of reader.sources)
+        inputs.push({ kind: "records", source, shard: reader.shardId, batches });
       for (const { recordCount } of batches) rows += recordCount;
     }
     readers = readers.filter(({ done }) => !done);

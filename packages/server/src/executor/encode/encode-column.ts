@@ -93,7 +93,9 @@ function wireTimestamps({ values, nulls }: TimestampColumn, rowCount: number): W
         const start = Math.floor(ms / 1000);
         if (start !== second) {
           second = start;
-          prefix = Buffer.from(toStoredJson({ kind: "timestamp", ms: start * 1000 }).slice(0, -timestampEnd.length));
+          prefix = Buffer.from(
+            toStoredJson({ kind: "timestamp", ms: start * 1000 }).slice(0, -timestampEnd.length),
+          );
         }
         last = ms;
         lastAt = at;

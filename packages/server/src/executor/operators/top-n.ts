@@ -135,7 +135,8 @@ export class TopNOperator implements Operator {
     this.#partitions.load(
       reader,
       (row) => row,
-      (rows) => rows.slice(offset, limit),
+      // Of what is given when it closes, nothing is shown yet.
+      (rows) => (this.#options.emission === "at-close" ? [] : rows.slice(offset, limit)),
     );
   }
 

@@ -179,6 +179,8 @@ export class WindowOperator implements Operator {
         filters: reader.values().map((filter) => filter === true),
       }),
       (rows) => {
+        // Of what is given when it closes, nothing is shown yet.
+        if (this.#options.emission === "at-close") return [];
         const shown = this.#compute(rows);
         this.#shownCount += shown.length;
         return shown;
