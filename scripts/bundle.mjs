@@ -24,6 +24,16 @@ const withoutDevtools = {
   },
 };
 
+/** Ink's layout engine would fetch the module that it carries within itself, and load all of undici for it. */
+const withoutFetch = {
+  name: "without-fetch",
+  setup(bundler) {
+    bundler.onLoad({ filter: /yoga-layout[/\\]dist[/\\]binaries[/\\].*\.js$/ }, ({ path }) => ({
+      contents: `const fetch = undefined;\n${readFileSync(path, "utf8")}`,
+    }));
+  },
+};
+
 const result = await build({
   absWorkingDir: root,
   entryPoints: {
@@ -54,7 +64,7 @@ const result = await build({
       "const __dirname = __directory(__filename);",
     ].join("\n"),
   },
-  plugins: [withoutDevtools],
+  plugins: [withoutDevtools, withoutFetch],
   logLevel: "warning",
   // Outside the bundle, the tool sets NODE_ENV itself before it loads Ink.
   logOverride: { "assign-to-define": "silent" },

@@ -1,6 +1,6 @@
 /**
- * What must pass before a change lands: the check, longer runs of random tests, and the official clients,
- * which need their toolchains.
+ * What must pass before a change lands: the check, longer runs of random tests, and the official clients
+ * and requests made of the OpenAPI document, which need their toolchains.
  */
 import { runSteps } from "./steps.mjs";
 
@@ -8,7 +8,16 @@ await runSteps([
   { name: "check", args: ["scripts/check.mjs"] },
   {
     name: "random queries against DuckDB",
-    args: ["scripts/test.mjs", "--seconds", "2", "--grep", "the same answers as DuckDB"],
+    // Some 60 properties: five minutes.
+    args: ["scripts/test.mjs", "--seconds", "5", "--grep", "the same answers as DuckDB"],
   },
-  { name: "official clients", args: ["scripts/compat.mjs", "--require"] },
+  {
+    name: "mutated statements",
+    args: ["scripts/test.mjs", "--seconds", "60", "--grep", "parser and binder on mutated statements"],
+  },
+  { name: "slow consumers", args: ["scripts/test-slow-consumers.mjs"] },
+  {
+    name: "official clients, requests made of the OpenAPI document",
+    args: ["scripts/compat.mjs", "--require"],
+  },
 ]);

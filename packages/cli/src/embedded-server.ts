@@ -12,34 +12,24 @@ export interface EmbeddedServerFlags {
   readonly port?: string | undefined;
   /** `name=value` of other settings. */
   readonly settings?: readonly string[];
+  /** Variables of the environment that mean flags of these tools, unless they are settings, too. */
+  readonly variables?: ReadonlySet<string>;
   /** Where the server's messages go, instead of stderr. */
   readonly logFile?: string;
 }
-
-/** Variables of the command line tools, which are no settings of the server. */
-const ownVariables = [
-  "HSTREAM_SERVICE_URL",
-  "HSTREAM_OUTPUT",
-  "HSTREAM_QUIET",
-  "HSTREAM_PLAIN",
-  "HSTREAM_CONFIG",
-  "HSTREAM_SOURCE",
-  "HSTREAM_HISTORY_FILE",
-  "HSTREAM_DEBUG",
-];
-const levels = ["error", "warn", "info", "debug"] as const;
 
 /** Starts a server within this process. Flags are stronger than the environment, that than the file. */
 export async function startEmbeddedServer(
   system: System,
   flags: EmbeddedServerFlags,
 ): Promise<RunningServer> {
-  const { createNodeEnv, resolveConfig, startServer } = await import("@hstream/server");
+  const server = await import("@hstream/server");
+  const { createNodeEnv, createServerLog, createTextLog, resolveConfig, startServer } = server;
+  const known = new Set(Object.values(server.settings).map(({ key }) => server.environmentName(key)));
+  const isOurs = (name: string) => !known.has(name) && flags.variables?.has(name) === true;
   const resolved = resolveConfig({
     flags: flagsOf(flags),
-    environment: Object.fromEntries(
-      Object.entries(system.env).filter(([name]) => !ownVariables.includes(name)),
-    ),
+    environment: Object.fromEntries(Object.entries(system.env).filter(([name]) => !isOurs(name))),
     ...(flags.config === undefined ? {} : await readConfig(system, flags.config)),
   });
   if (resolved.kind === "errors") {
@@ -47,22 +37,22 @@ export async function startEmbeddedServer(
     throw new CommandError({ exitCode: exitCodes.usage, code: "config", message });
   }
   const { config } = resolved;
-  const loudest = levels.indexOf(config.logLevel);
   const { logFile } = flags;
-  const log = (line: string) =>
-    logFile === undefined ? system.stderr.write(line) : system.files.append(logFile, line).catch(() => {});
+  const { logFormat, logLevel } = config;
+  const destination = {
+    write: (line: string) => {
+      if (logFile === undefined) void system.stderr.write(line);
+      else void system.files.append(logFile, line).catch(() => {});
+    },
+  };
+  const version = await system.version();
+  const asText =
+    logFormat === "text" || (logFormat === "auto" && logFile === undefined && system.stderr.isTty);
+  const report = asText
+    ? createTextLog(logLevel, destination)
+    : createServerLog(logLevel, destination, version);
   try {
-    return await startServer({
-      config,
-      env: createNodeEnv(),
-      version: await system.version(),
-      report: (level, message, cause) => {
-        if (levels.indexOf(level) > loudest) return;
-        const detail =
-          cause === undefined ? "" : ` (${cause instanceof Error ? cause.message : String(cause)})`;
-        void log(`${level}: ${message}${detail}\n`);
-      },
-    });
+    return await startServer({ config, env: createNodeEnv(), version, report });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new CommandError({ exitCode: exitCodes.failed, code: "server", message });

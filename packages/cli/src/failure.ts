@@ -42,13 +42,16 @@ function clientFailure(error: HStreamClientError, server: string): Failure {
   const [first] = error.diagnostics;
   const code = error.code ?? error.reason;
   switch (error.reason) {
-    case "unavailable":
+    case "unavailable": {
       if (error.code !== undefined) break;
+      const other = otherThanAbsent(error.message, server);
+      if (other !== undefined) return { code, ...other };
       return {
         exitCode: exitCodes.unreachable,
         code,
         message: `No server answers at ${server}. Start one with: hstream server start`,
       };
+    }
     case "timeout":
       return {
         exitCode: exitCodes.unreachable,
@@ -73,6 +76,15 @@ function clientFailure(error: HStreamClientError, server: string): Failure {
     case "protocol":
       break;
   }
+  // PERMISSION_DENIED and UNAUTHENTICATED.
+  if (error.grpcStatus === 7 || error.grpcStatus === 16) {
+    return {
+      exitCode: exitCodes.access,
+      code,
+      message: error.message,
+      hint: error.hint ?? "--token says who you are.",
+    };
+  }
   // NOT_FOUND and ALREADY_EXISTS.
   const existence = error.grpcStatus === 5 || error.grpcStatus === 6 || error.code === 302;
   return {
@@ -81,6 +93,33 @@ function clientFailure(error: HStreamClientError, server: string): Failure {
     message: error.message,
     hint: error.hint,
   };
+}
+
+/** What the transport says of a server that is there, but not as we expect it. */
+function otherThanAbsent(message: string, server: string): Omit<Failure, "code"> | undefined {
+  if (
+    /certificate|self[- ]signed|altname|unable to verify|handshake|wrong version number|\bSSL\b|EPROTO|ERR_TLS/i.test(
+      message,
+    )
+  ) {
+    return {
+      exitCode: exitCodes.access,
+      message: `TLS with ${server} fails: ${firstLine(message)}`,
+      hint: "--tls-ca names the certificates to trust; without TLS on the server, leave --tls and hstreams:// out.",
+    };
+  }
+  if (/ECONNRESET|Protocol error|Connection dropped|socket hang up|Parse Error|ERR_HTTP2/i.test(message)) {
+    return {
+      exitCode: exitCodes.unreachable,
+      message: `What answers at ${server} is no HStream server, or one that wants TLS.`,
+      hint: "Try --tls, or look at the host and the port.",
+    };
+  }
+  return undefined;
+}
+
+function firstLine(text: string): string {
+  return text.split("\n")[0]?.slice(0, 200) ?? "";
 }
 
 /** For people: the message, the line with a caret, one hint. */

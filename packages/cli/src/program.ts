@@ -1,17 +1,23 @@
-import { Command, CommanderError, Option } from "commander";
+import { type Command, CommanderError, Option } from "commander";
 import type { CommandContext } from "./commands/context.js";
+import type { SqlFlags } from "./commands/sql.js";
 import { type ExitCode, exitCodes } from "./exit-codes.js";
 import { isOutputFormat, outputFormats } from "./output/format.js";
 import type { System } from "./system/system.js";
+import { addBench } from "./tree/bench-tree.js";
 import { addCompletion } from "./tree/completion-tree.js";
+import { addConnector } from "./tree/connector-tree.js";
 import { addContexts } from "./tree/context-tree.js";
 import { addDoctor } from "./tree/doctor-tree.js";
+import { CommandWithEnvironment } from "./tree/environment.js";
 import { addHelpTopics } from "./tree/help-topics.js";
 import { addLog } from "./tree/log-tree.js";
 import { addNode } from "./tree/node-tree.js";
 import { addQueries } from "./tree/query-tree.js";
 import { addStreamData } from "./tree/stream-data-tree.js";
+import { addStream } from "./tree/stream-tree.js";
 import { addConsume } from "./tree/subscription-data-tree.js";
+import { addSubscription } from "./tree/subscription-tree.js";
 import { type Context, type Finish, group, helpOrSuggest, wholeNumber } from "./tree/tree-parts.js";
 
 /** Options that every command takes, before or behind its name. */
@@ -23,9 +29,14 @@ export interface GlobalOptions {
   readonly quiet?: boolean;
   readonly context?: string;
   readonly retryTimeout?: number;
+  readonly tls?: boolean;
   readonly tlsCa?: string;
   readonly tlsKey?: string;
   readonly tlsCert?: string;
+  readonly tlsServerName?: string;
+  readonly token?: string;
+  readonly color: boolean;
+  readonly debug?: boolean;
 }
 
 export interface Program {
@@ -54,7 +65,8 @@ export function isUsageError(error: unknown): error is CommanderError {
 export function buildProgram(system: System): Program {
   let exitCode: ExitCode = exitCodes.ok;
   let complaint = "";
-  const program = new Command("hstream");
+  const variables = new Set<string>();
+  const program: Command = new CommandWithEnvironment("hstream", system, variables);
   const globals = () => program.opts<GlobalOptions>();
   let saved: string | undefined;
   let retrySeconds = 0;
@@ -63,8 +75,18 @@ export function buildProgram(system: System): Program {
     const options = globals();
     const format = isOutputFormat(options.output) ? options.output : "table";
     const url = options.serviceUrl ?? saved ?? `hstream://${bracket(options.host)}:${options.port}`;
-    const retryTimeoutSeconds = options.retryTimeout ?? retrySeconds;
-    return { system, format, url, server: server(), quiet: options.quiet === true, retryTimeoutSeconds };
+    const { tls, tlsCa, tlsKey, tlsCert, tlsServerName, token } = options;
+    return {
+      system,
+      format,
+      url,
+      server: server(),
+      quiet: options.quiet === true,
+      colours: options.color && wantsColours(system),
+      retryTimeoutSeconds: options.retryTimeout ?? retrySeconds,
+      access: { tls: tls === true, tlsCa, tlsKey, tlsCert, tlsServerName, token },
+      variables,
+    };
   };
   const finish = async (work: Promise<ExitCode>) => {
     exitCode = await work;
@@ -73,11 +95,11 @@ export function buildProgram(system: System): Program {
   program
     .description("HStream: a streaming database")
     .usage("<command> [options]")
-    .addOption(new Option("--host <host>", "server to talk to").default("127.0.0.1").env("HSTREAM_HOST"))
+    .addOption(new Option("--host <host>", "server to talk to").default("127.0.0.1"))
     .addOption(
       new Option("--port <port>", "its port")
         .default(6570)
-        .env("HSTREAM_PORT")
+
         .argParser(wholeNumber(0, 65_535)),
     )
     .addOption(
@@ -86,23 +108,27 @@ export function buildProgram(system: System): Program {
       ),
     )
     .addOption(
-      new Option("-o, --output <format>", "how to print")
-        .choices([...outputFormats])
-        .default("table")
-        .env("HSTREAM_OUTPUT"),
+      new Option("-o, --output <format>", "how to print").choices([...outputFormats]).default("table"),
     )
-    .addOption(new Option("-q, --quiet", "print results only").env("HSTREAM_QUIET"))
+    .addOption(new Option("-q, --quiet", "print results only"))
+    .addOption(new Option("--context <name>", "a server that `context add` gave a name"))
     .addOption(
-      new Option("--context <name>", "a server that `context add` gave a name").env("HSTREAM_CONTEXT"),
+      new Option(
+        "--retry-timeout <seconds>",
+        "how long to wait for a server that does not answer yet",
+      ).argParser(wholeNumber(0, 86_400)),
     )
-    .addOption(
-      new Option("--retry-timeout <seconds>", "how long to wait for a server that does not answer yet")
-        .env("HSTREAM_RETRY_TIMEOUT")
-        .argParser(wholeNumber(0, 86_400)),
+    .option("--tls", "speak TLS; also asked for by hstreams:// and by the flags below")
+    .option("--tls-ca <file>", "certificates that the server's is signed by (those that Node trusts)")
+    .option("--tls-cert <file>", "this client's certificate, for servers that ask for one")
+    .option("--tls-key <file>", "its private key")
+    .option("--tls-server-name <name>", "the name in the server's certificate (the host)")
+    .option(
+      "--token <token>",
+      "who you are, to servers that ask; HSTREAM_TOKEN keeps it out of the process list",
     )
-    .addOption(new Option("--tls-ca <file>", "").hideHelp())
-    .addOption(new Option("--tls-key <file>", "").hideHelp())
-    .addOption(new Option("--tls-cert <file>", "").hideHelp())
+    .option("--no-color", "no colours; so does NO_COLOR")
+    .option("--debug", "stacks of defects")
     .option("-v, --version", "print the version")
     .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError(true)
@@ -124,10 +150,7 @@ export function buildProgram(system: System): Program {
         "notice: --update-interval has no effect: the client finds servers by itself\n",
       );
     }
-    const { context: name, tlsCa, tlsKey, tlsCert } = globals();
-    if ((tlsCa ?? tlsKey ?? tlsCert) !== undefined) {
-      program.error("error: TLS is not spoken yet: leave --tls-ca, --tls-key and --tls-cert out");
-    }
+    const { context: name } = globals();
     // Flags and the environment are stronger than a context.
     const chosen = ["host", "port", "serviceUrl"].some((one) => {
       const source = program.getOptionValueSource(one);
@@ -144,11 +167,13 @@ export function buildProgram(system: System): Program {
   addStreamData(program, context, finish);
   addConsume(program, context, finish);
   addQueries(program, context, finish);
+  addConnector(program, context, finish);
   addNode(program, context, finish);
   addContexts(program, context, finish);
   addCompletion(program, context, finish);
   addDoctor(program, context, finish);
   addLog(program, context, finish);
+  addBench(program, context, finish);
   addHelpTopics(program, system);
   helpOrSuggest(program);
   for (const command of everyCommand(program)) command.exitOverride().copyInheritedSettings(program);
@@ -166,8 +191,8 @@ function addServer(program: Command, context: Context, finish: Finish): void {
   server
     .command("start")
     .description("start a server here; --host and --port say where it listens")
-    .option("--data-dir <directory>", "where the data are kept (./hstream-data; env: HSTREAM_DATA_DIR)")
-    .addOption(new Option("--config <file>", "read settings from a file").env("HSTREAM_CONFIG"))
+    .option("--data-dir <directory>", "where the data are kept (./hstream-data)")
+    .addOption(new Option("--config <file>", "read settings from a file"))
     .option("--set <setting=value...>", "any other setting of the server, for instance fsync=interval")
     .addHelpText("after", "\nExample:\n  hstream server start --data-dir ./data --port 6570")
     .action((options: { dataDir?: string; config?: string; set?: string[] }) =>
@@ -193,12 +218,13 @@ function addQuickstart(program: Command, context: Context, finish: Finish): void
       new Option(
         "--data-dir <directory>",
         "where the data are kept (a temporary directory, removed at the end)",
-      ).env("HSTREAM_DATA_DIR"),
+      ),
     )
     .addOption(
-      new Option("--source <source>", "what to stream (flights where the data set is there, else host)")
-        .choices(["flights", "host"])
-        .env("HSTREAM_SOURCE"),
+      new Option(
+        "--source <source>",
+        "what to stream (flights where the data set is there, else host)",
+      ).choices(["flights", "host"]),
     )
     .action((options: { dataDir?: string; source?: "flights" | "host" }) =>
       finish(import("./commands/quickstart.js").then(({ quickstart }) => quickstart(context(), options))),
@@ -211,10 +237,13 @@ function addSql(program: Command, context: Context, finish: Finish): void {
     .description("the SQL shell; or run statements from -e, -f or standard input")
     .option("-e, --execute <statement>", "run this and end; can be repeated", collect, [])
     .option("-f, --file <path>", "run the statements of a file and end; can be repeated", collect, [])
+    .addOption(new Option("--history-file <path>", "where the shell keeps its history"))
+    .addOption(new Option("--plain", "a shell without a live prompt"))
     .addOption(
-      new Option("--history-file <path>", "where the shell keeps its history").env("HSTREAM_HISTORY_FILE"),
+      new Option("--on-error <what>", "of scripts: end at the first error, or go on and end with 6")
+        .choices(["stop", "continue"])
+        .default("stop"),
     )
-    .addOption(new Option("--plain", "a shell without a live prompt").env("HSTREAM_PLAIN"))
     .addOption(new Option("--update-interval <seconds>", "").hideHelp().argParser(wholeNumber(0, 86_400)))
     .addOption(new Option("--retry-interval <seconds>", "").hideHelp().argParser(wholeNumber(0, 86_400)))
     .addOption(new Option("--retry-limit <count>", "").hideHelp().argParser(wholeNumber(0, 1_000)))
@@ -222,99 +251,8 @@ function addSql(program: Command, context: Context, finish: Finish): void {
       "after",
       '\nExamples:\n  hstream sql\n  hstream sql -e "SHOW STREAMS;"\n  hstream sql -o ndjson -e "SELECT * FROM demo EMIT CHANGES;"\n  hstream sql < setup.sql',
     )
-    .action((options: { execute: string[]; file: string[]; historyFile?: string; plain?: boolean }) =>
+    .action((options: SqlFlags) =>
       finish(import("./commands/sql.js").then(({ sqlCommand }) => sqlCommand(context(), options))),
-    );
-}
-
-function addStream(program: Command, context: Context, finish: Finish): void {
-  const stream = group(program, "stream", "create, list, describe and delete streams");
-  const load = () => import("./commands/stream.js");
-  stream
-    .command("list")
-    .description("all streams")
-    .action(() => finish(load().then(({ listStreams }) => listStreams(context()))));
-  stream
-    .command("create <name>")
-    .description("create a stream")
-    .option("-r, --replication-factor <count>", "copies of each record", wholeNumber(1, 255), 1)
-    .option(
-      "-b, --backlog-duration <seconds>",
-      "how long records are kept; 0 for ever",
-      wholeNumber(0),
-      604_800,
-    )
-    .option("-s, --shards <count>", "shards", wholeNumber(1), 1)
-    .option("--if-not-exists", "no error when there is one of that name")
-    .action((name: string, options: CreateStreamFlags) =>
-      finish(load().then(({ createStream }) => createStream(context(), name, options))),
-    );
-  stream
-    .command("describe <name>")
-    .description("a stream and its shards")
-    .action((name: string) => finish(load().then(({ describeStream }) => describeStream(context(), name))));
-  stream
-    .command("delete <name>")
-    .description("delete a stream and what it holds")
-    .option("-f, --force", "although it has subscriptions")
-    .option("--if-exists", "no error when there is none of that name")
-    .action((name: string, options: { force?: boolean; ifExists?: boolean }) =>
-      finish(load().then(({ deleteStream }) => deleteStream(context(), name, options))),
-    );
-}
-
-export interface CreateStreamFlags {
-  readonly replicationFactor: number;
-  readonly backlogDuration: number;
-  readonly shards: number;
-  readonly ifNotExists?: boolean;
-}
-
-export interface CreateSubscriptionFlags {
-  readonly stream: string;
-  readonly ackTimeout: number;
-  readonly maxUnackedRecords: number;
-  readonly offset: "earliest" | "latest";
-  readonly ifNotExists?: boolean;
-}
-
-function addSubscription(program: Command, context: Context, finish: Finish): void {
-  const subscription = group(
-    program,
-    "subscription",
-    "create, list, describe and delete subscriptions",
-  ).alias("sub");
-  const load = () => import("./commands/subscription.js");
-  subscription
-    .command("list")
-    .description("all subscriptions")
-    .action(() => finish(load().then(({ listSubscriptions }) => listSubscriptions(context()))));
-  subscription
-    .command("create <name>")
-    .description("create a subscription of a stream")
-    .requiredOption("--stream <stream>", "the stream")
-    .option("--ack-timeout <seconds>", "when an unacknowledged record comes again", wholeNumber(1), 60)
-    .option("--max-unacked-records <count>", "records out at a time", wholeNumber(1), 10_000)
-    .addOption(
-      new Option("--offset <offset>", "where to begin").choices(["earliest", "latest"]).default("latest"),
-    )
-    .option("--if-not-exists", "no error when there is one of that name")
-    .action((name: string, options: CreateSubscriptionFlags) =>
-      finish(load().then(({ createSubscription }) => createSubscription(context(), name, options))),
-    );
-  subscription
-    .command("describe <name>")
-    .description("a subscription, its progress and its consumers")
-    .action((name: string) =>
-      finish(load().then(({ describeSubscription }) => describeSubscription(context(), name))),
-    );
-  subscription
-    .command("delete <name>")
-    .description("delete a subscription")
-    .option("-f, --force", "although it has consumers")
-    .option("--if-exists", "no error when there is none of that name")
-    .action((name: string, options: { force?: boolean; ifExists?: boolean }) =>
-      finish(load().then(({ deleteSubscription }) => deleteSubscription(context(), name, options))),
     );
 }
 
@@ -332,6 +270,10 @@ function given(program: Command, name: string): string | undefined {
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
+}
+
+function wantsColours({ env }: System): boolean {
+  return (env["NO_COLOR"] ?? "") === "";
 }
 
 function bracket(host: string): string {

@@ -1,6 +1,7 @@
 import { type DescribeClusterResponse, HStreamApiService, type RecordId } from "@hstream/proto";
 import type { Address } from "./address.js";
 import { type CallSettings, Connection, type ConnectOptions } from "./connection.js";
+import { Connectors } from "./connectors.js";
 import { type ConsumeOptions, Consumer } from "./consume/consumer.js";
 import { limits } from "./limits.js";
 import { AppendStream, type AppendStreamOptions, inOrder } from "./produce/append-stream.js";
@@ -28,6 +29,7 @@ export interface AppendOptions<T = RecordInput> extends RecordOptions, CallSetti
 export class HStreamClient implements AsyncDisposable {
   readonly streams: Streams;
   readonly subscriptions: Subscriptions;
+  readonly connectors: Connectors;
   readonly #connection: Connection;
   readonly #appenders = new Map<string, Appender>();
 
@@ -35,6 +37,7 @@ export class HStreamClient implements AsyncDisposable {
     this.#connection = connection;
     this.streams = new Streams(connection);
     this.subscriptions = new Subscriptions(connection);
+    this.connectors = new Connectors(connection);
   }
 
   /**

@@ -1,6 +1,7 @@
 export { type Address, formatAddress, parseServiceUrl, type ServiceUrl } from "./address.js";
 export { type AppendOptions, HStreamClient } from "./client.js";
 export type { CallSettings, ConnectOptions, TlsOptions } from "./connection.js";
+export type { ConnectorInfo, Connectors, ConnectorType } from "./connectors.js";
 export { ConsumedRecord } from "./consume/consumed-record.js";
 export { type ConsumeOptions, Consumer } from "./consume/consumer.js";
 export { type ErrorReason, HStreamClientError, type SqlDiagnostic } from "./errors.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createServerLog } from "./server-log.js";
+import { createServerLog, createTextLog } from "./server-log.js";
 
 describe("the server's log", () => {
   it("writes a JSON line for each message that is loud enough, with what belongs to it", () => {
@@ -21,5 +21,19 @@ describe("the server's log", () => {
       ],
     );
     assert.match(JSON.stringify(parsed[1]?.err), /broken/);
+  });
+
+  it("writes one line for people, too, and no control characters", () => {
+    const lines: string[] = [];
+    const log = createTextLog("info", { write: (line) => lines.push(line) });
+    log("info", "Listening.");
+    log("debug", "quiet");
+    log("error", "Unexpected: \u001b[2J\nx", new Error("broken"));
+    log("warn", "slow", { request: "ab12" });
+    assert.deepEqual(lines, [
+      "info: Listening.\n",
+      "error: Unexpected: \\u001b[2J\\nx (broken)\n",
+      'warn: slow ({"request":"ab12"})\n',
+    ]);
   });
 });

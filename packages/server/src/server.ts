@@ -8,6 +8,7 @@ import type { Env } from "./env/env.js";
 import { limits } from "./limits.js";
 import { ConnectorCatalogue } from "./connectors/connector-catalogue.js";
 import { EmbeddedLog } from "./log/embedded-log.js";
+import type { LogNotice } from "./log/options.js";
 import { LogError, type LogStore } from "./log/log-store.js";
 import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
@@ -76,7 +77,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const { host, port } = advertised(config, rpc.port);
     options.report?.("info", `Listening on ${addressText(config.host, rpc.port)}.`);
     if (http !== undefined) {
-      const url = `http://${addressText(config.host, http.port)}`;
+      const url = `http${secrets.hasTls ? "s" : ""}://${addressText(config.host, http.port)}`;
       options.report?.("info", `REST on ${url}, a page to try it: ${url}/docs.`);
     }
     let closing: Promise<void> | undefined;
@@ -167,12 +168,13 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   const rpc = await listening(config.host, config.port, "port", () =>
     GrpcServer.start(config.host, config.port, rooms, secrets, report),
   );
-  const httpPort = httpPortOf(config, secrets);
+  const httpPort = httpPortOf(config);
   // The rooms below need the rest of the time to be saved.
   const drainMs = limits.drainMs / 2;
   open.push(() => rpc.close(drainMs));
   if (httpPort === undefined) return { rpc, http: undefined, secrets };
   const { HttpServer } = await import("./http/http-server.js");
+  const { authorizeBy } = await import("./http/access.js");
   const httpRooms = {
     ...{ env, streams, appender, log: reading, subscriptions, sql, metrics, inflate },
     cluster: must(cluster, "the cluster is known once the server listens"),
@@ -185,6 +187,10 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
       version,
       knownAs: [config.host, advertised(config, rpc.port).host].map((name) => name.toLowerCase()),
       report: (level, message, cause) => options.report?.(level, message, cause),
+      ...(secrets.hasTls ? { tls: secrets.tls } : {}),
+      ...(secrets.hasTokens
+        ? { authorize: authorizeBy((authorization) => secrets.tokens.grantOf(authorization)) }
+        : {}),
     }),
   );
   open.push(() => http.close(drainMs, (ms) => env.timers.sleep(ms)));
@@ -209,20 +215,11 @@ async function listening<T>(
   }
 }
 
-/**
- * Undefined: there shall be none. REST knows neither TLS nor tokens, so beside them it is left out, and
- * refused when it was asked for.
- */
-function httpPortOf({ port, httpPort }: Config, secrets: Secrets): number | undefined {
-  const isGuarded = secrets.hasTls || secrets.hasTokens;
-  if (httpPort !== "auto" && httpPort !== 0 && isGuarded) {
-    throw new ServerStartError(
-      "REST has no TLS and no tokens: with tls.cert or tokens-file, http-port must be 0.",
-    );
-  }
+/** Undefined: there shall be none. */
+function httpPortOf({ port, httpPort }: Config): number | undefined {
   if (httpPort !== "auto") return httpPort === 0 ? undefined : httpPort;
   const above = port + 10;
-  return port === 0 || above > 65_535 || isGuarded ? undefined : above;
+  return port === 0 || above > 65_535 ? undefined : above;
 }
 
 /** Certificates and tokens; refuses to be open to everybody unless told to. */
@@ -267,9 +264,10 @@ async function openLog({ openLog, env, config, version, report }: ServerOptions)
   const holder = `an HStream server ${version} on port ${config.port}`;
   try {
     if (openLog !== undefined) return await openLog(env, directory, config);
-    const log = await EmbeddedLog.start(env, directory, { holder, fsync: config.fsync });
-    for (const { path, offset, detail } of log.notices)
+    const onNotice = ({ path, offset, detail }: LogNotice) =>
       report?.("warn", `${path}, byte ${offset}: ${detail}`);
+    const log = await EmbeddedLog.start(env, directory, { holder, fsync: config.fsync, onNotice });
+    log.notices.forEach(onNotice);
     return log;
   } catch (error) {
     if (!(error instanceof LogError)) throw error;

@@ -8,7 +8,13 @@ export type {
   StatementNode,
 } from "./ast/ast.js";
 export { type BindOptions, bindStatement, type BoundResult } from "./bind/bind-statement.js";
-export type { BoundQuery, BoundStatement, InsertRow, QueryStatementKind } from "./bind/bound-statement.js";
+export type {
+  BoundQuery,
+  BoundStatement,
+  InsertRow,
+  Polling,
+  QueryStatementKind,
+} from "./bind/bound-statement.js";
 export type { Catalog, CatalogColumn, Relation } from "./catalog/catalog.js";
 export type { Diagnostic, Span } from "./diagnostic.js";
 export { nearestName } from "./diagnostics/nearest-name.js";

@@ -25,6 +25,7 @@ export type {
   SourceTime,
   WindowShape,
 } from "./plan/physical.js";
+export { inputsOf } from "./plan/physical.js";
 export type { SqlType, SqlTypeKind } from "./types/sql-type.js";
 export type {
   SqlArray,

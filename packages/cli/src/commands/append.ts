@@ -4,14 +4,14 @@ import { type InputFormat, type RecordToAppend, toRecords } from "../append/to-r
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { CommandError } from "../failure.js";
 import { type CommandContext, report, withClient } from "./context.js";
+import { counted, type ProgressMode, WorkProgress } from "./work-progress.js";
 
 export interface AppendFlags {
   readonly format?: InputFormat;
   readonly separator: string;
   readonly keyField?: string;
   readonly compression: "none" | "gzip";
-  /** auto: on a terminal. */
-  readonly progress: "auto" | "off" | "plain";
+  readonly progress: ProgressMode;
 }
 
 /** `hstream stream append`: the records of a file, or of standard input. */
@@ -27,10 +27,10 @@ export async function appendRecords(
     await system.stderr.write("Reading records from the terminal, one a line; Ctrl-D ends.\n");
   }
   const format = flags.format ?? formatOf(file);
-  const progress = new AppendProgress(context, flags.progress);
+  const progress = new WorkProgress(context, flags.progress, false);
   const source = fromStdin
     ? (system.stdin as AsyncIterable<Uint8Array>)
-    : progress.count(await open(context, file));
+    : progress.count(await open(context, file, progress));
   const code = await withClient(context, async (client) => {
     const producer = await client.bufferedProducer(stream, {
       compression: flags.compression,
@@ -65,10 +65,6 @@ export async function appendRecords(
   return code;
 }
 
-function counted(records: number): string {
-  return `${records.toLocaleString("en-US")} record${records === 1 ? "" : "s"}`;
-}
-
 async function send(producer: BufferedProducer, records: readonly RecordToAppend[]): Promise<void> {
   for (const { record, key, line } of records) {
     try {
@@ -83,10 +79,14 @@ async function send(producer: BufferedProducer, records: readonly RecordToAppend
   }
 }
 
-async function open(context: CommandContext, file: string): Promise<AsyncIterable<Uint8Array>> {
+async function open(
+  context: CommandContext,
+  file: string,
+  progress: WorkProgress,
+): Promise<AsyncIterable<Uint8Array>> {
   const { files } = context.system;
   try {
-    await files.size(file);
+    progress.bytesTotal = await files.size(file);
     return files.stream(file);
   } catch (error) {
     throw new CommandError({
@@ -100,50 +100,4 @@ async function open(context: CommandContext, file: string): Promise<AsyncIterabl
 function formatOf(file: string | undefined): InputFormat {
   if (file?.endsWith(".csv") === true) return "csv";
   return file?.endsWith(".txt") === true ? "lines" : "auto";
-}
-
-/** Counts, and shows how far it is: on stderr, on a terminal. */
-class AppendProgress {
-  readonly #context: CommandContext;
-  readonly #startedAt: number;
-  readonly #mode: "line" | "plain" | "off";
-  #shownAt = 0;
-  #shown = false;
-  #bytes = 0;
-  records = 0;
-
-  constructor(context: CommandContext, mode: AppendFlags["progress"]) {
-    this.#context = context;
-    const auto = context.system.stderr.isTty && !context.quiet ? "line" : "off";
-    this.#mode = mode === "auto" ? auto : mode;
-    this.#startedAt = context.system.uptime();
-  }
-
-  get seconds(): number {
-    return (this.#context.system.uptime() - this.#startedAt) / 1_000;
-  }
-
-  async *count(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const piece of source) {
-      this.#bytes += piece.length;
-      yield piece;
-    }
-  }
-
-  add(records: number): void {
-    this.records += records;
-    const { stderr, uptime } = this.#context.system;
-    if (this.#mode === "off" || uptime() - this.#shownAt < (this.#mode === "line" ? 200 : 5_000)) return;
-    this.#shownAt = uptime();
-    this.#shown = this.#mode === "line";
-    const mebibytes = this.#bytes > 0 ? ` · ${(this.#bytes / 1_048_576).toFixed(1)} MiB` : "";
-    const rate = Math.round(this.records / Math.max(0.001, this.seconds)).toLocaleString("en-US");
-    const text = `${counted(this.records)}${mebibytes} · ${rate}/s`;
-    void stderr.write(this.#mode === "line" ? `\r${text}   ` : `${text}\n`);
-  }
-
-  end(): void {
-    if (this.#shown) void this.#context.system.stderr.write("\r\u001b[K");
-    this.#shown = false;
-  }
 }

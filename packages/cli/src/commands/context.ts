@@ -5,6 +5,7 @@ import { type Cell, pageOf } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
 import { yamlDocument } from "../output/yaml.js";
 import type { System } from "../system/system.js";
+import type { Access } from "./access.js";
 
 /** What every command gets. */
 export interface CommandContext {
@@ -15,6 +16,11 @@ export interface CommandContext {
   /** The same for messages. */
   readonly server: string;
   readonly quiet: boolean;
+  /** Whether colours are wanted where they can be shown. */
+  readonly colours: boolean;
+  readonly access: Access;
+  /** The variables of the environment that are flags of these tools. */
+  readonly variables: ReadonlySet<string>;
   /** How long to wait for a server that does not answer yet. */
   readonly retryTimeoutSeconds: number;
 }
@@ -33,14 +39,21 @@ export async function withClient(
   }
 }
 
+/** Connects to the server of the command. */
+export function connect(context: CommandContext): Promise<HStreamClient> {
+  return connectTo(context, context.url);
+}
+
 /** Connects; tries again for as long as --retry-timeout says while no server answers. */
-export async function connect(context: CommandContext): Promise<HStreamClient> {
+export async function connectTo(context: CommandContext, url: string): Promise<HStreamClient> {
   const { HStreamClient, HStreamClientError } = await import("@hstream/client");
-  const { system, url, retryTimeoutSeconds } = context;
+  const { connectWith } = await import("./access.js");
+  const { system, retryTimeoutSeconds } = context;
+  const target = await connectWith(system, url, context.access);
   const until = system.uptime() + retryTimeoutSeconds * 1_000;
   for (;;) {
     try {
-      return await HStreamClient.connect(url, { retryPauseMs: 500 });
+      return await HStreamClient.connect(target.url, { retryPauseMs: 500, ...target.options });
     } catch (error) {
       const lost = error instanceof HStreamClientError && ["unavailable", "timeout"].includes(error.reason);
       if (!lost || system.uptime() >= until) throw error;

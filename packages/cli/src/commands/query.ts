@@ -1,6 +1,7 @@
 import type { HStreamClient } from "@hstream/client";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { CommandError } from "../failure.js";
+import type { DeleteFlags } from "../tree/stream-tree.js";
 import { type CommandContext, isStructured, printList, printObject, report, withClient } from "./context.js";
 
 const queryColumns = ["id", "status", "created_at", "sql"];
@@ -20,17 +21,15 @@ export function describeQuery(context: CommandContext, id: string): Promise<Exit
   });
 }
 
-export function terminateQuery(
-  context: CommandContext,
-  id: string,
-  flags: { readonly ifExists?: boolean },
-): Promise<ExitCode> {
+export function terminateQuery(context: CommandContext, id: string, flags: DeleteFlags): Promise<ExitCode> {
   return withClient(context, async (client) => {
     const exists = (await rowsOf(client, "SHOW QUERIES;")).some(([first]) => first === id);
     if (!exists && flags.ifExists !== true) throw missing("query", id, "hstream query list");
-    if (exists) await client.sql(`TERMINATE QUERY ${quoted(id)};`).finish();
-    const sentence = exists ? `Terminated query "${id}".` : `There is no query "${id}".`;
-    await report(context, sentence, { query: id, terminated: exists });
+    const dry = flags.dryRun === true;
+    if (exists && !dry) await client.sql(`TERMINATE QUERY ${quoted(id)};`).finish();
+    const done = dry ? `Would terminate query "${id}".` : `Terminated query "${id}".`;
+    const sentence = exists ? done : `There is no query "${id}".`;
+    await report(context, sentence, { query: id, terminated: exists && !dry });
   });
 }
 
@@ -59,17 +58,15 @@ export function describeView(context: CommandContext, name: string): Promise<Exi
   });
 }
 
-export function deleteView(
-  context: CommandContext,
-  name: string,
-  flags: { readonly ifExists?: boolean },
-): Promise<ExitCode> {
+export function deleteView(context: CommandContext, name: string, flags: DeleteFlags): Promise<ExitCode> {
   return withClient(context, async (client) => {
     const exists = (await rowsOf(client, "SHOW VIEWS;")).some(([first]) => first === name);
     if (!exists && flags.ifExists !== true) throw missing("view", name, "hstream view list");
-    if (exists) await client.sql(`DROP VIEW ${quoted(name)};`).finish();
-    const sentence = exists ? `Deleted view "${name}".` : `There is no view "${name}".`;
-    await report(context, sentence, { view: name, deleted: exists });
+    const dry = flags.dryRun === true;
+    if (exists && !dry) await client.sql(`DROP VIEW ${quoted(name)};`).finish();
+    const done = dry ? `Would delete view "${name}".` : `Deleted view "${name}".`;
+    const sentence = exists ? done : `There is no view "${name}".`;
+    await report(context, sentence, { view: name, deleted: exists && !dry });
   });
 }
 

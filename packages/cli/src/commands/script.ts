@@ -13,10 +13,13 @@ export interface ScriptPart {
 /** The server takes 1 MiB of text at a time (sqlTextBytesMax). A UTF-16 unit is three bytes at most. */
 const partUnitsMax = Math.floor(1_048_576 / 3);
 
-/** Cuts a script between statements. The lexer is only asked when it has something to say. */
-export async function cutScript(script: string): Promise<readonly ScriptPart[]> {
+/**
+ * Cuts a script between statements: where a request would be too large, or every one for itself. The lexer
+ * is only asked when it has something to say.
+ */
+export async function cutScript(script: string, single = false): Promise<readonly ScriptPart[]> {
   if (script.trim() === "") return [];
-  if (script.length <= partUnitsMax && !/\\(G|gx)/.test(script)) {
+  if (!single && script.length <= partUnitsMax && !/\\(G|gx)/.test(script)) {
     return [{ text: script, vertical: [], linesBefore: 0 }];
   }
   const statements = (await loadSplitter())(script);
@@ -34,7 +37,7 @@ export async function cutScript(script: string): Promise<readonly ScriptPart[]> 
   for (const [index, statement] of statements.entries()) {
     vertical.push(statement.verticalOutput);
     const next = statements[index + 1]?.span;
-    if (next !== undefined && next.end - start > partUnitsMax) close(next.start);
+    if (next !== undefined && (single || next.end - start > partUnitsMax)) close(next.start);
   }
   close(script.length);
   return parts;

@@ -1,17 +1,12 @@
-import { type HStreamClient, HStreamClientError, type SqlStatement } from "@hstream/client";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
-import { CommandError, failureOf } from "../failure.js";
-import { pageOfBatch } from "../output/page.js";
-import { resultWriter } from "../output/result-writer.js";
-import type { StopSignal } from "../system/system.js";
-import { type CommandContext, withClient } from "./context.js";
-import { cutScript, shiftError } from "./script.js";
+import type { CommandContext } from "./context.js";
 
 export interface SqlFlags {
   readonly execute: readonly string[];
   readonly file: readonly string[];
   readonly historyFile?: string;
   readonly plain?: boolean;
+  readonly onError: "stop" | "continue";
 }
 
 /** `hstream sql`: the shell on a terminal, otherwise the given statements, to the first error. */
@@ -23,7 +18,7 @@ export async function sqlCommand(context: CommandContext, flags: SqlFlags): Prom
     return runShell(context, flags);
   }
   const scripts = given ? await readScripts(context, flags) : [await readAll(system.stdin)];
-  return runScripts(context, scripts);
+  return (await import("./run-scripts.js")).runScripts(context, scripts, flags.onError === "continue");
 }
 
 async function readScripts(context: CommandContext, flags: SqlFlags): Promise<readonly string[]> {
@@ -34,6 +29,7 @@ async function readScripts(context: CommandContext, flags: SqlFlags): Promise<re
         path === "-" ? await readAll(context.system.stdin) : await context.system.files.read(path),
       );
     } catch (error) {
+      const { CommandError } = await import("../failure.js");
       throw new CommandError({
         exitCode: exitCodes.failed,
         code: "file",
@@ -50,80 +46,4 @@ async function readAll(stdin: NodeJS.ReadStream): Promise<string> {
   return Buffer.concat(parts)
     .toString("utf8")
     .replace(/^\uFEFF/, "");
-}
-
-async function runScripts(context: CommandContext, scripts: readonly string[]): Promise<ExitCode> {
-  const stop = new AbortController();
-  let signal: StopSignal | undefined;
-  const stopListening = context.system.onSignal((received) => {
-    signal = received;
-    stop.abort();
-  });
-  try {
-    return await withClient(context, async (client) => {
-      for (const script of scripts) await runScript(context, client, script, stop.signal);
-    });
-  } catch (error) {
-    if (signal !== undefined) return signal === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
-    throw isUnreachable(context, error) ? error : asSqlFailure(context, error);
-  } finally {
-    stopListening();
-  }
-}
-
-async function runScript(
-  context: CommandContext,
-  client: HStreamClient,
-  script: string,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const part of await cutScript(script)) {
-    try {
-      for await (const statement of client.sql(part.text, { signal })) {
-        await printStatement(context, statement, part.vertical[statement.index] === true);
-      }
-    } catch (error) {
-      throw shiftError(error, part);
-    }
-  }
-}
-
-async function printStatement(
-  context: CommandContext,
-  statement: SqlStatement,
-  vertical: boolean,
-): Promise<void> {
-  const { stdout, stderr } = context.system;
-  const warn = (text: string) => void (context.quiet || stderr.write(`${text}\n`));
-  for (const notice of statement.notices) warn(`notice: ${notice}`);
-  if (statement.kind === "command") {
-    const { message, rowsAffected, notices } = await statement.done;
-    if (context.format === "json") {
-      await stdout.write(`${JSON.stringify({ message, rowsAffected })}\n`);
-    } else if (context.format === "table" && !context.quiet) await stdout.write(`${message}\n`);
-    else if (message !== "") warn(message);
-    for (const notice of notices) warn(`notice: ${notice}`);
-    return;
-  }
-  const writer = resultWriter(context.format, {
-    write: stdout.write,
-    warn,
-    columns: stdout.columns,
-    rows: stdout.rows,
-    changes: statement.kind === "changes",
-    vertical,
-  });
-  for await (const batch of statement.batches()) await writer.page(pageOfBatch(batch));
-  await writer.end(statement.columns.map(({ name }) => name));
-  for (const notice of (await statement.done).notices) warn(`notice: ${notice}`);
-}
-
-function isUnreachable(context: CommandContext, error: unknown): boolean {
-  return failureOf(error, context.server).exitCode === exitCodes.unreachable;
-}
-
-/** What a script meets is a SQL error, exit code 1, whatever the API calls it. */
-function asSqlFailure(context: CommandContext, error: unknown): unknown {
-  if (!(error instanceof HStreamClientError) || error.reason === "usage") return error;
-  return new CommandError({ ...failureOf(error, context.server), exitCode: exitCodes.failed });
 }

@@ -1,6 +1,7 @@
 import { HStreamClientError, type StreamInfo } from "@hstream/client";
-import type { ExitCode } from "../exit-codes.js";
-import type { CreateStreamFlags } from "../program.js";
+import { type ExitCode, exitCodes } from "../exit-codes.js";
+import { CommandError } from "../failure.js";
+import type { CreateStreamFlags, DeleteFlags } from "../tree/stream-tree.js";
 import { type CommandContext, isStructured, printList, printObject, report, withClient } from "./context.js";
 
 const columns = ["name", "shards", "replication_factor", "backlog_seconds", "created_at"];
@@ -28,6 +29,12 @@ export function createStream(
   flags: CreateStreamFlags,
 ): Promise<ExitCode> {
   return withClient(context, async (client) => {
+    if (flags.dryRun === true) {
+      const taken = await unlessCode(200, true, client.streams.get(name));
+      if (taken && flags.ifNotExists !== true) throw alreadyThere("stream", name);
+      const sentence = taken ? `Stream "${name}" exists already.` : `Would create stream "${name}".`;
+      return report(context, sentence, { stream: name, created: false });
+    }
     const created = await unlessCode(
       201,
       flags.ifNotExists,
@@ -76,19 +83,26 @@ export function listShards(context: CommandContext, name: string): Promise<ExitC
   });
 }
 
-export function deleteStream(
-  context: CommandContext,
-  name: string,
-  flags: { readonly force?: boolean; readonly ifExists?: boolean },
-): Promise<ExitCode> {
+export function deleteStream(context: CommandContext, name: string, flags: DeleteFlags): Promise<ExitCode> {
   return withClient(context, async (client) => {
-    const deleted = await unlessCode(
-      200,
-      flags.ifExists,
-      client.streams.delete(name, { force: flags.force === true }),
-    );
-    const sentence = deleted ? `Deleted stream "${name}".` : `There is no stream "${name}".`;
-    await report(context, sentence, { stream: name, deleted });
+    const dry = flags.dryRun === true;
+    const work = dry
+      ? client.streams.get(name)
+      : client.streams.delete(name, { force: flags.force === true });
+    const exists = await unlessCode(200, flags.ifExists, work);
+    const done = dry ? `Would delete stream "${name}".` : `Deleted stream "${name}".`;
+    const sentence = exists ? done : `There is no stream "${name}".`;
+    await report(context, sentence, { stream: name, deleted: exists && !dry });
+  });
+}
+
+/** What a dry run says of a name that is taken. */
+export function alreadyThere(noun: string, name: string): CommandError {
+  return new CommandError({
+    exitCode: exitCodes.existence,
+    code: "exists",
+    message: `There is a ${noun} "${name}" already.`,
+    hint: "--if-not-exists makes that no error.",
   });
 }
 

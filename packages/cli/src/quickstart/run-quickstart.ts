@@ -24,7 +24,13 @@ export async function runQuickstart(context: CommandContext, flags: QuickstartFl
   const dataDir = flags.dataDir ?? (await system.files.temporaryDirectory("hstream-quickstart-"));
   // Beside the shell, stderr would garble the screen.
   const logFile = join(dataDir, "server.log");
-  const server = await startEmbeddedServer(system, { dataDir, host: "127.0.0.1", port: "0", logFile });
+  const server = await startEmbeddedServer(system, {
+    dataDir,
+    host: "127.0.0.1",
+    port: "0",
+    logFile,
+    variables: context.variables,
+  });
   const stop = new AbortController();
   let signal: StopSignal | undefined;
   const listen = (received: StopSignal) => {

@@ -1,7 +1,5 @@
 import { type ClassifiedToken, classifyTokens, type TokenClass } from "@hstream/sql/tokens";
-
-/** Turns a part of a text into what the terminal shows. */
-export type Painter = (start: number, end: number) => string;
+import { painted, type Painter, plainPainter } from "./painter.js";
 
 /** Longer texts stay plain: colours must not make typing slow. */
 const colouredUnitsMax = 20_000;
@@ -18,11 +16,6 @@ const styles: Readonly<Record<TokenClass, string | undefined>> = {
   comment: "2",
   error: "31",
 };
-
-export const plainPainter =
-  (text: string): Painter =>
-  (start, end) =>
-    text.slice(start, end);
 
 /** SQL in colours, with the bracket at the cursor and its partner underlined. */
 export function sqlPainter(text: string, cursor: number): Painter {
@@ -49,10 +42,6 @@ export function sqlPainter(text: string, cursor: number): Painter {
     }
     return out + text.slice(at, to);
   };
-}
-
-export function painted(style: string, text: string): string {
-  return text === "" ? "" : `\u001b[${style}m${text}\u001b[0m`;
 }
 
 const partners: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}" };

@@ -1,6 +1,6 @@
-import type { Candidate } from "./completion/complete.js";
+import type { Candidate } from "./completion/completion.js";
 import { displayWidth, pad, truncate, visible } from "../output/display.js";
-import { painted } from "./colours.js";
+import { painted } from "./painter.js";
 
 /** The completions that are offered below the prompt. */
 export interface Menu {

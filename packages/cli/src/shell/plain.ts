@@ -1,14 +1,16 @@
 import type { StopSignal, System } from "../system/system.js";
 import type { HistoryFile } from "./history-file.js";
-import type { SessionOutput, ShellSession } from "./session.js";
+import type { ShellLanguage } from "./language.js";
+import type { SessionOutput } from "./session-output.js";
+import type { ShellSession } from "./session.js";
 import { parseShellCommand } from "./shell-command.js";
 
 export interface PlainShellOptions {
   readonly system: System;
   readonly history: HistoryFile;
-  readonly isComplete: (text: string) => boolean;
   readonly greeting: string;
-  readonly openSession: (output: SessionOutput) => ShellSession;
+  readonly loadLanguage: () => Promise<ShellLanguage>;
+  readonly openSession: (output: SessionOutput) => Promise<ShellSession>;
 }
 
 /**
@@ -18,7 +20,8 @@ export interface PlainShellOptions {
 export async function runPlainShell(options: PlainShellOptions): Promise<StopSignal | undefined> {
   const { system } = options;
   const { stdin, stdout } = system;
-  const session = options.openSession({
+  const { isComplete } = await options.loadLanguage();
+  const session = await options.openSession({
     write: stdout.write,
     discard: () => {},
     columns: () => stdout.columns() ?? 80,
@@ -50,7 +53,7 @@ export async function runPlainShell(options: PlainShellOptions): Promise<StopSig
     text += text === "" ? line : `\n${line}`;
     const command = parseShellCommand(text) !== undefined;
     if (text.trim() === "") text = "";
-    else if (command || options.isComplete(text)) {
+    else if (command || isComplete(text)) {
       const submitted = text;
       text = "";
       await options.history.append(submitted);

@@ -1,4 +1,4 @@
-import { type Completion, commonStart } from "./completion/complete.js";
+import { type Completion, commonStart } from "./completion/completion.js";
 import { atEdge, edit, type EditorAction, type EditorState, emptyEditor } from "./editor.js";
 import { type History, newer, older, remember } from "./history.js";
 import { searchHistory, type SearchState } from "./history-search.js";

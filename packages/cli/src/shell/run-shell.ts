@@ -1,15 +1,12 @@
 import { dirname } from "node:path";
-import { HStreamClient } from "@hstream/client";
 import type { CommandContext } from "../commands/context.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
 import { prepareTerminalModules } from "../system/process-system.js";
-import { Catalogue } from "./completion/catalogue.js";
-import { complete, type FileNames } from "./completion/complete.js";
+import type { FileNames } from "./completion/complete.js";
 import { historyFile } from "./history-file.js";
+import type { OpenedShell } from "./open-session.js";
 import { SavedQueries } from "./saved-queries.js";
-import { type SessionOutput, ShellSession } from "./session.js";
-import type { ServerLink } from "./shell-tools.js";
-import { isComplete, loadSplitter } from "./statements.js";
+import type { SessionOutput } from "./session-output.js";
 
 export interface ShellOptions {
   readonly historyFile?: string | undefined;
@@ -18,64 +15,49 @@ export interface ShellOptions {
   readonly greeting?: string;
 }
 
-/** The shell: live on a terminal, plain where that is not possible or not wanted. */
+/**
+ * The shell: live on a terminal, plain where that is not possible or not wanted. The live prompt stands
+ * before the lexer is loaded and the server has answered, so nothing here imports them.
+ */
 export async function runShell(context: CommandContext, options: ShellOptions): Promise<ExitCode> {
   const { system } = context;
-  const [split, link] = await Promise.all([loadSplitter(), openLink(context)]);
   const greeting =
     options.greeting ?? `HStream at ${context.server}. Statements end with ";". :help helps.\n\n`;
   const history = historyFile(system, options.historyFile);
   const saved = new SavedQueries(system);
-  const drawn = options.plain !== true && canDraw(context);
   let namesChanged: () => void = () => {};
-  const changed = () => namesChanged();
-  const catalogue = new Catalogue(() => link.client, system.uptime, changed);
-  const files = fileNames(context, changed);
+  let opened: OpenedShell | undefined;
+  const files = fileNames(context, () => namesChanged());
   const sources = {
     get relations() {
-      return catalogue.relations;
+      return opened?.catalogue?.relations ?? [];
     },
     get functions() {
-      return catalogue.functions;
+      return opened?.catalogue?.functions ?? [];
     },
-    columns: (relation: string) => catalogue.columns(relation),
+    columns: (relation: string) => opened?.catalogue?.columns(relation) ?? [],
     files,
     get savedQueries() {
       return saved.names;
     },
   };
-  const openSession = (output: SessionOutput) => {
-    // Behind the prompt: names are there when they are asked for.
-    system.schedule(0, () => {
-      void saved.load();
-      if (drawn) void catalogue.refresh();
-    });
-    return new ShellSession({
-      link,
-      format: context.format,
-      split,
-      output,
-      system,
-      history,
-      saved,
-      catalogue: drawn ? catalogue : undefined,
-    });
+  const openSession = async (output: SessionOutput) => {
+    const parts = { history, saved, namesChanged: () => namesChanged() };
+    opened = await (await import("./open-session.js")).openSession(context, output, parts);
+    return opened.session;
   };
-  const shell = {
-    system,
-    history,
-    isComplete: (text: string) => isComplete(split, text),
-    greeting,
-    openSession,
-  };
+  const loadLanguage = async () => (await import("./language.js")).shellLanguage;
   const run = async () => {
-    if (!drawn) return (await import("./plain.js")).runPlainShell(shell);
-    const colours = coloursWanted(context);
+    const shell = { system, history, greeting, openSession, loadLanguage };
+    if (options.plain === true || !canDraw(context)) {
+      return (await import("./plain.js")).runPlainShell(shell);
+    }
+    const colours = context.colours && system.stdout.isTty;
     prepareTerminalModules(colours);
     return (await import("./tui/ink-shell.js")).runInkShell({
       ...shell,
+      sources,
       colours,
-      complete: (text, cursor) => complete(text, cursor, sources),
       onNames: (callback) => {
         namesChanged = callback;
       },
@@ -84,24 +66,8 @@ export async function runShell(context: CommandContext, options: ShellOptions): 
   try {
     return (await run()) === undefined ? exitCodes.ok : exitCodes.terminated;
   } finally {
-    await link.client.close();
+    await opened?.close();
   }
-}
-
-async function openLink(context: CommandContext): Promise<ServerLink> {
-  const settings = { retryPauseMs: 500 };
-  const link: ServerLink = {
-    client: await HStreamClient.connect(context.url, settings),
-    server: context.server,
-    connect: async (url) => {
-      const client = await HStreamClient.connect(url, settings);
-      const before = link.client;
-      link.client = client;
-      link.server = url.replace(/^hstreams?:\/\//, "");
-      await before.close();
-    },
-  };
-  return link;
 }
 
 /** Files below what is typed; looked up in the background, one directory at a time. */
@@ -130,8 +96,4 @@ function canDraw({ system }: CommandContext): boolean {
   const plain = env["HSTREAM_PLAIN"];
   if (plain !== undefined && plain !== "" && plain !== "0") return false;
   return stdin.isTTY === true && stdout.isTty && env["TERM"] !== "dumb";
-}
-
-function coloursWanted({ system }: CommandContext): boolean {
-  return system.stdout.isTty && (system.env["NO_COLOR"] ?? "") === "";
 }

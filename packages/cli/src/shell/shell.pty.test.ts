@@ -147,8 +147,10 @@ describe("the shell in a terminal", function () {
 
   it("complaint 28: stays when the server goes, and says so", async () => {
     await open({ columns: 120 });
-    server.stop();
     terminal.type("SELECT a FROM demo;\r");
+    await terminal.until(/1 row \([^]*\n>$/);
+    server.stop();
+    terminal.type("SELECT b FROM demo;\r");
     await terminal.until(/No server answers at .*hstream server start/);
     await terminal.until(/\n>$/);
   });

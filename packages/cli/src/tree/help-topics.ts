@@ -1,5 +1,7 @@
 import { type Command, CommanderError } from "commander";
 import type { System } from "../system/system.js";
+import { describe } from "./describe.js";
+import { manPage } from "./man-page.js";
 
 /** Texts of `hstream help TOPIC`. */
 const topics: Readonly<Record<string, string>> = {
@@ -9,25 +11,30 @@ const topics: Readonly<Record<string, string>> = {
   1        the server refused; every SQL error; a record that cannot be read
   2        the command line, or a file of settings, is wrong
   3        it does not exist, or exists already
+  4        the server does not know or allow you, or TLS does not come about
   5        no server answers, or not in time
+  6        some statements of a script failed, with --on-error continue
   130 143  ended by Ctrl-C, by SIGTERM
   141      the reader of the output has gone
 `,
   environment: `Environment
 
+  Every flag has a variable: HSTREAM_ and its name in capitals, "_" for "-". For instance
+
   HSTREAM_HOST, HSTREAM_PORT  the server; weaker than --host and --port
-  HSTREAM_SERVICE_URL         the same as hstream://host:port[,host:port]
+  HSTREAM_SERVICE_URL         hstream://host:port[,host:port], or hstreams:// for TLS
+  HSTREAM_TOKEN               who you are; not seen in the list of processes, as --token is
+  HSTREAM_TLS_CA              certificates to trust
   HSTREAM_CONTEXT             a name that "hstream context add" gave
-  HSTREAM_RETRY_TIMEOUT       seconds to wait for a server that does not answer yet
   HSTREAM_OUTPUT              as -o
-  HSTREAM_QUIET               as -q
-  HSTREAM_PLAIN               a shell without a live prompt
-  HSTREAM_HISTORY_FILE        where the shell keeps its history
+  HSTREAM_PLAIN=1             a shell without a live prompt
+
+  A flag without a value is set by anything but "", 0, false, no and off. Besides there are
+
   HSTREAM_PAGER, PAGER        what long results are shown in
   VISUAL, EDITOR              what Ctrl-X opens
-  HSTREAM_DATA_DIR, HSTREAM_CONFIG  of a server
-  HSTREAM_DEBUG               stacks of defects
   NO_COLOR                    no colours
+  XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME  where contexts, the history and names are kept
 
 A flag is stronger than the environment, the environment than a context.
 `,
@@ -72,7 +79,9 @@ export function addHelpTopics(program: Command, system: System): void {
     .command("help [command...]")
     .description(`help on a command, or on ${Object.keys(topics).join(", ")}`)
     .option("--json", "all commands and flags, for programs")
-    .action(async (words: readonly string[], options: { json?: boolean }) => {
+    .option("--man", "the same as a manual page: hstream help --man > hstream.1")
+    .action(async (words: readonly string[], options: { json?: boolean; man?: boolean }) => {
+      if (options.man === true) return system.stdout.write(manPage(program, topics));
       if (options.json === true) return system.stdout.write(`${JSON.stringify(describe(program))}\n`);
       const topic = topics[words.join(" ")];
       const alsoCommand = program.commands.some((one) => one.name() === words.join(" "));
@@ -87,35 +96,4 @@ export function addHelpTopics(program: Command, system: System): void {
       if (topic !== undefined) await system.stdout.write(`\n${topic}`);
       throw new CommanderError(0, "commander.help", "");
     });
-}
-
-interface DescribedCommand {
-  readonly name: string;
-  readonly description: string;
-  readonly arguments: readonly string[];
-  readonly options: readonly {
-    readonly flags: string;
-    readonly description: string;
-    readonly env: string | null;
-  }[];
-  readonly commands: readonly DescribedCommand[];
-}
-
-/** The tree of commands as data. */
-export function describe(command: Command): DescribedCommand {
-  const shown = command
-    .createHelp()
-    .visibleCommands(command)
-    .filter((one) => one.name() !== "help");
-  return {
-    name: command.name(),
-    description: command.description(),
-    arguments: command.registeredArguments.map((one) =>
-      one.required ? `<${one.name()}>` : `[${one.name()}]`,
-    ),
-    options: command.options
-      .filter(({ hidden }) => !hidden)
-      .map(({ flags, description, envVar }) => ({ flags, description, env: envVar ?? null })),
-    commands: shown.map(describe),
-  };
 }

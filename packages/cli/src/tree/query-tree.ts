@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { type Context, type Finish, group } from "./tree-parts.js";
+import type { DeleteFlags } from "./stream-tree.js";
+import { type Context, dryRun, type Finish, group } from "./tree-parts.js";
 
 /** `query …` and `view …`. */
 export function addQueries(program: Command, context: Context, finish: Finish): void {
@@ -17,7 +18,8 @@ export function addQueries(program: Command, context: Context, finish: Finish): 
     .command("terminate <id>")
     .description("end a query")
     .option("--if-exists", "no error when there is none of that id")
-    .action((id: string, options: { ifExists?: boolean }) =>
+    .addOption(dryRun())
+    .action((id: string, options: DeleteFlags) =>
       finish(load().then(({ terminateQuery }) => terminateQuery(context(), id, options))),
     );
   const view = group(program, "view", "views");
@@ -33,7 +35,8 @@ export function addQueries(program: Command, context: Context, finish: Finish): 
     .command("delete <name>")
     .description("delete a view")
     .option("--if-exists", "no error when there is none of that name")
-    .action((name: string, options: { ifExists?: boolean }) =>
+    .addOption(dryRun())
+    .action((name: string, options: DeleteFlags) =>
       finish(load().then(({ deleteView }) => deleteView(context(), name, options))),
     );
 }

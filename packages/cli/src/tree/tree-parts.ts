@@ -1,4 +1,4 @@
-import { type Command, CommanderError } from "commander";
+import { type Command, CommanderError, Option } from "commander";
 import type { CommandContext } from "../commands/context.js";
 import type { ExitCode } from "../exit-codes.js";
 import { nearest } from "../nearest.js";
@@ -28,6 +28,10 @@ export function helpOrSuggest(command: Command): void {
       const suggestion = near === undefined ? "" : `\n(Did you mean ${near}?)`;
       return command.error(`error: unknown command '${word}'${suggestion}`);
     });
+}
+
+export function dryRun(): Option {
+  return new Option("--dry-run", "only say what would be done");
 }
 
 /** A parser of whole numbers within a range. */

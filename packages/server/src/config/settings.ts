@@ -115,6 +115,12 @@ export const settings = {
     false,
     "Whether all addresses may be listened on (host 0.0.0.0 or ::) without TLS and tokens.",
   ),
+  logFormat: choice(
+    "log-format",
+    ["auto", "json", "text"],
+    "auto",
+    "How the server's messages are written; auto is text on a terminal, and JSON lines elsewhere.",
+  ),
   logLevel: choice("log-level", ["error", "warn", "info", "debug"], "info", "How much the server says."),
 } as const;
 

@@ -82,7 +82,9 @@ export class Dataflow {
     this.#errors = new ErrorLog(options.errorsKeptMax);
     this.#evaluation = new Evaluation(this.#errors, options.stepRowsMax);
     const divert: Diversions = { add: (reason, count) => this.#diverted.add(reason, count) };
-    this.#sources = plan.sources.map((source) => new Source(source, options.inflate, divert, this.#errors));
+    const { inflate } = options;
+    const endless = plan.emit.kind !== "pull";
+    this.#sources = plan.sources.map((source) => new Source(source, inflate, divert, this.#errors, endless));
     const sinkStage = this.#foldAtEnd(plan);
     this.#isFinite = plan.emit.kind === "pull";
     const late: Diversions = { add: (reason, count) => this.#late.add(reason, count) };
@@ -218,7 +220,7 @@ export class Dataflow {
         if (input.source !== first.source || input.kind !== first.kind || shardOf(input) !== shard) break;
         this.#inputs.shift();
         if (input.kind === "records") source.feedRecords(input.batches, shard);
-        else if (input.kind === "rows") source.feedRows(input.batches);
+        else if (input.kind === "rows") source.feedRows(input.batches, input.replace);
       }
       return source;
     }
@@ -310,6 +312,7 @@ export class Dataflow {
   #checkState(): number {
     const max = this.#options.queryStateBytesMax;
     let total = 0;
+    for (const source of this.#sources) total += source.stateBytes();
     let largest = { name: "", bytes: -1 };
     for (const { operator } of this.#stages) {
       const bytes = operator.stateBytes();

@@ -1,5 +1,5 @@
 import { assert, type ColumnDef, must } from "@hstream/proto";
-import type { PhysicalPlan } from "@hstream/sql/runtime";
+import type { PhysicalPlan, SqlValue } from "@hstream/sql/runtime";
 import { limits } from "../limits.js";
 import { AnswerQueue } from "./answer-queue.js";
 import type { SinkKind } from "./execution.js";
@@ -110,11 +110,12 @@ export class QueryExecution {
 
   /**
    * Gives input; `nowMs` is the clock of its steps. The payloads are copied before this returns. Reading
-   * the reports throws an HStreamError when the execution has failed.
+   * the reports throws an HStreamError when the execution has failed. `withChanges`: the reports of a
+   * materialising execution have its changes, too.
    */
-  feed(inputs: readonly StepInput[], nowMs: number): AsyncIterable<StepReport> {
+  feed(inputs: readonly StepInput[], nowMs: number, withChanges = false): AsyncIterable<StepReport> {
     const packed = packInputs(inputs);
-    const message = { kind: "feed", execution: this.#id, inputs: packed.inputs, nowMs } as const;
+    const message = { kind: "feed", execution: this.#id, inputs: packed.inputs, nowMs, withChanges } as const;
     return reportsOf(this.#call((call) => ({ ...message, call }), packed.transfer));
   }
 
@@ -123,11 +124,15 @@ export class QueryExecution {
     return reportsOf(this.#call((call) => ({ kind: "end", execution: this.#id, call, nowMs })));
   }
 
-  /** The rows of a materialising execution, as they are after the feeds before this call. */
-  async snapshot(): Promise<Snapshot> {
+  /**
+   * The rows of a materialising execution, as they are after the feeds before this call; with `key` only the
+   * row of that group key.
+   */
+  async snapshot(key?: readonly SqlValue[]): Promise<Snapshot> {
     const batches: Uint8Array[] = [];
     let columns: readonly ColumnDef[] = [];
-    for await (const answer of this.#call((call) => ({ kind: "snapshot", execution: this.#id, call }))) {
+    const message = { kind: "snapshot", execution: this.#id, key } as const;
+    for await (const answer of this.#call((call) => ({ ...message, call }))) {
       if (answer.kind !== "snapshot" || answer.last) continue;
       batches.push(...answer.batches);
       columns = answer.columns;

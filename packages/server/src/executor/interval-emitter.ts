@@ -1,7 +1,6 @@
 import { type PhysicalPlan, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
 import { batchOfRows, type ChangeBatch, rowAt, weightAt } from "./columns.js";
-import { type Emitted, Emitter, type Sink } from "./emit.js";
-import type { ResultLimits } from "./encode/result-encoder.js";
+import type { Emitted, Sink } from "./emit.js";
 import { groupKeysInOutput } from "./plan-facts.js";
 import type { StateReader } from "./state/state-reader.js";
 import type { StateWriter } from "./state/state-writer.js";
@@ -25,7 +24,7 @@ interface Pending {
  * Invariant: what is given at a time is what was fed before it.
  */
 export class IntervalEmitter implements Sink {
-  readonly #emitter: Emitter;
+  readonly #emitter: Sink;
   readonly #intervalMs: number;
   readonly #key: readonly number[] | undefined;
   readonly #width: number;
@@ -33,8 +32,9 @@ export class IntervalEmitter implements Sink {
   #pending = new Map<string, Pending>();
   #bytes = 0;
 
-  constructor(plan: PhysicalPlan, intervalMs: number, openedMs: number, limits: ResultLimits) {
-    this.#emitter = new Emitter(plan, limits);
+  /** `emitter`: gives what is due. */
+  constructor(plan: PhysicalPlan, intervalMs: number, openedMs: number, emitter: Sink) {
+    this.#emitter = emitter;
     this.#intervalMs = intervalMs;
     this.#key = groupKeysInOutput(plan);
     this.#width = plan.output.length;
@@ -52,7 +52,7 @@ export class IntervalEmitter implements Sink {
 
   take(changes: readonly ChangeBatch[], nowMs: number): Emitted {
     const isDue = nowMs >= this.#nextMs;
-    const emitted = isDue ? this.#emit() : { output: [], rowsOut: 0 };
+    const emitted = isDue ? this.#emit(nowMs) : { output: [], rowsOut: 0 };
     if (isDue && Number.isFinite(nowMs)) this.#nextMs = this.#after(nowMs);
     this.#fold(changes);
     return emitted;
@@ -114,7 +114,7 @@ export class IntervalEmitter implements Sink {
     for (const value of pending.values) this.#bytes += valueBytes(value);
   }
 
-  #emit(): Emitted {
+  #emit(nowMs: number): Emitted {
     const rows: (readonly SqlValue[])[] = [];
     const weights: number[] = [];
     const inOrder = [...this.#pending].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -127,6 +127,6 @@ export class IntervalEmitter implements Sink {
     this.#pending = new Map();
     this.#bytes = 0;
     if (rows.length === 0) return { output: [], rowsOut: 0 };
-    return this.#emitter.take([batchOfRows(rows, this.#width, Int32Array.from(weights))]);
+    return this.#emitter.take([batchOfRows(rows, this.#width, Int32Array.from(weights))], nowMs);
   }
 }

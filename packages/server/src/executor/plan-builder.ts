@@ -1,5 +1,5 @@
-import { must, unreachable } from "@hstream/proto";
-import type { PhysicalNode, PhysicalPlan } from "@hstream/sql/runtime";
+import { must } from "@hstream/proto";
+import { inputsOf, type PhysicalNode, type PhysicalPlan } from "@hstream/sql/runtime";
 import type { ChangeBatch } from "./columns.js";
 import type { Operator } from "./operators/operator.js";
 
@@ -101,32 +101,5 @@ export class PlanBuilder {
     const delayMs =
       node.kind === "join" && node.within !== undefined && node.type !== "inner" ? node.within.ms + 1 : 0;
     return delayMs === 0 ? times : times.map((bound) => ({ ...bound, delayMs: bound.delayMs + delayMs }));
-  }
-}
-
-/** What a node reads, by its ports. */
-export function inputsOf(node: PhysicalNode): readonly PhysicalNode[] {
-  switch (node.kind) {
-    case "source":
-    case "shared":
-    case "values":
-      return [];
-    case "filter":
-    case "project":
-    case "aggregate":
-    case "sort":
-    case "limit":
-    case "assign-windows":
-    case "session":
-    case "top-n":
-    case "window":
-      return [node.input];
-    case "join":
-    case "set-operation":
-      return [node.left, node.right];
-    case "union-all":
-      return node.inputs;
-    default:
-      return unreachable(node);
   }
 }

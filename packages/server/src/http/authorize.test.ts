@@ -6,7 +6,7 @@ describe("authorization of REST", () => {
   it("asks once by what the call needs, and once by the names in its address and body", async () => {
     const asked: unknown[] = [];
     const http = await TestHttp.start({
-      authorize: (authorization, need) => {
+      authorize: ({ authorization: [authorization], need }) => {
         asked.push([authorization, need]);
         if (need === "write" && authorization !== "Bearer writer") throw refusal();
         return (names) => {

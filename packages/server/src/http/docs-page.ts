@@ -13,6 +13,7 @@ export const docsHtml = `<!doctype html>
 <body>
 <h1>HStream: the REST API</h1>
 <p>Made from <a href="/openapi.json">the OpenAPI document</a>. Open a call to try it against this server.</p>
+<label id="token" hidden>Token, kept in this page only <input type="password" autocomplete="off"></label>
 <main id="calls"></main>
 <script src="/docs/page.js"></script>
 </body>
@@ -95,6 +96,8 @@ const show = (path, method, operation) => {
       else headers[parameter.name] = input.value;
     }
     if (query.size > 0) url += "?" + query;
+    const token = document.querySelector("#token input").value;
+    if (token !== "") headers.authorization = "Bearer " + token;
     if (body !== undefined) headers["content-type"] = type.value;
     try {
       const options = { method: method.toUpperCase(), headers, body: body?.value, signal: abort.signal };
@@ -113,7 +116,8 @@ const show = (path, method, operation) => {
   box.append(go, stop, answer);
   return box;
 };
-fetch("/openapi.json").then((response) => response.json()).then(({ paths }) => {
+fetch("/openapi.json").then((response) => response.json()).then(({ paths, components }) => {
+  document.getElementById("token").hidden = components.securitySchemes === undefined;
   const groups = new Map();
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(methods)) {

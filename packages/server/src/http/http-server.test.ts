@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { LogError } from "../log/log-store.js";
+import { MemoryLog } from "../log/memory-log.js";
 import type { Problem } from "./problem.js";
 import { TestHttp } from "./test-http.test.helper.js";
 
@@ -307,6 +309,33 @@ describe("REST", () => {
     assert.match(text, /^hstream_append_records_total [1-9]/m);
     assert.match(text, /^hstream_append_duration_seconds_bucket\{le="\+Inf"\} [1-9]/m);
     assert.match(text, /^hstream_http_requests_total\{method="GET",route="\/healthz",status="200"\} 1$/m);
+  });
+});
+
+describe("readiness", () => {
+  it("is lost while the disk is full and after the log has failed", async () => {
+    const http = await TestHttp.start();
+    const log = http.room.log;
+    assert.ok(log instanceof MemoryLog);
+    await http.room.run("CREATE STREAM s;");
+    const append = async () => (await http.call("POST", "/v1/streams/s/records", { a: 1 })).status;
+    const readiness = async () => {
+      const { status, body } = await http.call("GET", "/readyz");
+      return [status, (body as { status: string }).status];
+    };
+    const full = { kind: "full", reason: "disk", limitBytes: 0 } as const;
+    log.inject("append", { kind: "append-result", result: full });
+    assert.equal(await append(), 503);
+    assert.deepEqual(await readiness(), [503, "the disk is full"]);
+    assert.match(await (await http.request("GET", "/metrics")).text(), /^hstream_ready 0$/m);
+    assert.equal(await append(), 200);
+    assert.deepEqual(await readiness(), [200, "ready"]);
+    log.inject("append", { kind: "error", error: new LogError("failed", "the sync failed") });
+    assert.equal(await append(), 503);
+    assert.deepEqual(await readiness(), [503, "the log has failed, restart the server"]);
+    assert.equal((await http.call("GET", "/healthz")).status, 200);
+    await http.close();
+    assert.deepEqual(http.defects, []);
   });
 });
 

@@ -15,6 +15,7 @@ import { oldRoutes } from "./routes/old-routes.js";
 import { operatorRoutes } from "./routes/operator-routes.js";
 import { recordRoutes } from "./routes/record-routes.js";
 import { sqlRoutes } from "./routes/sql-routes.js";
+import { secureContextOf, type TlsFiles, tlsOptionsOf, type TlsSource } from "./tls.js";
 import { webhookRoutes } from "./routes/webhook-routes.js";
 
 /** What happened, for the operator: never what was in a request. */
@@ -30,6 +31,8 @@ export interface HttpOptions {
   readonly report: HttpReport;
   /** Checks who calls; everybody may do everything if absent. */
   readonly authorize?: Authorize;
+  /** Connections are TLS, and only that. */
+  readonly tls?: TlsSource;
   /** Instead of httpConnectionsMax. */
   readonly connectionsMax?: number;
 }
@@ -39,9 +42,11 @@ export class HttpServer {
   readonly port: number;
   readonly #app: FastifyInstance;
   readonly #closing: AbortController;
+  readonly #forget: () => void;
 
-  private constructor(app: FastifyInstance, closing: AbortController) {
+  private constructor(app: FastifyInstance, closing: AbortController, tls: TlsSource | undefined) {
     this.#app = app;
+    this.#forget = tls?.onChange((files) => renewCertificate(app.server, files)) ?? (() => undefined);
     this.#closing = closing;
     const bound = app.server.address();
     this.port = typeof bound === "object" && bound !== null ? bound.port : 0;
@@ -57,11 +62,12 @@ export class HttpServer {
       await app.close();
       throw error;
     }
-    return new HttpServer(app, closing);
+    return new HttpServer(app, closing, options.tls);
   }
 
   /** Refuses new requests, ends event streams, lets the others end for at most `drainMs`. */
   async close(drainMs: number, sleep: (ms: number) => Promise<void>): Promise<void> {
+    this.#forget();
     this.#closing.abort(new HStreamError("ShuttingDown", {}));
     const closed = this.#app.close();
     this.#app.server.closeIdleConnections();
@@ -71,6 +77,12 @@ export class HttpServer {
   }
 }
 
+/** For new connections. */
+function renewCertificate(server: object, files: TlsFiles): void {
+  const tlsServer = server as { setSecureContext?: (context: ReturnType<typeof secureContextOf>) => void };
+  tlsServer.setSecureContext?.(secureContextOf(files));
+}
+
 /** All routes, in the order of the document. */
 export function routesOf(rooms: HttpRooms, prometheus: Prometheus): Route[] {
   return [
@@ -78,7 +90,7 @@ export function routesOf(rooms: HttpRooms, prometheus: Prometheus): Route[] {
     ...sqlRoutes(rooms),
     ...gatewayRoutes(rooms),
     ...webhookRoutes(rooms),
-    ...operatorRoutes(prometheus),
+    ...operatorRoutes(prometheus, rooms.metrics),
     ...oldRoutes(rooms),
   ];
 }
@@ -88,7 +100,11 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
   const routes = routesOf(rooms, prometheus);
   const { metrics, env } = rooms;
 
+  const sizes = { maxHeaderSize: limits.httpHeaderBytesMax, headersTimeout: limits.httpHeadersMs };
+  const transport =
+    options.tls === undefined ? {} : { https: { ...sizes, ...tlsOptionsOf(options.tls.files) } };
   const app = fastify({
+    ...transport,
     logger: false,
     exposeHeadRoutes: false,
     // Bodies are read by the routes, which have limits of their own.
@@ -98,14 +114,15 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
     connectionTimeout: limits.httpSilenceMs,
     // A body may stream in for hours; one in one piece has a deadline of its own.
     requestTimeout: 0,
-    http: { maxHeaderSize: limits.httpHeaderBytesMax, headersTimeout: limits.httpHeadersMs },
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4 * limits.nameCharactersMax + 64 },
+    http: sizes,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.httpHeaderBytesMax },
     forceCloseConnections: false,
     frameworkErrors: (error, request, reply) => {
-      void sendError(error, "problem", request, reply);
+      void sendError(error, formAt(request.url), request, reply);
     },
     clientErrorHandler: (error, socket) => {
-      if (!socket.writable) {
+      // Without TLS, or with a certificate that is none of ours, nobody there understands an answer.
+      if (!socket.writable || /^ERR_(SSL|TLS)/.test(error.code ?? "")) {
         socket.destroy();
         return;
       }
@@ -135,6 +152,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
       metrics.failed(`http ${patternOf(request)}`, refusal.kind, refusal.message);
     }
     prometheus.error(refusal.kind);
+    if (refusal.kind === "Unauthenticated") void reply.header("www-authenticate", 'Bearer realm="hstream"');
     const { status, type, body } = errorAnswer(error, refusal, form, request.id);
     // What is left of a body that nobody will read would be taken for the next request.
     if (!request.raw.complete) void reply.header("connection", "close");
@@ -151,6 +169,8 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
     void reply.headers(safetyHeaders).header("x-request-id", request.id);
     refuseForeign(request.headers, options.host, options.knownAs);
     if (closing.aborted) throw new HStreamError("ShuttingDown", {});
+    // The framework would answer some of them on its own.
+    if (!knownMethods.has(request.method)) throw noRoute(request, reply);
   });
   app.addHook("onResponse", async (request, reply) => {
     // Kept alive, the connection would keep the server from ending.
@@ -189,6 +209,7 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
           id: request.id,
           gone: AbortSignal.any([gone.signal, closing]),
           timers: env.timers,
+          authorization: request.raw.headersDistinct.authorization ?? [],
           authorize: options.authorize ?? (() => () => undefined),
         };
         const attributes = { "http.request.method": route.method, "http.route": route.path };
@@ -198,7 +219,8 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
     });
   }
 
-  const document = JSON.stringify(openApiDocument(routes, options.version), null, 2);
+  const withTokens = options.authorize !== undefined;
+  const document = JSON.stringify(openApiDocument(routes, options.version, withTokens), null, 2);
   const fixed = [
     ["/openapi.json", "application/json", document],
     ["/docs", "text/html; charset=utf-8", docsHtml],
@@ -210,25 +232,42 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
       reply.type(type).header("content-security-policy", docsPolicy).send(text),
     );
   }
+  const places = [
+    ...routes,
+    ...fixed.map(([path]) => ({ method: "GET", path, errors: "problem" as const })),
+  ].map(({ method, path, errors }) => ({
+    method,
+    errors,
+    regex: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/:]+")}/?$`),
+  }));
   for (const url of ["/", "/v1/swagger"]) app.get(url, (_request, reply) => reply.redirect("/docs"));
 
-  const patterns = [...routes, ...fixed.map(([path]) => ({ method: "GET", path }))].map(
-    ({ method, path }) => ({
-      method,
-      regex: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/:]+")}/?$`),
-    }),
+  app.setNotFoundHandler((request, reply) =>
+    sendError(noRoute(request, reply), formAt(request.url), request, reply),
   );
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split("?", 1)[0] ?? "";
-    const allowed = patterns.filter(({ regex }) => regex.test(path)).map(({ method }) => method);
-    if (allowed.length === 0)
-      return sendError(new HStreamError("RouteNotFound", {}), "problem", request, reply);
-    const list = [...new Set(allowed)].join(", ");
-    const refusal = new HStreamError("MethodNotAllowed", { method: request.method, allowed: list });
-    return sendError(refusal, "problem", request, reply.header("allow", list));
-  });
-  app.setErrorHandler((error, request, reply) => sendError(error, "problem", request, reply));
+  app.setErrorHandler((error, request, reply) => sendError(error, formAt(request.url), request, reply));
   return app;
+
+  /** Why no route takes a request, which is told the methods that one would take. */
+  function noRoute({ method, url }: FastifyRequest, reply: FastifyReply): HStreamError {
+    const methods = [...new Set(placesAt(url).map((place) => place.method))];
+    if (methods.length === 0) return new HStreamError("RouteNotFound", {});
+    if (methods.includes(method)) {
+      return new HStreamError("MalformedRequest", { reason: "a name in its address is not possible" });
+    }
+    const allowed = methods.join(", ");
+    void reply.header("allow", allowed);
+    return new HStreamError("MethodNotAllowed", { method, allowed });
+  }
+
+  function formAt(url: string): ErrorForm {
+    return placesAt(url)[0]?.errors ?? "problem";
+  }
+
+  function placesAt(url: string): typeof places {
+    const path = url.split("?", 1)[0] ?? "";
+    return places.filter(({ regex }) => regex.test(path));
+  }
 
   function send(answer: Answer, reply: FastifyReply, gone: AbortSignal): FastifyReply {
     switch (answer.kind) {

@@ -10,19 +10,24 @@ const errorSchemas = {
   old: { name: "OldError", type: "application/json", schema: oldErrorSchema },
 } as const;
 
-/** The OpenAPI 3.1 document of the routes, made of the schemas that check their requests. */
-export function openApiDocument(routes: readonly Route[], version: string): Json {
+/**
+ * The OpenAPI 3.1 document of the routes, made of the schemas that check their requests. `withTokens`:
+ * callers must show one.
+ */
+export function openApiDocument(routes: readonly Route[], version: string, withTokens = false): Json {
   const paths: Record<string, Json> = {};
   for (const route of routes) {
     const item = (paths[route.path] ??= {});
     item[route.method.toLowerCase()] = operationOf(route);
   }
   const schemas = Object.values(errorSchemas).map(({ name, schema }) => [name, schemaOf(schema, "output")]);
+  const security = withTokens ? { securitySchemes: { token: { type: "http", scheme: "bearer" } } } : {};
   return {
     openapi: "3.1.0",
     info: { title: "HStream", version, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
     paths,
-    components: { schemas: Object.fromEntries(schemas) as Json },
+    ...(withTokens ? { security: [{ token: [] }] } : {}),
+    components: { schemas: Object.fromEntries(schemas) as Json, ...security },
   };
 }
 
@@ -52,6 +57,7 @@ function operationOf(route: Route): Json {
     ...(route.description === undefined ? {} : { description: route.description }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(requestBody === undefined ? {} : { requestBody }),
+    ...(route.needs === "nothing" ? { security: [] } : {}),
     responses,
   };
 }
@@ -98,12 +104,23 @@ function parametersOf(schema: z.ZodType | undefined, place: "path" | "query"): J
 }
 
 function schemaOf(schema: z.ZodType, io: "input" | "output"): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
-    target: "draft-2020-12",
-    io,
-    unrepresentable: "any",
-  });
-  return rest;
+  const {
+    $schema: _,
+    $defs: __,
+    ...rest
+  } = z.toJSONSchema(schema, { target: "draft-2020-12", io, unrepresentable: "any" });
+  return withoutReferences(rest) as Json;
+}
+
+/**
+ * References are to the root of a document, which a schema inside another is not. The only schema that
+ * refers to itself is that of any JSON.
+ */
+function withoutReferences(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(withoutReferences);
+  if (typeof part !== "object" || part === null) return part;
+  if ("$ref" in part) return {};
+  return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, withoutReferences(value)]));
 }
 
 function operationId({ method, path }: Route): string {

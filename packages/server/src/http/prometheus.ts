@@ -48,6 +48,11 @@ export class Prometheus {
       subscriptions.list().reduce((sum, { id }) => sum + subscriptions.consumers(id).length, 0),
     );
     this.#gauge("hstream_uptime_seconds", "Since the start of the server.", () => metrics.uptimeMs / 1_000);
+    this.#gauge(
+      "hstream_ready",
+      "1 while appends are taken, 0 when the log has failed or the disk is full.",
+      () => (metrics.health.illness(metrics.now()) === undefined ? 1 : 0),
+    );
     this.#gauge("hstream_cluster_nodes", "Nodes of the cluster.", () => cluster.view().members.length);
     this.#histogram("hstream_append_duration_seconds", "Until an append is durable.", metrics.appendLatency);
     this.#histogram("hstream_read_duration_seconds", "Of one read of the log.", metrics.readLatency);

@@ -10,14 +10,23 @@ import type { ErrorForm } from "./problem.js";
 
 export type Method = "GET" | "POST" | "DELETE";
 
-/** What a caller must be allowed to do; `nothing`: anybody may. */
-export type Need = "nothing" | "read" | "write";
+/** What a caller must be allowed to do; `nothing`: anybody may; `any`: whoever has a token. */
+export type Need = "nothing" | "any" | "read" | "write";
+
+/** A call that somebody wants to make. */
+export interface Wish {
+  /** The headers of that name: there should be one. */
+  readonly authorization: readonly string[];
+  readonly need: Exclude<Need, "nothing">;
+  /** Method and path of the route. */
+  readonly call: string;
+}
 
 /**
  * Checks who calls: at once whether the caller may do such things at all, and with the function that is
  * returned, whether with objects of these names. Both throw what the caller is told.
  */
-export type Authorize = (authorization: string, need: Need) => (names: readonly string[]) => void;
+export type Authorize = (wish: Wish) => (names: readonly string[]) => void;
 
 /** What a call answers. */
 export type Answer =
@@ -39,6 +48,8 @@ export interface RawCall {
   /** Aborted when the caller has gone, or the server wants to end. */
   readonly gone: AbortSignal;
   readonly timers: Timers;
+  /** The headers `authorization`, each for itself. */
+  readonly authorization: readonly string[];
   readonly authorize: Authorize;
 }
 
@@ -108,7 +119,8 @@ export function route<Params = unknown, Query = unknown, Body = undefined>(
       return Array.isArray(value) ? value.join(", ") : value;
     };
     const need = definition.needs ?? (definition.method === "GET" ? "read" : "write");
-    const allow = raw.authorize(header("authorization") ?? "", need);
+    const wish = { authorization: raw.authorization, call: `${definition.method} ${definition.path}` };
+    const allow = need === "nothing" ? undefined : raw.authorize({ ...wish, need });
     const call: Call<Params, Query, Body> = {
       params: check(params, raw.params, "its address"),
       query: check(query, raw.query, "its query"),
@@ -119,7 +131,7 @@ export function route<Params = unknown, Query = unknown, Body = undefined>(
       header,
       accepts: (type) => (header("accept") ?? "").toLowerCase().includes(type),
     };
-    if (need !== "nothing") allow([...namesIn(call.params), ...namesIn(call.body)]);
+    allow?.([...namesIn(call.params), ...namesIn(call.body)]);
     return handle(call);
   };
   return { ...facts, params, query, body, run };

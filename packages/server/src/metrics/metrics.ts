@@ -1,4 +1,5 @@
 import type { Clock, Timer, Timers } from "../env/env.js";
+import { Health } from "./health.js";
 import { Histogram } from "./histogram.js";
 import { Meters } from "./meters.js";
 import { RecentErrors } from "./recent-errors.js";
@@ -34,6 +35,7 @@ export class Metrics {
   readonly readLatency = new Histogram();
   readonly httpLatency = new Histogram();
   readonly errors = new RecentErrors();
+  readonly health = new Health();
   readonly #timers: Timers;
   readonly #startedMs: number;
   readonly #expire = () => {
@@ -72,6 +74,7 @@ export class Metrics {
     const nowMs = this.now();
     this.appends.of(streamId, nowMs).add(nowMs, bytes, records, 1);
     this.appendLatency.record(nowMs - startedMs);
+    this.health.worked();
   }
 
   appendFailed(streamId: string): void {

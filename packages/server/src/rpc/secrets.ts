@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { experimental, ServerCredentials } from "@grpc/grpc-js";
 import grpc from "@grpc/grpc-js";
 import type { Config } from "../config/settings.js";
@@ -9,10 +10,14 @@ type CertificateProvider = experimental.CertificateProvider;
 type IdentityListener = experimental.IdentityCertificateUpdateListener;
 type CaListener = experimental.CaCertificateUpdateListener;
 
-interface Files {
+/** Texts of the files; empty for one that is not configured. */
+export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
+}
+
+interface Files extends TlsFiles {
   readonly tokens: string;
 }
 
@@ -36,6 +41,7 @@ export class Secrets {
   #timer: Timer | undefined;
   readonly #identityListeners = new Set<IdentityListener>();
   readonly #caListeners = new Set<CaListener>();
+  readonly #tlsListeners = new Set<(files: TlsFiles) => void>();
 
   private constructor(tools: SecretsTools, config: Config, files: Files, tokens: Tokens | undefined) {
     this.#disk = tools.disk;
@@ -99,6 +105,18 @@ export class Secrets {
     return make(provider, needsClient ? provider : null, needsClient);
   }
 
+  /** What other servers of ours listen with; only where there is TLS. */
+  get tls() {
+    const { cert, key, ca } = this.#files;
+    return {
+      files: { cert, key, ca },
+      onChange: (listener: (files: TlsFiles) => void) => {
+        this.#tlsListeners.add(listener);
+        return () => void this.#tlsListeners.delete(listener);
+      },
+    };
+  }
+
   /** Reads the files again. Never rejects: what is wrong is reported, and all stays as it was. */
   async reload(): Promise<void> {
     try {
@@ -112,6 +130,9 @@ export class Secrets {
       }
       if (files.ca !== before.ca) {
         for (const listener of this.#caListeners) listener({ caCertificate: Buffer.from(files.ca) });
+      }
+      if (files.cert !== before.cert || files.key !== before.key || files.ca !== before.ca) {
+        for (const listener of this.#tlsListeners) listener(files);
       }
     } catch (error) {
       this.#report(error instanceof Error ? error.message : String(error));
@@ -154,6 +175,7 @@ async function readFiles(disk: Disk, config: Config): Promise<Files> {
   checkPem("tls.cert", config.tlsCert, files.cert);
   checkPem("tls.key", config.tlsKey, files.key);
   checkPem("tls.ca", config.tlsCa, files.ca);
+  checkCertificates(files);
   if (config.tokensFile !== "" && tokensIn(files) === undefined) {
     throw new SecretsError(`${config.tokensFile} has no tokens.`);
   }
@@ -163,6 +185,28 @@ async function readFiles(disk: Disk, config: Config): Promise<Files> {
 function checkPem(setting: string, path: string, text: string): void {
   if (path === "" || /-----BEGIN [A-Z ]+-----/.test(text)) return;
   throw new SecretsError(`${path} (${setting}) is not in PEM form.`);
+}
+
+/** Refuses here what would only be noticed when somebody connects. */
+function checkCertificates({ cert, key, ca }: TlsFiles): void {
+  if (ca !== "") readable("tls.ca", () => new X509Certificate(ca));
+  if (cert === "") return;
+  const certificate = readable("tls.cert", () => new X509Certificate(cert));
+  const privateKey = readable("tls.key", () => createPrivateKey(key));
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw new SecretsError("tls.key is not the key of the certificate in tls.cert.");
+  }
+}
+
+function readable<T>(setting: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    // What the library says may quote the file.
+    throw new SecretsError(`${setting} cannot be used: it is damaged, or locked with a passphrase.`, {
+      cause: error,
+    });
+  }
 }
 
 /** Undefined if there are none to read. Throws SecretsError. */

@@ -18,7 +18,8 @@ export interface ReadRecord extends TimedRecord {
 export class NaiveSource {
   readonly #latenessMs: number;
   readonly #shards: Map<number, number>;
-  readonly #idle = new Set<number>();
+  /** Of idle shards, for how long. */
+  readonly #idle = new Map<number, number>();
   watermark = Number.NEGATIVE_INFINITY;
 
   constructor(latenessMs: number, shards: readonly number[]) {
@@ -33,8 +34,8 @@ export class NaiveSource {
     return read;
   }
 
-  idle(shard: number): void {
-    this.#idle.add(shard);
+  idle(shard: number, elapsedMs: number): void {
+    this.#idle.set(shard, elapsedMs);
     this.#reach(shard, Number.NEGATIVE_INFINITY);
   }
 
@@ -44,11 +45,11 @@ export class NaiveSource {
 
   #reach(shard: number, timeMs: number): void {
     this.#shards.set(shard, Math.max(this.#shards.get(shard) ?? Number.NEGATIVE_INFINITY, timeMs));
-    const active = [...this.#shards].filter(([id]) => !this.#idle.has(id));
+    const active = [...this.#shards].filter(([id]) => !this.#idle.has(id)).map(([, time]) => time);
     const known = [...this.#shards].filter(([, time]) => time > Number.NEGATIVE_INFINITY);
-    const counted = active.length > 0 ? active : known;
-    const least = Math.min(...counted.map(([, time]) => time));
-    if (counted.length > 0) this.watermark = Math.max(this.watermark, least);
+    // When none is active, time goes on without records.
+    const counted = active.length > 0 ? active : known.map(([id, time]) => time + (this.#idle.get(id) ?? 0));
+    if (counted.length > 0) this.watermark = Math.max(this.watermark, Math.min(...counted));
   }
 }
 

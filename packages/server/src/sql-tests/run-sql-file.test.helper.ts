@@ -43,7 +43,7 @@ interface Fed {
 type Told =
   | { readonly kind: "shards"; readonly relation: string; readonly shards: readonly number[] }
   | { readonly kind: "watermark"; readonly relation: string; readonly shard: number; readonly timeMs: number }
-  | { readonly kind: "idle"; readonly relation: string; readonly shard: number }
+  | { readonly kind: "idle"; readonly relation: string; readonly shard: number; readonly elapsedMs: number }
   | { readonly kind: "clock"; readonly nowMs: number };
 
 /** How the input is cut: record by record, all at once, and otherwise. */
@@ -102,6 +102,8 @@ export class SqlFileRunner implements Catalog {
     switch (one.kind) {
       case "error":
         return this.#errorsOf(one.sql);
+      case "statement":
+        return asked(this.#bound(one.sql));
       case "explain":
         return explain(this.#explained(one.sql));
       case "query":
@@ -295,7 +297,7 @@ function toldIn(line: string): Told {
     case "watermark":
       return { kind: what, relation: name, timeMs: first, shard: second };
     case "idle":
-      return { kind: what, relation: name, shard: first };
+      return { kind: what, relation: name, shard: first, elapsedMs: numbers[1] ?? 0 };
     case "clock":
       return { kind: what, nowMs: Number(name) };
     default:
@@ -348,6 +350,29 @@ function printed(
     if (diverted > 0) lines.push(`! ${reason}: ${diverted}`);
   }
   return lines.join("\n");
+}
+
+/** What a statement asks for: the records of an INSERT, else the statement as data. */
+function asked(statement: BoundStatement): string {
+  if (statement.kind === "insert") {
+    const rows = statement.rows.map((row) =>
+      row.kind === "raw" ? `raw ${Buffer.from(row.bytes).toString("utf8")}` : toStoredJson(row.fields),
+    );
+    return [`into ${statement.stream.name}`, ...rows].join("\n");
+  }
+  return JSON.stringify(statement, (key, value: unknown) => {
+    if (value instanceof Map) return Object.fromEntries(value as ReadonlyMap<string, unknown>);
+    if (typeof value !== "object" || value === null) return value;
+    if (key === "stream" || key === "relation") return (value as Relation).name;
+    if (key !== "query") return value;
+    const { output, emit, start, startAtMs, sources } = value as BoundQuery;
+    return {
+      columns: output.map(({ name }) => name),
+      emit: emit.kind,
+      from: startAtMs ?? start,
+      sources: sources.map(({ name }) => name),
+    };
+  });
 }
 
 function printedValue(value: SqlValue): string {

@@ -16,11 +16,11 @@ import { must } from "@hstream/proto";
  *   time                   what is known of a stream's time, one a line
  *   shards s 1 2           the shards that it has
  *   watermark s 5000 [N]   no earlier record of shard N (else 1) will come
- *   idle s [N]             the shard holds the watermark back no longer
+ *   idle s [N] [MS]        the shard, in which nothing came for so long, holds the watermark back no longer
  *   clock 60000            what is fed from here on is fed then
  *
- *   query | changes | folded | explain | error
- *   SELECT …;              a statement, up to the line of dashes
+ *   query | changes | folded | explain | error | statement
+ *   SELECT …;              a statement, up to the line of dashes; of `statement` it is shown what it asks for
  *   ----                   then what is expected; left out, --complete fills it in
  *   a | b
  *   1 | 'x'
@@ -41,7 +41,7 @@ export type Block =
     }
   | { readonly kind: "time"; readonly lines: readonly string[] }
   | {
-      readonly kind: "query" | "changes" | "folded" | "explain" | "error";
+      readonly kind: "query" | "changes" | "folded" | "explain" | "error" | "statement";
       readonly sql: string;
       /** Undefined: to be filled in. */
       readonly expected: string | undefined;
@@ -82,7 +82,8 @@ function blockOf(head: string, rest: readonly string[], line: number): Block {
     case "changes":
     case "folded":
     case "explain":
-    case "error": {
+    case "error":
+    case "statement": {
       const at = rest.indexOf(dashes);
       const sql = rest.slice(0, at < 0 ? undefined : at).join("\n");
       return { kind, sql, expected: at < 0 ? undefined : rest.slice(at + 1).join("\n"), line };

@@ -66,7 +66,7 @@ type Event =
       readonly shard: number;
       readonly list: TimedRecord[];
     }
-  | { readonly kind: "idle"; readonly stream: string; readonly shard: number }
+  | { readonly kind: "idle"; readonly stream: string; readonly shard: number; readonly elapsedMs: number }
   | { readonly kind: "watermark"; readonly stream: string; readonly shard: number; readonly timeMs: number };
 
 const streamName = fc.constantFrom("s", "r");
@@ -91,7 +91,7 @@ const events = fc
     return drawn.map(({ stream: name, shard: of, step, what, list }): Event => {
       now += step;
       const at = now;
-      if (what === "idle") return { kind: "idle", stream: name, shard: of };
+      if (what === "idle") return { kind: "idle", stream: name, shard: of, elapsedMs: step };
       if (what === "watermark") return { kind: "watermark", stream: name, shard: of, timeMs: at - 5 };
       const records = list.map(({ k, v, back }) => ({ k, v, t: Math.max(0, at - back) }));
       return { kind: "records", stream: name, shard: of, list: records };
@@ -129,7 +129,7 @@ class Trial {
   feed(list: readonly Event[], reopens: boolean): void {
     for (const event of list) {
       const source = must(this.sources.get(event.stream), "a stream");
-      if (event.kind === "idle") source.idle(event.shard);
+      if (event.kind === "idle") source.idle(event.shard, event.elapsedMs);
       else if (event.kind === "watermark") source.tell(event.shard, event.timeMs);
       else {
         for (const record of event.list) this.read.get(event.stream)?.push(source.read(event.shard, record));
@@ -143,7 +143,7 @@ class Trial {
     return this.#plan.sources.flatMap(({ id }, source): StepInput[] => {
       if (id !== event.stream) return [];
       const { shard: of } = event;
-      if (event.kind === "idle") return [{ kind: "idle", source, shard: of }];
+      if (event.kind === "idle") return [{ kind: "idle", source, shard: of, elapsedMs: event.elapsedMs }];
       if (event.kind === "watermark") return [{ kind: "watermark", source, shard: of, timeMs: event.timeMs }];
       const batches = [storedBatch(event.list.map((record) => ({ ...record })))];
       return [{ kind: "records", source, shard: of, batches }];

@@ -112,6 +112,7 @@ export class StreamAppender {
       return appended;
     } catch (error) {
       this.#metrics?.appendFailed(streamId);
+      if (error instanceof LogError && error.kind === "failed") this.#metrics?.health.logFailed();
       throw error instanceof LogError ? refusalOfLog(error, shardId) : error;
     } finally {
       this.#budget.give(bytes);
@@ -131,6 +132,7 @@ export class StreamAppender {
         this.#fences.delete(shardId);
         throw new HStreamError("Fenced", { shardId: String(shardId) });
       case "full": {
+        if (result.reason === "disk") this.#metrics?.health.diskFull(this.#metrics.now());
         const reason = result.reason === "disk" ? "the disk is full" : "too many bytes wait for the disk";
         throw new HStreamError("AppendFull", { reason, max: result.limitBytes });
       }

@@ -273,7 +273,13 @@ function bindJoin(node: JoinNode, place: QueryPlace): FromRows {
     node.type === "cross" && conditions.length > 0 ? "inner" : plainType(node, conditions);
   const byWindow = conditions.some((one) => closesBoth(one, left.closing, right.closing));
   const shape = pushShape(node, type, left, right, { within: within !== undefined, byWindow }, context);
-  const steady = type === "inner" || type === "cross" || shape.lookup || within !== undefined;
+  // Of a semi or anti join the right side is not seen.
+  const seen = type === "semi" || type === "anti" ? [left] : [left, right];
+  const steady =
+    type === "inner" ||
+    type === "cross" ||
+    shape.lookup ||
+    (within !== undefined && type !== "semi" && type !== "anti");
   const [first, second] = shape.swapped ? [right, left] : [left, right];
   return {
     build: () => ({
@@ -289,21 +295,21 @@ function bindJoin(node: JoinNode, place: QueryPlace): FromRows {
       lookup: shape.lookup,
       within: within?.bounds,
     }),
-    relations: [...left.relations, ...right.relations],
+    relations: seen.flatMap(({ relations }) => relations),
     merged: [
       ...merged,
-      ...[...left.merged, ...right.merged].filter(({ name }) => !merged.some((one) => one.name === name)),
+      ...seen.flatMap((side) => side.merged).filter(({ name }) => !merged.some((one) => one.name === name)),
     ],
     kind: joinKind(left, right, steady, shape.lookup),
     time: (named) => {
-      if (named !== undefined) return undefined;
+      if (named !== undefined || seen.length === 1) return undefined;
       if (shape.lookup) return first.time();
       const [l, r] = [left.time(), right.time()];
       if (within === undefined || l === undefined || r === undefined) return undefined;
       // What is too late was held back below: its pairs are never late.
       return { time: laterOf(l.time, r.time), watermark: undefined };
     },
-    closing: byWindow ? new Map([...left.closing, ...right.closing]) : new Map(),
+    closing: byWindow ? new Map(seen.flatMap((side) => [...side.closing])) : new Map(),
     grows: (context.finite || steady) && left.grows && (right.grows || shape.lookup),
     conditions: [...left.conditions, ...right.conditions, ...conditions],
   };
@@ -500,6 +506,7 @@ function pushShape(
     }
     return plain;
   }
+  if (type === "semi" || type === "anti") return plain;
   const looksUp = (stream: FromRows, view: FromRows): boolean =>
     stream.kind === "stream" && view.kind === "changing";
   const outerLeft = type === "left" || type === "inner" || type === "cross";

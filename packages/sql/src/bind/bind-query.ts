@@ -19,7 +19,8 @@ import { bindExpression, castTo, unified } from "./bind-expression.js";
 import { SelectBinder } from "./bind-select.js";
 import { countOf, distinct, limited, type OrderAndLimit, positionOf } from "./order.js";
 import type { BoundQuery } from "./bound-statement.js";
-import type { Findings } from "./findings.js";
+import { bindPolling } from "./bind-polling.js";
+import { Findings } from "./findings.js";
 import type { BoundRows, CommonTable, OutputItem, QueryContext, QueryPlace } from "./query-context.js";
 import { ColumnIds, DerivedScope, Scope } from "./scope.js";
 
@@ -28,6 +29,17 @@ export type QueryUse = "query" | "view" | "stream";
 
 /** A whole statement's query. */
 export function bindQuery(node: QueryNode, catalog: Catalog, findings: Findings, use: QueryUse): BoundQuery {
+  const { emit } = node;
+  if (use !== "query" || emit === undefined) return bindWhole(node, catalog, findings, use);
+  // With a system table in it, it is the query without EMIT, asked again and again.
+  const once = { ...node, emit: undefined };
+  const { sources } = bindWhole(once, catalog, new Findings(), use);
+  if (!sources.some(({ kind }) => kind === "table")) return bindWhole(node, catalog, findings, use);
+  const query = bindWhole(once, catalog, findings, use);
+  return { ...query, polling: bindPolling(emit, query.sources, findings) };
+}
+
+function bindWhole(node: QueryNode, catalog: Catalog, findings: Findings, use: QueryUse): BoundQuery {
   const finite = use === "query" && node.emit === undefined;
   const sources = new Map<string, Relation>();
   const context: QueryContext = {
@@ -44,7 +56,6 @@ export function bindQuery(node: QueryNode, catalog: Catalog, findings: Findings,
   checkEmission(node, use, findings);
   const emitLimit = finite || node.orderBy.length > 0 ? undefined : limit;
   const rows = bindBlock(node, place, emitLimit === undefined ? limit : undefined);
-  checkSources(node, [...sources.values()], findings);
   const output = rows.columns.map(({ column, spread, prefix }): OutputColumn => {
     const plain = { name: column.name, type: column.type, spread };
     return prefix === undefined ? plain : { ...plain, prefix };
@@ -322,13 +333,6 @@ function checkEmission(node: QueryNode, use: QueryUse, findings: Findings): void
   }
   if (push && node.body.kind === "select" && node.body.from === undefined) {
     findings.error(emit.span, "EMIT CHANGES needs a FROM", "without a source nothing changes");
-  }
-}
-
-function checkSources(node: QueryNode, sources: readonly Relation[], findings: Findings): void {
-  const { emit } = node;
-  if (emit !== undefined && sources.some((source) => source.kind === "table")) {
-    findings.error(emit.span, "A system table emits no changes", "leave out EMIT CHANGES");
   }
 }
 

@@ -26,8 +26,9 @@ import { bindFrom, type FromRows, windowed } from "./bind-from.js";
 import { distinct, limited, type OrderAndLimit, positionOf } from "./order.js";
 import { EqualColumns } from "./equal-columns.js";
 import { unboundExpression } from "./findings.js";
-import { type GroupedInput, Grouping, isGrouped, mentions } from "./grouping.js";
-import type { BoundRows, Correlation, OutputItem, QueryPlace } from "./query-context.js";
+import { joinedWith, outerRowsOf } from "./outer-rows.js";
+import { type GroupedInput, Grouping, hasWindowFunction, isGrouped, mentions } from "./grouping.js";
+import type { BoundRows, Correlation, OuterRows, OutputItem, QueryPlace } from "./query-context.js";
 import { Scope } from "./scope.js";
 import { Subqueries, unresolvedIn } from "./subqueries.js";
 import { WindowCalls } from "./window-calls.js";
@@ -78,7 +79,7 @@ export class SelectBinder {
     const { ids } = place.context;
     this.#grouping = isGrouped(select, order.orderBy) ? new Grouping(ids) : undefined;
     const here = (expression: Expression, span: Span): Expression => this.#overGroups(expression, span);
-    this.#windows = new WindowCalls(ids, here);
+    this.#windows = new WindowCalls(ids, select.windows, here);
     this.#where = new Subqueries(place, this.#scope);
     this.#below = new Subqueries(place, this.#scope);
     this.#above = new Subqueries(place, this.#scope, here);
@@ -104,6 +105,8 @@ export class SelectBinder {
     const own = conditions.filter((condition) => !this.#isOuter(condition));
     if (own.length > 0) plan = { kind: "filter", input: plan, predicate: conjunction(own) };
     plan = this.#below.attach(plan);
+    if (correlation?.outerRows !== undefined)
+      plan = joinedWith(plan, correlation.outerRows, correlation.joining);
     const outer = correlation?.pairs ?? [];
     if (this.#grouping !== undefined) plan = this.#grouped(plan, this.#grouping);
     plan = this.#above.attach(plan);
@@ -329,7 +332,34 @@ export class SelectBinder {
         pairs.push(this.#pair(b, a, nullsEqual));
       else residuals.push(condition);
     }
-    return { pairs, residuals };
+    const plain = this.#place.forValue !== true && !this.#blocksConditions();
+    if (residuals.length === 0 || plain) return { pairs, residuals, outerRows: undefined, joining: [] };
+    return this.#withOuterRows(pairs, residuals);
+  }
+
+  /** Whether conditions over both queries cannot wait until the rows of this one meet those of the other. */
+  #blocksConditions(): boolean {
+    const { items, distinct } = this.#select;
+    const cut = this.#order.limit !== undefined || this.#order.offset > 0;
+    const windows = items.some((item) => item.kind === "expression" && hasWindowFunction(item.expression));
+    return this.#grouping !== undefined || distinct || cut || windows;
+  }
+
+  /** The rows of the query around this one come in, and go out again as keys. */
+  #withOuterRows(
+    pairs: BlockCorrelation["pairs"][number][],
+    residuals: readonly Expression[],
+  ): BlockCorrelation {
+    const { outerRows, joining } = outerRowsOf(
+      residuals,
+      this.#scope.correlated,
+      this.#select.span,
+      this.#place.context,
+    );
+    for (const { outer, column } of outerRows.columns) {
+      pairs.push(this.#pair(outer, columnExpression(column), true));
+    }
+    return { pairs, residuals: [], outerRows, joining };
   }
 
   #pair(left: Expression, inner: Expression, nullsEqual: boolean): BlockCorrelation["pairs"][number] {
@@ -345,24 +375,9 @@ export class SelectBinder {
   /** What the query around this one needs of it beside its columns. */
   #hidden(plan: LogicalPlan, correlation: BlockCorrelation | undefined): readonly ProjectItem[] {
     if (correlation === undefined) return [];
-    const { findings } = this.#place.context;
     const { residuals, pairs } = correlation;
     const items = new Map<number, ProjectItem>();
     for (const { column, inner } of pairs) items.set(column.id, { column, expression: inner });
-    const blocked =
-      this.#grouping !== undefined ||
-      this.#select.distinct ||
-      this.#order.limit !== undefined ||
-      this.#order.offset > 0 ||
-      this.#windows.columns.size > 0;
-    if (residuals.length > 0 && blocked) {
-      const hint = "groups, DISTINCT and LIMIT go only with equalities such as t.k = s.k";
-      findings.error(
-        this.#select.span,
-        "This subquery hangs on the row around it by more than equalities",
-        hint,
-      );
-    }
     const given = new Map(columnsOf(plan).map((column) => [column.id, column]));
     for (const id of residuals.flatMap((residual) => [...columnsIn(residual)])) {
       const column = given.get(id);
@@ -604,6 +619,7 @@ export class SelectBinder {
       pairs,
       residuals: correlation.residuals,
       hidden: hidden.map(({ column }) => column),
+      outerRows: correlation.outerRows,
       empty: undefined,
     };
     if (empty === undefined) return { plan, columns, single, correlation: whole };
@@ -631,6 +647,9 @@ interface BlockCorrelation {
     readonly nullsEqual: boolean;
   }[];
   readonly residuals: readonly Expression[];
+  readonly outerRows: OuterRows | undefined;
+  /** What the outer rows are joined by. */
+  readonly joining: readonly Expression[];
 }
 
 type NamedItem = OutputItem & { readonly expression: Expression };

@@ -100,4 +100,13 @@ export interface BoundQuery {
   readonly startAtMs?: number;
   /** What it reads, each once. */
   readonly sources: readonly Relation[];
+  /** Asked again and again: it reads a system table, which has no changes of its own. `emit` is then pull. */
+  readonly polling?: Polling;
+}
+
+/** How a query that is asked again and again shows its answers. */
+export interface Polling {
+  readonly everyMs: number;
+  /** Every answer as a whole, or the rows that came and went since the one before. */
+  readonly show: "answers" | "changes";
 }

@@ -29,6 +29,8 @@ export interface QueryPlace {
   readonly tables: ReadonlyMap<string, CommonTable>;
   /** Of the query around a subquery in an expression. */
   readonly outer: Scope | undefined;
+  /** The subquery stands for a value, so that it must be joined by equal keys. */
+  readonly forValue?: boolean;
   /** The times of its rows are wanted, by a window or a WITHIN. */
   readonly timed?: boolean;
 }
@@ -60,7 +62,19 @@ export interface OutputItem extends QueryColumn {
   readonly repeats?: { readonly name: string; readonly span: Span };
 }
 
+/**
+ * The different rows of the query around a subquery, as far as the subquery reads them: a join with them makes of
+ * any condition an equality (Neumann and Kemper 2015). The plan has `placeholder` where they shall stand.
+ */
+export interface OuterRows {
+  readonly placeholder: LogicalPlan;
+  readonly span: Span;
+  /** `outer` over the outer query's columns. */
+  readonly columns: readonly { readonly outer: Expression; readonly column: LogicalColumn }[];
+}
+
 export interface Correlation {
+  readonly outerRows: OuterRows | undefined;
   /** `left` over the outer query's columns, `right` over the plan's. */
   readonly pairs: readonly {
     readonly left: Expression;

@@ -123,12 +123,14 @@ export class RelationScope implements ScopeRelation {
     return columnExpression(column);
   }
 
+  /** The declared columns, by their types, then the fields that nobody declared. */
   star(): readonly StarColumn[] {
-    if (this.open) return [{ name: "*", expression: columnExpression(this.#wholeRecord()), spread: true }];
-    return this.columnNames.flatMap((name) => {
+    const declared = this.columnNames.flatMap((name) => {
       const expression = this.resolve(name);
       return expression === undefined ? [] : [{ name, expression, spread: false }];
     });
+    if (!this.open) return declared;
+    return [...declared, { name: "*", expression: columnExpression(this.#rest()), spread: true }];
   }
 
   #create(name: string): ScanOutput | undefined {
@@ -151,8 +153,9 @@ export class RelationScope implements ScopeRelation {
     return { id: this.#ids.next(), name, type: DYNAMIC, from: { kind: "field", name, type: DYNAMIC } };
   }
 
-  #wholeRecord(): LogicalColumn {
-    this.#record ??= { id: this.#ids.next(), name: "*", type: JSONB, from: { kind: "record" } };
+  #rest(): LogicalColumn {
+    const without = this.relation.columns.map((column) => column.name);
+    this.#record ??= { id: this.#ids.next(), name: "*", type: JSONB, from: { kind: "record", without } };
     return this.#record;
   }
 }

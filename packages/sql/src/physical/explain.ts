@@ -32,6 +32,10 @@ export function explain(statement: ExplainedStatement, format: "text" | "json" =
 }
 
 function emission({ query }: ExplainedStatement): string {
+  if (query.polling !== undefined) {
+    const { everyMs, show } = query.polling;
+    return `${show === "answers" ? "the whole answer" : "what has changed in the answer"} every ${everyMs} ms`;
+  }
   const from =
     query.start === "earliest" ? ", from the first stored record on" : ", of what is appended from now on";
   switch (query.emit.kind) {

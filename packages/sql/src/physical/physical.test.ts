@@ -82,7 +82,7 @@ describe("physical plan", () => {
     assert.deepEqual(physical("SELECT COUNT(*) FROM flights").sources[0]?.columns, []);
     assert.deepEqual(physical("SELECT *, _append_time FROM flights").sources[0]?.columns, [
       { kind: "append-time" },
-      { kind: "record" },
+      { kind: "record", without: [] },
     ]);
   });
 

@@ -1,3 +1,4 @@
+import { unreachable } from "@hstream/proto";
 import type { SqlType } from "../types/sql-type.js";
 import type { AggregateCall, Expression, SortKey, WindowCall } from "./expression.js";
 
@@ -101,8 +102,8 @@ export interface SourceTime {
 export type ScanColumn =
   /** A top-level field. A declared type is cast to; a failing cast is an expression error and NULL. */
   | { readonly kind: "field"; readonly name: string; readonly type: SqlType }
-  /** All fields as one SqlObject. */
-  | { readonly kind: "record" }
+  /** All fields as one SqlObject, but for those that are columns of their own. */
+  | { readonly kind: "record"; readonly without: readonly string[] }
   /** Append time, a TIMESTAMP. */
   | { readonly kind: "append-time" }
   /**
@@ -283,3 +284,40 @@ export interface JoinKey {
 }
 
 export type PhysicalNodeKind = PhysicalNode["kind"];
+
+/** What a node reads, by its ports. */
+export function inputsOf(node: PhysicalNode): readonly PhysicalNode[] {
+  const found: PhysicalNode[] = [];
+  withInputs(node, (input) => {
+    found.push(input);
+    return input;
+  });
+  return found;
+}
+
+/** The same node over other inputs. */
+export function withInputs(node: PhysicalNode, map: (input: PhysicalNode) => PhysicalNode): PhysicalNode {
+  switch (node.kind) {
+    case "source":
+    case "shared":
+    case "values":
+      return node;
+    case "filter":
+    case "project":
+    case "aggregate":
+    case "sort":
+    case "limit":
+    case "assign-windows":
+    case "session":
+    case "top-n":
+    case "window":
+      return { ...node, input: map(node.input) };
+    case "join":
+    case "set-operation":
+      return { ...node, left: map(node.left), right: map(node.right) };
+    case "union-all":
+      return { ...node, inputs: node.inputs.map(map) };
+    default:
+      return unreachable(node);
+  }
+}

@@ -339,8 +339,10 @@ function field({ from }: ScanOutput, record: SqlObject): SqlValue {
   switch (from.kind) {
     case "field":
       return cast(record.get(from.name) ?? null, from.type, context);
-    case "record":
-      return record;
+    case "record": {
+      const { without } = from;
+      return new Map([...record].filter(([name]) => !without.includes(name)));
+    }
     case "append-time":
       return timestampOf(0);
     case "time":

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { functionTable } from "@hstream/sql/runtime";
 import { contextualWords, reservedWords } from "@hstream/sql/tokens";
-import { commonStart, complete, type CompletionSources } from "./complete.js";
+import { complete, type CompletionSources } from "./complete.js";
+import { commonStart } from "./completion.js";
 import { cursorContext } from "./cursor-context.js";
 
 const columns: Readonly<Record<string, readonly { name: string; type: string | undefined }[]>> = {

@@ -3,30 +3,7 @@ import { isReserved } from "@hstream/sql/tokens";
 import { commandNames } from "../shell-command.js";
 import { type CursorContext, cursorContext } from "./cursor-context.js";
 import type { KnownNames } from "./catalogue.js";
-
-/** One thing that Tab may put in. */
-export interface Candidate {
-  /** What replaces the word. */
-  readonly text: string;
-  readonly kind:
-    | "keyword"
-    | "stream"
-    | "view"
-    | "column"
-    | "function"
-    | "option"
-    | "type"
-    | "command"
-    | "file";
-  /** Shown beside it: a type, a signature. */
-  readonly detail: string;
-}
-
-export interface Completion {
-  /** The word that is replaced: from here to the cursor. */
-  readonly start: number;
-  readonly candidates: readonly Candidate[];
-}
+import type { Candidate, Completion } from "./completion.js";
 
 /** Files below a path that is being typed; undefined while they are being looked up. */
 export type FileNames = (typed: string) => readonly string[];
@@ -135,17 +112,6 @@ function rankOf(wanted: string, name: string): number | undefined {
     if (at < 0) return undefined;
   }
   return 2;
-}
-
-/** What all candidates begin with; at least as long as the word when they all continue it. */
-export function commonStart({ candidates }: Completion): string {
-  let common = candidates[0]?.text ?? "";
-  for (const { text } of candidates) {
-    let same = 0;
-    while (same < common.length && common[same] === text[same]) same += 1;
-    common = common.slice(0, same);
-  }
-  return common;
 }
 
 /** Where the statement behind a command (:plan, :watch 2s, :chart bar) begins. */

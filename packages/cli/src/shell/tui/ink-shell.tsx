@@ -1,39 +1,44 @@
 import { render } from "ink";
 import type { StopSignal, System } from "../../system/system.js";
-import { painted, plainPainter, sqlPainter } from "../colours.js";
-import type { Completion } from "../completion/complete.js";
+import { truncate } from "../../output/display.js";
+import type { CompletionSources } from "../completion/complete.js";
 import { edit } from "../editor.js";
 import { editExternally } from "../external-editor.js";
-import { burstMs, EnterGate } from "../enter-gate.js";
 import type { HistoryFile } from "../history-file.js";
-import { escapeTimeoutMs, KeyDecoder, type Key } from "../keys.js";
-import { layoutEditor } from "../layout.js";
-import { menuLines } from "../menu.js";
-import { ghostText, newPrompt, pressKey, type PromptState, refreshMenu } from "../prompt.js";
-import type { RunStatus, SessionOutput, ShellSession } from "../session.js";
+import type { Key } from "../keys.js";
+import type { ShellLanguage } from "../language.js";
+import { plainPainter } from "../painter.js";
+import { newPrompt, pressKey, type PromptHelp, type PromptState, refreshMenu } from "../prompt.js";
+import type { RunStatus, SessionOutput } from "../session-output.js";
+import type { ShellSession } from "../session.js";
 import { statusLine } from "../status-line.js";
-import { truncate, visible } from "../../output/display.js";
+import { KeyInput } from "./key-input.js";
 import { withoutHeight } from "./live-stdout.js";
-import { Screen, type LiveArea } from "./screen.js";
+import { echoOf, promptArea, rowsOf } from "./prompt-area.js";
+import { type LiveArea, Screen } from "./screen.js";
 import { Scrollback } from "./scrollback.js";
 import { TerminalModes } from "./terminal-modes.js";
 
 export interface InkShellOptions {
   readonly system: System;
   readonly history: HistoryFile;
-  readonly isComplete: (text: string) => boolean;
-  readonly complete: (text: string, cursor: number) => Completion;
+  readonly sources: CompletionSources;
   /** Called when names that completion offers have come. */
   readonly onNames: (changed: () => void) => void;
   readonly colours: boolean;
   /** Printed first. */
   readonly greeting: string;
-  readonly openSession: (output: SessionOutput) => ShellSession;
+  readonly loadLanguage: () => Promise<ShellLanguage>;
+  /** Called once the prompt stands. */
+  readonly openSession: (output: SessionOutput) => Promise<ShellSession>;
 }
 
-const prompts = { prompt: "> ", continuation: "| " } as const;
 /** What is submitted while something runs waits; more than this is refused. */
 const queueMax = 100;
+/** Rows of the prompt while something runs. */
+const typedAheadRowsMax = 8;
+/** Keys that wait for the lexer; more than this are refused. */
+const earlyKeysMax = 10_000;
 
 /** The shell with a live prompt. Settles when the user leaves, or with the signal that ended it. */
 export async function runInkShell(options: InkShellOptions): Promise<StopSignal | undefined> {
@@ -48,47 +53,45 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
   const queue: string[] = [];
   let endedBy: StopSignal | undefined;
   let leave: () => void = () => {};
-  const left = new Promise<void>((resolve) => {
+  let fail: (error: unknown) => void = () => {};
+  const left = new Promise<void>((resolve, reject) => {
     leave = resolve;
+    fail = reject;
   });
 
   const size = () => ({ columns: system.stdout.columns() ?? 80, rows: system.stdout.rows() ?? 24 });
 
-  const promptArea = (): LiveArea => {
-    const { columns, rows } = size();
-    const { text, cursor } = prompt.editor;
-    // One row for the hint, one that must stay free, one for good measure.
-    const room = Math.max(1, rows - 3);
-    const menu = prompt.menu === undefined ? [] : menuLines(prompt.menu, columns, room - 1, colours);
-    const layout = layoutEditor(text, cursor, { ...prompts, columns, rowsMax: room - menu.length });
-    const paint = colours ? sqlPainter(text, cursor) : plainPainter(text);
-    const ghost = ghostText(prompt, options);
-    const shown = layout.places.map(({ prefix, start, end }, row) => {
-      const line = prefix + paint(start, end);
-      if (ghost === "" || end !== text.length || row !== layout.rows.length - 1) return line;
-      const left = columns - 2 - layout.cursorColumn;
-      const grey = truncate(visible(ghost.split("\n")[0] ?? ""), left);
-      return colours ? line + painted("2", grey) : line;
-    });
-    const { search } = prompt;
-    const hint =
-      search === undefined
-        ? prompt.hint
-        : `search: ${visible(search.query)}${search.query !== "" && search.found === undefined ? " (not found)" : ""}  Ctrl-R older · Enter takes it · Ctrl-G back`;
-    return { kind: "prompt", layout, shown, below: menu, hint };
+  // Until the lexer is there: no colours, no completion, and keys that ask it wait.
+  let language: ShellLanguage | undefined;
+  const early: Key[] = [];
+  const help: PromptHelp = {
+    isComplete: (text) => language?.isComplete(text) ?? false,
+    complete: (text, cursor) =>
+      language?.complete(text, cursor, options.sources) ?? { start: cursor, candidates: [] },
   };
+  const paint = colours
+    ? (text: string, cursor: number) => language?.paint(text, cursor) ?? plainPainter(text)
+    : undefined;
   const area = (): LiveArea => {
     if (leaving) return { kind: "nothing" };
-    if (!running) return promptArea();
+    if (!running) return promptArea(prompt, { ...help, ...size(), paint });
     if (status === undefined) return { kind: "nothing" };
     const { columns, rows } = size();
+    // What is typed ahead is seen, in a few rows below the status.
+    const typed = rows >= 5 && (prompt.editor.text !== "" || prompt.search !== undefined);
+    const below = typed
+      ? promptArea(prompt, { ...help, columns, rows: Math.min(rows - 1, typedAheadRowsMax), paint })
+      : undefined;
+    const taken = below === undefined ? 0 : rowsOf(below);
     return {
       kind: "status",
-      panel: panel.slice(0, Math.max(0, rows - 2)),
+      panel: panel.slice(0, Math.max(0, rows - 2 - taken)),
       line: truncate(statusLine(status), columns - 1),
+      prompt: below,
     };
   };
 
+  await system.stdout.write(options.greeting);
   modes.enter();
   let print: (text: string) => void = () => {};
   const onReady = (write: (text: string) => void) => {
@@ -102,7 +105,8 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
       stderr: system.stderr.stream,
       exitOnCtrlC: false,
       patchConsole: false,
-      maxFps: 60,
+      // Frames are drawn for keys and for the status; a key shall not wait for the next.
+      maxFps: 250,
     });
   let ink = start();
   /** Another program has the terminal. */
@@ -118,22 +122,21 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
     // Nothing of the live area may stay on the screen of the other program.
     ink.rerender(<Screen area={{ kind: "nothing" }} onReady={onReady} />);
     ink.unmount();
-    stdin.off("data", onData);
-    stdin.pause();
+    input.stop();
     modes.leave();
     try {
       await work();
     } finally {
       modes.enter();
-      stdin.resume();
-      stdin.on("data", onData);
+      input.start();
       ink = start();
       lent = false;
       redraw();
     }
   };
 
-  const session = options.openSession({
+  let session: ShellSession | undefined;
+  const output: SessionOutput = {
     write: (text) => scrollback.write(text),
     discard: () => scrollback.discard(),
     columns: () => size().columns,
@@ -150,16 +153,18 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
     prefill: (text) => {
       prompt = { ...prompt, editor: edit(prompt.editor, { kind: "set", text }) };
     },
-  });
+  };
   options.onNames(() => {
-    prompt = refreshMenu(prompt, options);
+    prompt = refreshMenu(prompt, help);
     if (!running) redraw();
   });
 
   const runQueue = async () => {
+    // Without a session yet, what is submitted waits for it.
+    if (session === undefined) return;
     running = true;
     for (let text = queue.shift(); text !== undefined; text = queue.shift()) {
-      await scrollback.write(echo(text, colours));
+      await scrollback.write(echoOf(text, paint));
       scrollback.flush();
       redraw();
       await options.history.append(text);
@@ -177,7 +182,7 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
 
   const openEditor = async () => {
     const { text } = prompt.editor;
-    const before = text === "" ? (session.lastSql ?? "") : text;
+    const before = text === "" ? (session?.lastSql ?? "") : text;
     let edited: string | undefined;
     await lend(async () => {
       edited = await editExternally(system, before);
@@ -194,14 +199,14 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
     switch (key.name) {
       case "c":
         queue.length = 0;
-        session.cancel();
+        session?.cancel();
         return true;
       case "s":
       case "q":
-        session.togglePause();
+        session?.togglePause();
         return true;
       case "o":
-        void session.nextForm();
+        void session?.nextForm();
         return true;
       default:
         return false;
@@ -210,13 +215,13 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
 
   const press = (key: Key) => {
     if (running && pressWhileRunning(key)) return;
-    const step = pressKey(prompt, key, options);
+    const step = pressKey(prompt, key, help);
     prompt = step.state;
     switch (step.effect.kind) {
       case "none":
         return;
       case "quit":
-        session.cancel();
+        session?.cancel();
         return leave();
       case "suspend":
         modes.leave();
@@ -231,34 +236,22 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
       case "submit":
         if (/^\s*[:\\](edit|e)\s*$/.test(step.effect.text) && !running) return void openEditor();
         if (queue.length < queueMax) queue.push(step.effect.text);
+        if (session === undefined) prompt = { ...prompt, hint: "It runs as soon as the server answers." };
         if (!running) void runQueue();
         return;
     }
   };
 
-  const decoder = new KeyDecoder();
-  const gate = new EnterGate();
-  let cancelEscape: (() => void) | undefined;
-  let cancelEnter: (() => void) | undefined;
   // One redraw for a whole chunk, however many keys it holds.
   const take = (keys: readonly Key[]) => {
-    for (const key of keys) press(key);
-    if (!running) redraw();
+    for (const key of keys) {
+      if (language !== undefined || (early.length === 0 && needsNoLexer(key))) press(key);
+      else if (early.length < earlyKeysMax) early.push(key);
+    }
+    redraw();
   };
-  const pass = (keys: readonly Key[]) => {
-    cancelEnter?.();
-    cancelEnter = undefined;
-    take(gate.pass(keys, system.uptime()));
-    if (gate.holds) cancelEnter = system.schedule(burstMs, () => take(gate.release()));
-  };
-  const onData = (chunk: string) => {
-    cancelEscape?.();
-    cancelEscape = undefined;
-    pass(decoder.feed(chunk));
-    if (decoder.waiting) cancelEscape = system.schedule(escapeTimeoutMs, () => pass(decoder.flush()));
-  };
-  stdin.setEncoding("utf8");
-  stdin.on("data", onData);
+  const input = new KeyInput(system, take);
+  input.start();
   stdin.once("end", leave);
   stdin.once("error", leave);
   system.stdout.stream.on("resize", redraw);
@@ -272,36 +265,33 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
   });
   const forgetExit = system.onExit(() => modes.leave());
 
-  await scrollback.write(options.greeting);
-  scrollback.flush();
-  await left;
-
-  leaving = true;
-  session.cancel();
-  scrollback.flush();
-  cancelEscape?.();
-  cancelEnter?.();
-  redraw();
-  ink.unmount();
-  stdin.off("data", onData);
-  stdin.pause();
-  system.stdout.stream.off("resize", redraw);
-  modes.leave();
-  forgetExit();
-  stopListening();
-  return endedBy;
+  // The prompt stands; the rest is loaded behind it.
+  const open = async () => {
+    language = await options.loadLanguage();
+    take(early.splice(0));
+    session = await options.openSession(output);
+    prompt = { ...prompt, hint: undefined };
+    await runQueue();
+  };
+  system.schedule(0, () => void open().catch(fail));
+  try {
+    await left;
+    return endedBy;
+  } finally {
+    leaving = true;
+    session?.cancel();
+    scrollback.flush();
+    redraw();
+    ink.unmount();
+    input.stop();
+    system.stdout.stream.off("resize", redraw);
+    modes.leave();
+    forgetExit();
+    stopListening();
+  }
 }
 
-/** The statement as it stays in the scrollback. */
-function echo(text: string, colours: boolean): string {
-  const paint = colours ? sqlPainter(text, -1) : plainPainter(text);
-  let start = 0;
-  return `${text
-    .split("\n")
-    .map((line, index) => {
-      const from = start;
-      start += line.length + 1;
-      return (index === 0 ? prompts.prompt : prompts.continuation) + paint(from, from + line.length);
-    })
-    .join("\n")}\n`;
+/** Letters can be typed, and the shell left, before the lexer is there. */
+function needsNoLexer(key: Key): boolean {
+  return key.kind !== "key" || (key.ctrl && (key.name === "c" || key.name === "d"));
 }

@@ -26,9 +26,8 @@ export class RowSink {
     this.bytes = bytes;
     this.#columns = columns;
     this.#slots = slots;
-    this.records = columns.some((column) => column.kind === "record")
-      ? new RecordColumns(bytes, capacity)
-      : undefined;
+    const record = columns.find((column) => column.kind === "record");
+    this.records = record === undefined ? undefined : new RecordColumns(bytes, capacity, record.without);
     const wantsTime = columns.some(
       (column) => column.kind === "append-time" || (column.kind === "time" && column.field === undefined),
     );

@@ -6,12 +6,14 @@ interface ShardTime {
   /** Largest time seen, less the lateness, or what was told; -infinity: nothing yet. */
   watermark: number;
   idle: boolean;
+  /** How long there has been no record. */
+  elapsedMs: number;
 }
 
 /**
  * Job: the watermark of a source: the least of its active shards' watermarks, a shard's being the largest time
  * seen in it less the lateness.
- * State: a watermark per shard, and which are idle.
+ * State: a watermark per shard, which are idle and since when.
  * Invariant: the watermark never falls; the one before a record does not depend on how records are batched.
  */
 export class SourceClock {
@@ -38,7 +40,7 @@ export class SourceClock {
         break;
       }
       case "idle":
-        this.#shard(input.shard).idle = true;
+        Object.assign(this.#shard(input.shard), { idle: true, elapsedMs: input.elapsedMs });
         break;
     }
     this.#rise(this.#least());
@@ -50,6 +52,7 @@ export class SourceClock {
     if (count === 0) return before;
     const shard = this.#shard(shardId);
     shard.idle = false;
+    shard.elapsedMs = 0;
     let others = Number.POSITIVE_INFINITY;
     for (const other of this.#shards.values()) {
       if (other !== shard && !other.idle) others = Math.min(others, other.watermark);
@@ -72,10 +75,11 @@ export class SourceClock {
   save(writer: StateWriter): void {
     writer.number(this.#watermark);
     writer.count(this.#shards.size);
-    for (const [id, { watermark, idle }] of this.#shards) {
+    for (const [id, { watermark, idle, elapsedMs }] of this.#shards) {
       writer.number(id);
       writer.number(watermark);
       writer.flag(idle);
+      writer.number(elapsedMs);
     }
   }
 
@@ -85,26 +89,27 @@ export class SourceClock {
       const shard = this.#shard(reader.number());
       shard.watermark = reader.number();
       shard.idle = reader.flag();
+      shard.elapsedMs = reader.number();
     }
   }
 
   #shard(id: number): ShardTime {
     let shard = this.#shards.get(id);
     if (shard === undefined) {
-      shard = { watermark: Number.NEGATIVE_INFINITY, idle: false };
+      shard = { watermark: Number.NEGATIVE_INFINITY, idle: false, elapsedMs: 0 };
       this.#shards.set(id, shard);
     }
     return shard;
   }
 
-  /** When all are idle, what was told of those that have given anything. */
+  /** When all are idle, time goes on in those that have given anything. */
   #least(): number {
     const shards = [...this.#shards.values()];
     const active = shards.filter(({ idle }) => !idle);
-    const counted = active.length > 0 ? active : shards.filter(({ watermark }) => Number.isFinite(watermark));
-    return counted.length === 0
-      ? Number.NEGATIVE_INFINITY
-      : Math.min(...counted.map(({ watermark }) => watermark));
+    if (active.length > 0) return Math.min(...active.map(({ watermark }) => watermark));
+    const begun = shards.filter(({ watermark }) => Number.isFinite(watermark));
+    if (begun.length === 0) return Number.NEGATIVE_INFINITY;
+    return Math.min(...begun.map(({ watermark, elapsedMs }) => watermark + elapsedMs));
   }
 
   #rise(to: number): void {

@@ -24,12 +24,13 @@ import type { ErrorLog } from "../error-log.js";
 import type { RecordBatchInput, StepInput } from "../step-input.js";
 import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
+import { RowMirror } from "./row-mirror.js";
 import { SourceClock } from "./source-clock.js";
 
 /**
  * Job: turns what was fed to one source of the plan into batches of changes, as many rows at a time as
  * a step may take.
- * State: what was fed and not read yet, at most one feed.
+ * State: what was fed and not read yet, at most one feed; of a view what it has given so far.
  * Invariant: every row fed comes out once, in order, or is counted as diverted.
  */
 export class Source {
@@ -41,7 +42,11 @@ export class Source {
   /** Stored batches that are not inflated yet, from `#nextBatch` on. */
   #batches: RecordBatchInput[] = [];
   #nextBatch = 0;
-  #rows: Uint8Array[] = [];
+  /** Rows that were fed; of all rows of a view, which `replace` what was given before, the first is marked. */
+  #rows: { readonly bytes: Uint8Array | undefined; readonly replaces: "begin" | "end" | undefined }[] = [];
+  /** Of a view that goes on giving changes. */
+  readonly #mirror: RowMirror | undefined;
+  #replacing = false;
   /** The rest of a batch of rows that was larger than a step. */
   #rest: ChangeBatch | undefined;
   /** Of a source of which the times matter. */
@@ -49,8 +54,11 @@ export class Source {
   /** The shard of what is read. */
   #shard = 0;
 
-  constructor(plan: PlanSource, inflate: Inflate, diverted: Diversions, errors: ErrorLog) {
+  /** `mirrors`: whether a view is read that goes on giving changes, and may give all its rows again. */
+  constructor(plan: PlanSource, inflate: Inflate, diverted: Diversions, errors: ErrorLog, mirrors = false) {
     this.#plan = plan;
+    const isView = plan.kind === "rows" && plan.relation === "view";
+    this.#mirror = mirrors && isView ? new RowMirror(plan.columns.length) : undefined;
     this.#inflate = inflate;
     this.#diverted = diverted;
     this.#errors = errors;
@@ -69,13 +77,15 @@ export class Source {
     return this.#clock?.watermark;
   }
 
-  /** Between two steps nothing waits here; what remains is the time. */
+  /** Between two steps nothing waits here; what remains is the time, and what is known of a view. */
   save(writer: StateWriter): void {
     this.#clock?.save(writer);
+    this.#mirror?.save(writer);
   }
 
   load(reader: StateReader): void {
     this.#clock?.load(reader);
+    this.#mirror?.load(reader);
   }
 
   /** Takes what is known of the shards' times. */
@@ -92,9 +102,16 @@ export class Source {
     for (const batch of batches) this.#batches.push(batch);
   }
 
-  feedRows(batches: readonly Uint8Array[]): void {
+  /** `replace`: these are all rows of a view; what was fed before is void. */
+  feedRows(batches: readonly Uint8Array[], replace = false): void {
     assert(this.#plan.kind === "rows", "rows are fed to a relation of rows");
-    this.#rows.push(...batches);
+    if (replace) this.#rows.push({ bytes: undefined, replaces: "begin" });
+    for (const bytes of batches) this.#rows.push({ bytes, replaces: undefined });
+    if (replace) this.#rows.push({ bytes: undefined, replaces: "end" });
+  }
+
+  stateBytes(): number {
+    return this.#mirror?.stateBytes() ?? 0;
   }
 
   get pending(): boolean {
@@ -193,11 +210,32 @@ export class Source {
   }
 
   #nextRows(plan: Extract<PlanSource, { kind: "rows" }>, rowsMax: number): ChangeBatch | undefined {
-    const bytes = this.#rest === undefined ? this.#rows.shift() : undefined;
-    const batch = bytes === undefined ? this.#rest : decodeRows(bytes, plan.columns, plan.types);
+    const batch = this.#rest ?? this.#nextBatchOfRows(plan, rowsMax);
     if (batch === undefined) return undefined;
     this.#rest = batch.rowCount > rowsMax ? sliceRows(batch, rowsMax, batch.rowCount) : undefined;
     return sliceRows(batch, 0, Math.min(rowsMax, batch.rowCount));
+  }
+
+  /** While all rows are given, there are none to pass on; at their end, what differs. */
+  #nextBatchOfRows(plan: Extract<PlanSource, { kind: "rows" }>, rowsMax: number): ChangeBatch | undefined {
+    const [first] = this.#rows;
+    if (first === undefined) return undefined;
+    const mirror = this.#mirror;
+    if (first.replaces === "begin") {
+      mirror?.begin();
+      this.#replacing = mirror !== undefined;
+    }
+    if (first.replaces === "end" && mirror !== undefined) {
+      const difference = mirror.difference(rowsMax);
+      if (difference !== undefined) return difference;
+      this.#replacing = false;
+    }
+    this.#rows.shift();
+    if (first.bytes === undefined) return noRows;
+    const batch = decodeRows(first.bytes, plan.columns, plan.types);
+    if (this.#replacing) mirror?.add(batch);
+    else mirror?.apply(batch);
+    return this.#replacing ? noRows : batch;
   }
 
   /** Columns with a declared type: values of another type are cast. */

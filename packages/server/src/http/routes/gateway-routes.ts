@@ -26,7 +26,9 @@ const streamSchema = z.object({
     .int()
     .min(0)
     .max(2 ** 32 - 1)
-    .optional(),
+    .optional()
+    // More is refused with an error of its own.
+    .meta({ maximum: limits.shardsPerStreamMax }),
 });
 
 const subscriptionSchema = z.object({
@@ -155,6 +157,7 @@ function subscriptionRoutes({ subscriptions }: HttpRooms): Route[] {
     route({
       method: "POST",
       path: "/v1/subscriptions",
+      needs: "read",
       group: subscriptionsGroup,
       summary: "Make a subscription",
       body: subscriptionSchema,
@@ -184,6 +187,7 @@ function subscriptionRoutes({ subscriptions }: HttpRooms): Route[] {
     route({
       method: "DELETE",
       path: "/v1/subscriptions/{name}",
+      needs: "read",
       group: subscriptionsGroup,
       summary: "Delete a subscription",
       params: nameParams,
@@ -206,6 +210,7 @@ function clusterRoutes(rooms: HttpRooms): Route[] {
     route({
       method: "GET",
       path: "/v1/cluster/status",
+      needs: "any",
       group: clusterGroup,
       summary: "The nodes",
       answers: { 200: answer("The nodes.", z.array(nodeSchema)) },

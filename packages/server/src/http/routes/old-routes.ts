@@ -25,7 +25,9 @@ const streamSchema = z.object({
     .int()
     .min(0)
     .max(2 ** 32 - 1)
-    .optional(),
+    .optional()
+    // More is refused with an error of its own.
+    .meta({ maximum: limits.shardsPerStreamMax }),
 });
 
 const publishSchema = z.object({

@@ -1,11 +1,13 @@
 import { z } from "zod";
+import type { Metrics } from "../../metrics/metrics.js";
+import { problemSchema } from "../problem.js";
 import type { Prometheus } from "../prometheus.js";
 import { type Route, route } from "../route.js";
 
 const group = "For operators";
 
 /** Whether the server lives and is ready, and what it counts. */
-export function operatorRoutes(prometheus: Prometheus): Route[] {
+export function operatorRoutes(prometheus: Prometheus, metrics: Metrics): Route[] {
   const statusSchema = z.object({ status: z.string() });
   const content = { "application/json": statusSchema };
   return [
@@ -24,11 +26,22 @@ export function operatorRoutes(prometheus: Prometheus): Route[] {
       path: "/readyz",
       needs: "nothing",
       group,
-      summary: "Whether it takes requests",
-      description: "503 from the moment on when it shuts down.",
-      answers: { 200: { description: "It does.", content } },
+      summary: "Whether it takes requests and appends",
+      description:
+        "Not while it shuts down, after its log has failed, and while its disk is full. Before all that is stored has been recovered, nobody listens here.",
+      answers: {
+        200: { description: "It does.", content },
+        503: {
+          description: "It does not, and why.",
+          content: { ...content, "application/problem+json": problemSchema },
+        },
+      },
       errors: "problem",
-      handle: () => ({ kind: "json", body: { status: "ready" } }),
+      handle: () => {
+        const illness = metrics.health.illness(metrics.now());
+        if (illness === undefined) return { kind: "json", body: { status: "ready" } };
+        return { kind: "json", status: 503, body: { status: illness } };
+      },
     }),
     route({
       method: "GET",

@@ -47,7 +47,7 @@ function momentOf(text: string): number | undefined {
 const wholeNumber = (max: number) =>
   z
     .string()
-    .regex(/^\d{1,10}$/, "must be a whole number")
+    .regex(/^0*[1-9]\d{0,9}$/, "must be a whole number above 0")
     .transform(Number)
     .pipe(z.int().min(1).max(max));
 
