@@ -62,8 +62,9 @@ export class SourceClock {
     for (let row = 0; row < count; row++) {
       before[row] = watermark;
       const reached = (times[row] as number) - this.#latenessMs;
-      if (reached <= own) continue;
-      own = reached;
+      if (reached > own) own = reached;
+      // The first may end a time in which other shards counted.
+      else if (row > 0) continue;
       const least = Math.min(own, others);
       if (least > watermark) watermark = least;
     }
