@@ -4,7 +4,7 @@ import { nearest } from "../nearest.js";
 import { chartKinds } from "../output/chart.js";
 import { visible } from "../output/display.js";
 import { isOutputFormat, outputFormats } from "../output/format.js";
-import { clusterCommand } from "./cluster-commands.js";
+import { clusterCommand, showNodes } from "./cluster-commands.js";
 import { signaturesOf } from "./completion/signature.js";
 import { planTree } from "./plan-tree.js";
 import { SavedQueries } from "./saved-queries.js";
@@ -36,6 +36,9 @@ export async function runShellCommand(
       await say(
         "USE ADMIN is not needed: the shell has the administration in it. :top, :nodes and :placement look, :drain moves.",
       );
+      return "continue";
+    case "show-nodes":
+      await showNodes(session, signal, say);
       return "continue";
     case "use-cluster":
       await link.connect(command.url);
@@ -131,7 +134,7 @@ async function runNamed(
     case "placement":
     case "drain":
     case "undrain":
-      return clusterCommand(session, name, argument, say);
+      return clusterCommand(session, name, argument, signal, say);
     default:
       return say(`":${name}" does nothing here.`);
   }
