@@ -164,15 +164,18 @@ async function fill() {
   return records.payload.length + 24 * recordsPerBatch + 16;
 }
 
-/** Milliseconds of each of so many repetitions, one after the other, sorted. */
-async function times(work) {
-  const found = [];
+/** Milliseconds of each of so many repetitions of several things, in turns, sorted. */
+async function times(works) {
+  const found = Object.fromEntries(Object.keys(works).map((name) => [name, []]));
   for (let i = 0; i < latencySamples; i++) {
-    const started = performance.now();
-    await work(i);
-    found.push(performance.now() - started);
+    for (const [name, work] of Object.entries(works)) {
+      const started = performance.now();
+      await work(i);
+      found[name].push(performance.now() - started);
+    }
   }
-  return found.sort((a, b) => a - b);
+  for (const list of Object.values(found)) list.sort((a, b) => a - b);
+  return found;
 }
 
 const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
@@ -197,15 +200,16 @@ async function latency() {
   const text = "x".repeat(recordBytes);
   const file = openSync(join(server.directory, "sync"), "w");
   const bytes = Buffer.alloc(4_096);
-  await times(deliver);
-  const result = {
-    delivery: await times(deliver),
-    echo: await times(() => call("echo", { msg: text })),
-    sync: await times(async () => {
+  const works = {
+    delivery: deliver,
+    echo: () => call("echo", { msg: text }),
+    sync: async () => {
       writeSync(file, bytes);
       fdatasyncSync(file);
-    }),
+    },
   };
+  await times(works);
+  const result = await times(works);
   closeSync(file);
   consumer.cancel();
   return result;

@@ -10,6 +10,7 @@ await runSteps([
   { name: "architecture page", args: ["scripts/test-architecture.mjs"] },
   { name: "tests", args: ["scripts/test.mjs", ...process.argv.slice(2)] },
   { name: "documentation examples", args: ["scripts/test-docs.mjs"] },
+  { name: "crash histories", args: ["scripts/test-crash.mjs", "--runs", "2000"] },
   { name: "kills", args: ["scripts/test-kill.mjs", "--runs", "15"] },
   { name: "packages", args: ["scripts/test-packages.mjs"] },
 ]);

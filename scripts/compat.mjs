@@ -5,9 +5,9 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { freePort } from "./free-port.mjs";
 import { ready, root } from "./ready.mjs";
@@ -21,12 +21,13 @@ const folder = (name) => join(root, "compat", name);
 const clients = [
   { name: "python", prepare: preparePython },
   { name: "go", prepare: prepareGo },
+  { name: "java-grpc", prepare: prepareJavaGrpc },
   { name: "openapi", prepare: prepareOpenApi },
 ];
 
-/** Clients without a program of ours, and why. */
+/** Clients without a program of ours, and why: compat/README.md says what was tried. */
 const absent = {
-  java: "io.hstream:hstreamdb-java:0.17.0 could not be had, so there is no program for it yet",
+  java: "Maven Central as it is reached here has no io.hstream:hstreamdb-java, in no version; see java-grpc",
 };
 
 function preparePython() {
@@ -69,6 +70,19 @@ function prepareGo() {
   return [program, []];
 }
 
+/** Not the Java client, but its calls on plain grpc-java. */
+function prepareJavaGrpc() {
+  need("java", ["-version"]);
+  need("mvn", ["--version"]);
+  const sources = join(folder("java-grpc"), "src/main/java/compat");
+  const files = [join(root, "packages/proto/hstream.proto"), join(folder("java-grpc"), "pom.xml")];
+  for (const name of readdirSync(sources).sort()) files.push(join(sources, name));
+  const place = cacheOf("java-grpc", files);
+  once(place, () => tool("mvn", ["-q", "-B", `-Doutput=${place}`, "package"], folder("java-grpc")));
+  const path = [join(place, "classes"), join(place, "libraries/*")].join(delimiter);
+  return ["java", ["-cp", path, "compat.Compat"]];
+}
+
 function need(command, args) {
   if (spawnSync(command, args).status !== 0) throw new Error(`${command} is not installed`);
 }
@@ -96,7 +110,7 @@ const token = "Y29tcGF0OmNvbXBhdA==";
 
 /** Files for a server that asks for TLS, a client's certificate and a token. */
 async function writeSecrets() {
-  const { certificates } = await import(join(root, "packages/server/dist/rpc/certificates.test.helper.js"));
+  const { certificates } = await import(join(root, "packages/proto/dist/testing/index.js"));
   const place = mkdtempSync(join(tmpdir(), "hstream-secrets-"));
   const write = (name, text) => writeFileSync(join(place, name), text, { mode: 0o600 });
   for (const [name, { cert, key }] of Object.entries(certificates)) {
@@ -111,18 +125,19 @@ async function writeSecrets() {
 async function run(name, [command, args]) {
   const secrets = await writeSecrets();
   const restPort = await freePort();
-  const server = await serve(bin, ["--set", `http-port=${restPort}`]);
+  const open = await serve(bin, ["--set", `http-port=${restPort}`]);
   const of = (setting, file) => ["--set", `${setting}=${join(secrets, file)}`];
   const tls = [...of("tls.cert", "server.crt"), ...of("tls.key", "server.key")];
   const mutual = await serve(bin, [...tls, ...of("tls.ca", "ca.crt")]);
   const secure = await serve(bin, [...tls, ...of("tokens-file", "tokens")]);
+  const servers = { open, mutual, secure };
   try {
     const child = spawn(command, args, {
       cwd: folder(name),
       stdio: ["pipe", "pipe", "inherit"],
       env: {
         ...process.env,
-        HSTREAM_ADDRESS: `127.0.0.1:${server.port}`,
+        HSTREAM_ADDRESS: `127.0.0.1:${open.port}`,
         HSTREAM_REST: `http://127.0.0.1:${restPort}`,
         HSTREAM_MUTUAL_ADDRESS: `127.0.0.1:${mutual.port}`,
         HSTREAM_SECURE_ADDRESS: `127.0.0.1:${secure.port}`,
@@ -132,8 +147,9 @@ async function run(name, [command, args]) {
     });
     let counts = [0, 1];
     for await (const line of createInterface(child.stdout)) {
-      if (line === "@restart") {
-        await server.restart();
+      const restart = /^@restart (open|mutual|secure)$/.exec(line);
+      if (restart) {
+        await servers[restart[1]].restart();
         child.stdin.write("restarted\n");
         continue;
       }
@@ -143,7 +159,7 @@ async function run(name, [command, args]) {
     }
     return counts;
   } finally {
-    await Promise.all([server, mutual, secure].map((each) => each.stop()));
+    await Promise.all(Object.values(servers).map((each) => each.stop()));
     rmSync(secrets, { recursive: true, force: true });
   }
 }

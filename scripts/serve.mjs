@@ -19,6 +19,10 @@ export async function serve(bin, flags = []) {
   return {
     port,
     directory,
+    /** Of the process that runs now. */
+    get pid() {
+      return running.pid;
+    },
     /** Ends the server, unless it was killed, and starts it again on the same port and data. */
     async restart() {
       await running.end("SIGTERM");
@@ -50,6 +54,7 @@ async function start(bin, flags) {
   });
   return {
     port,
+    pid: child.pid,
     /** Resolves with the exit code; at once when it has ended already. */
     async end(signal) {
       child.kill(signal);

@@ -4,11 +4,13 @@
  *
  * - every acknowledged record is stored, once for each attempt at the most, and none that was not sent;
  * - the acknowledged records of a producer that waits for each answer stand in their order;
- * - every stored record is delivered by the subscription at least once;
+ * - every stored record is delivered at least once by a subscription that 20 consumers share, of whom some
+ *   go away before the server is killed;
  * - a view gives what a query over the stream gives.
  *
  *   --runs N   kills (15 unless said otherwise)      --seed N   of the moments at which it kills
  */
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HStreamClient } from "@hstream/client";
@@ -26,6 +28,7 @@ const seed = option("seed", Math.floor(Math.random() * 2 ** 31));
 const random = mulberry32(seed);
 const bin = join(root, "packages/cli/bin/hstream.mjs");
 const producers = 4;
+const consumers = 20;
 
 /** What the outside knows, per producer: numbers that were sent, and those that were acknowledged. */
 const histories = Array.from({ length: producers }, () => ({ next: 0, sent: new Map(), acked: new Set() }));
@@ -53,9 +56,10 @@ try {
       break;
     }
     const stop = new AbortController();
+    setMaxListeners(producers + consumers, stop.signal);
     const work = [
       ...histories.map((_, producer) => produce(client, producer, stop.signal)),
-      consume(client, stop.signal),
+      ...Array.from({ length: consumers }, (_, i) => consume(client, i, stop.signal)),
     ];
     await sleep(50 + random() * 400);
     await server.kill();
@@ -89,9 +93,12 @@ async function produce(client, producer, signal) {
   }
 }
 
-async function consume(client, signal) {
+/** Every fifth one leaves in the middle, without acknowledging what it got last. */
+async function consume(client, i, signal) {
+  let left = i % 5 === 0 ? 1 + Math.floor(random() * 20) : Number.POSITIVE_INFINITY;
   try {
-    for await (const record of client.consume("sub", { consumerName: "c", signal })) {
+    for await (const record of client.consume("sub", { consumerName: `c${i}`, signal })) {
+      if (--left === 0) return;
       delivered.add(`${record.json.producer}/${record.json.number}`);
       record.ack();
     }

@@ -1,8 +1,9 @@
 /**
  * `npm test`, from a fresh clone: installs, builds, runs every test and ends with `N passed, N failed`.
  *
- *   --long           every property runs for --seconds (default 60) instead of a number of times, and
- *                    the result is written into docs/test-long.md
+ *   --long           every property runs for --seconds (default 60) instead of a number of times; then a
+ *                    server is killed 200 times, and bugs are planted to see that the tests catch them
+ *                    (test-kill.mjs, test-mutations.mjs). The result is written into docs/test-long.md
  *   --seconds N      every property runs for N seconds
  *   --seed N         the seed of all random tests, printed at the start: the same seed, the same run. Unless
  *                    said otherwise it comes from the revision, so that a revision that has passed does
@@ -14,7 +15,7 @@ import { randomInt } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ready, root } from "./ready.mjs";
-import { closingLine, runNode } from "./tee.mjs";
+import { closingLine, printClosingLine, runNode } from "./tee.mjs";
 
 const forMocha = [];
 let seconds;
@@ -46,9 +47,25 @@ const { ok, output } = await runNode([...mocha, ...forMocha], {
   ...process.env,
   HSTREAM_TEST_SEED: String(seed),
   ...(seconds === undefined ? {} : { HSTREAM_TEST_SECONDS: String(seconds) }),
+  ...(long ? { HSTREAM_TEST_LONG: "1" } : {}),
 });
-if (long) record(closingLine(output));
-process.exitCode = ok ? 0 : 1;
+const counts = closingLine(output);
+let allOk = ok;
+if (long) {
+  for (const script of [["scripts/test-kill.mjs", "--runs", "200"], ["scripts/test-mutations.mjs"]]) {
+    console.log(`\n== ${script.join(" ")}`);
+    const step = await runNode(script);
+    const { passed, failed } = closingLine(step.output) ?? { passed: 0, failed: 1 };
+    if (counts !== undefined) {
+      counts.passed += passed;
+      counts.failed += failed;
+    }
+    allOk &&= step.ok;
+  }
+  record(counts);
+  if (counts !== undefined) printClosingLine(counts);
+}
+process.exitCode = allOk ? 0 : 1;
 
 function seedOfRevision() {
   const { status, stdout } = spawnSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" });
@@ -62,7 +79,8 @@ function record(counts) {
   const head = [
     "# Long runs of the tests",
     "",
-    "`npm run test:long` runs every property for a minute (`--seconds`) and adds a row here.",
+    "`npm run test:long` runs every property for a minute (`--seconds`), kills a server 200 times, plants bugs",
+    "to see that the tests catch them, and adds a row here.",
     "",
     "| date | revision | seconds a property | seed | minutes | result |",
     "|---|---|---|---|---|---|",

@@ -3,7 +3,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,7 +22,22 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-var address = os.Getenv("HSTREAM_ADDRESS")
+// How the tests reach a server: plainly, and over TLS with a certificate of the client's (this client knows
+// no tokens). Every test is run over both.
+type connection struct {
+	name, server, address, scheme string
+	options                       []hstream.TLSOps
+}
+
+func secret(name string) string { return os.Getenv("HSTREAM_SECRETS") + "/" + name }
+
+var plain = connection{name: "plain", server: "open", address: os.Getenv("HSTREAM_ADDRESS"), scheme: "hstream"}
+var mutual = connection{name: "TLS and a certificate", server: "mutual", address: os.Getenv("HSTREAM_MUTUAL_ADDRESS"),
+	scheme: "hstreams", options: []hstream.TLSOps{hstream.WithCaCert(secret("ca.crt")),
+		hstream.WithClientCert(secret("client.crt")), hstream.WithClientKey(secret("client.key"))}}
+
+var current = plain
+var address = plain.address
 var answers = bufio.NewReader(os.Stdin)
 var names = 0
 
@@ -54,9 +68,19 @@ func refused(err error, code codes.Code) {
 }
 
 func connect() *hstream.HStreamClient {
-	client, err := hstream.NewHStreamClient("hstream://" + address)
+	client, err := hstream.NewHStreamClient(current.scheme+"://"+address, current.options...)
 	ok(err)
 	return client
+}
+
+func restart() {
+	fmt.Println("@restart " + current.server)
+	_, err := answers.ReadString('\n')
+	ok(err)
+}
+
+func failed(err error, text string) {
+	check(err != nil && strings.Contains(err.Error(), text), "%v, not %q", err, text)
 }
 
 func stream(client *hstream.HStreamClient, opts ...hstream.StreamOpts) string {
@@ -241,6 +265,119 @@ var tests = []test{
 		producer.Stop()
 		check(len(batches) > 2, "only %d batches", len(batches))
 	}},
+	{"HRecords are batched, and those of a key keep their order", func(client *hstream.HStreamClient) {
+		made := stream(client, hstream.WithShardCount(3))
+		producer, err := client.NewBatchProducer(made, hstream.WithBatch(7, 100_000), hstream.TimeOut(20))
+		ok(err)
+		results := []hstream.AppendResult{}
+		for i := 0; i < 100; i++ {
+			record, err := Record.NewHStreamHRecord(fmt.Sprintf("k%d", i%9), map[string]any{"n": i, "deep": map[string]any{"é": []any{nil, true}}})
+			ok(err)
+			results = append(results, producer.Append(record))
+		}
+		ids := []Record.RecordId{}
+		for _, result := range results {
+			id, err := result.Ready()
+			ok(err)
+			ids = append(ids, id)
+		}
+		producer.Stop()
+		for i := 9; i < 100; i++ {
+			// (Record.CompareRecordId mixes up batch and index.)
+			check(ids[i-9].BatchId < ids[i].BatchId || ids[i-9].BatchIndex < ids[i].BatchIndex, "%v comes after %v", ids[i-9], ids[i])
+		}
+		numbers := map[uint64][]float64{}
+		shards, err := client.ListShards(made)
+		ok(err)
+		count := 0
+		for _, shard := range shards {
+			reader, err := client.NewShardReader(made, name("reader"), shard.ShardId, hstream.WithMaxRecords(100), hstream.WithReaderTimeout(50))
+			ok(err)
+			for {
+				part, err := reader.Read(context.Background())
+				ok(err)
+				if len(part) == 0 {
+					break
+				}
+				for _, record := range part {
+					equal(record.GetRecordType(), Record.HRECORD)
+					equal(record.GetRecordId().ShardId, shard.ShardId)
+					fields := record.GetPayload().(*structpb.Struct).AsMap()
+					equal(fields["deep"], map[string]any{"é": []any{nil, true}})
+					numbers[shard.ShardId] = append(numbers[shard.ShardId], fields["n"].(float64))
+					count++
+				}
+			}
+			reader.Close()
+		}
+		equal(count, 100)
+		for _, list := range numbers {
+			last := map[int]float64{}
+			for _, n := range list {
+				key := int(n) % 9
+				check(n >= last[key], "%v comes after %v", n, last[key])
+				last[key] = n
+			}
+		}
+	}},
+	{"many producers append at a time", func(client *hstream.HStreamClient) {
+		made := stream(client, hstream.WithShardCount(2))
+		done := make(chan error)
+		for p := 0; p < 8; p++ {
+			go func() {
+				producer, err := client.NewProducer(made)
+				for i := 0; err == nil && i < 25; i++ {
+					_, err = producer.Append(raw(fmt.Sprintf("k%d", i), fmt.Sprintf("%d-%d", p, i))).Ready()
+				}
+				done <- err
+			}()
+		}
+		for p := 0; p < 8; p++ {
+			ok(<-done)
+		}
+		shards, err := client.ListShards(made)
+		ok(err)
+		found := map[string]bool{}
+		for _, shard := range shards {
+			reader, err := client.NewShardReader(made, name("reader"), shard.ShardId, hstream.WithMaxRecords(300), hstream.WithReaderTimeout(50))
+			ok(err)
+			for {
+				part, err := reader.Read(context.Background())
+				ok(err)
+				if len(part) == 0 {
+					break
+				}
+				for _, record := range part {
+					found[textOf(record)] = true
+				}
+			}
+			reader.Close()
+		}
+		equal(len(found), 200)
+	}},
+	{"what the client refuses by itself is an error", func(client *hstream.HStreamClient) {
+		made := stream(client)
+		failed(client.CreateStream(name("stream"), hstream.WithShardCount(0)), "shard count")
+		failed(client.CreateSubscription(name("sub"), made, hstream.WithAckTimeout(0)), "ack timeout")
+		failed(client.CreateSubscription(name("sub"), made, hstream.WithMaxUnackedRecords(-1)), "max unacked")
+		_, err := client.NewBatchProducer(made, hstream.WithBatch(0, 10))
+		failed(err, "batch size")
+		_, err = client.NewBatchProducer(made, hstream.WithBatch(10, 1000), hstream.WithFlowControl(10))
+		check(err != nil, "flow control below the size of a batch")
+	}},
+	{"a forced deletion, and one of nothing", func(client *hstream.HStreamClient) {
+		defer func() { hstream.ForceDelete, hstream.IgnoreNoneExist = false, false }()
+		made, subscription := stream(client), name("sub")
+		produce(client, made, "kept")
+		ok(client.CreateSubscription(subscription, made, hstream.WithOffset(hstream.EARLIEST)))
+		refused(client.DeleteStream(made), codes.FailedPrecondition)
+		ok(client.DeleteStream(made, hstream.EnableForceDelete))
+		refused(client.DeleteStream(made), codes.NotFound)
+		ok(client.DeleteStream(made, hstream.EnableIgnoreNoneExist))
+		consumer := client.NewConsumer("one", subscription)
+		equal(collect(consumer.StartFetch(), 1, all), []string{"kept"})
+		consumer.Stop()
+	}},
 	{"appends to a stream that is gone are refused", func(client *hstream.HStreamClient) {
 		made := stream(client)
 		producer, err := client.NewProducer(made)
@@ -286,13 +423,13 @@ var tests = []test{
 	}},
 	{"a consumer gets what was and what comes, and acks it", func(client *hstream.HStreamClient) {
 		made, subscription := stream(client), name("sub")
-		ok(client.CreateSubscription(subscription, made, hstream.WithAckTimeout(2), hstream.WithOffset(hstream.EARLIEST)))
+		ok(client.CreateSubscription(subscription, made, hstream.WithAckTimeout(5), hstream.WithOffset(hstream.EARLIEST)))
 		produce(client, made, texts("a", 50)...)
 		consumer := client.NewConsumer("one", subscription)
 		channel := consumer.StartFetch()
 		produce(client, made, texts("b", 50)...)
 		equal(collect(channel, 100, all), append(texts("a", 50), texts("b", 50)...))
-		equal(late(channel, 3*time.Second), []string{})
+		equal(late(channel, 6*time.Second), []string{})
 		refused(client.DeleteSubscription(subscription, false), codes.FailedPrecondition)
 		consumer.Stop()
 		ok(eventually(func() error { return client.DeleteSubscription(subscription, false) }))
@@ -316,18 +453,76 @@ var tests = []test{
 		equal(sorted(late(channel, 4*time.Second)), texts("x", 10))
 		consumer.Stop()
 	}},
-	{"acks at the end are kept", func(client *hstream.HStreamClient) {
+	{"what was acked stays away from the next consumer", func(client *hstream.HStreamClient) {
 		made, subscription := stream(client), name("sub")
-		ok(client.CreateSubscription(subscription, made, hstream.WithAckTimeout(1), hstream.WithOffset(hstream.EARLIEST)))
-		produce(client, made, texts("x", 20)...)
+		ok(client.CreateSubscription(subscription, made, hstream.WithAckTimeout(2), hstream.WithOffset(hstream.EARLIEST)))
+		produce(client, made, texts("x", 120)...)
 		first := client.NewConsumer("one", subscription)
-		collect(first.StartFetch(), 20, func(text string) bool { return text < "x010" })
+		channel := first.StartFetch()
+		collect(channel, 120, func(text string) bool { return text < "x100" })
+		equal(sorted(late(channel, 3*time.Second)), texts("x", 120)[100:])
 		first.Stop()
-		time.Sleep(1200 * time.Millisecond)
 		second := client.NewConsumer("two", subscription)
-		channel := second.StartFetch()
-		equal(sorted(collect(channel, 10, all)), texts("x", 20)[10:])
+		equal(sorted(collect(second.StartFetch(), 20, all)), texts("x", 120)[100:])
 		second.Stop()
+	}},
+	{"another of the group gets what one that left had not acked", func(client *hstream.HStreamClient) {
+		made, subscription := stream(client), name("sub")
+		ok(client.CreateSubscription(subscription, made, hstream.WithAckTimeout(2), hstream.WithOffset(hstream.EARLIEST)))
+		produce(client, made, texts("x", 110)...)
+		first := client.NewConsumer("first", subscription)
+		collect(first.StartFetch(), 110, func(text string) bool { return text < "x100" })
+		second := client.NewConsumer("second", subscription)
+		channel := second.StartFetch()
+		first.Stop()
+		equal(sorted(collect(channel, 10, all)), texts("x", 110)[100:])
+		second.Stop()
+	}},
+	{"a record is acked twice", func(client *hstream.HStreamClient) {
+		made, subscription := stream(client), name("sub")
+		ok(client.CreateSubscription(subscription, made, hstream.WithAckTimeout(2), hstream.WithOffset(hstream.EARLIEST)))
+		// The client sends its acks when there are a hundred of them, else at its end.
+		produce(client, made, texts("x", 50)...)
+		consumer := client.NewConsumer("one", subscription)
+		channel := consumer.StartFetch()
+		for taken := 0; taken < 50; {
+			fetched := <-channel
+			ok(fetched.Err)
+			for _, record := range fetched.Result {
+				record.Ack()
+				record.Ack()
+				taken++
+			}
+		}
+		equal(late(channel, 3*time.Second), []string{})
+		consumer.Stop()
+	}},
+	{"a consumer of the same name, or of nothing, gets nothing", func(client *hstream.HStreamClient) {
+		made, subscription := stream(client), name("sub")
+		ok(client.CreateSubscription(subscription, made, hstream.WithOffset(hstream.EARLIEST)))
+		first := client.NewConsumer("same", subscription)
+		channel := first.StartFetch()
+		produce(client, made, "1")
+		equal(collect(channel, 1, all), []string{"1"})
+		// The client keeps what it is told to itself, and gives out empty results.
+		for _, of := range []string{subscription, name("absent")} {
+			second := client.NewConsumer("same", of)
+			equal(late(second.StartFetch(), 300*time.Millisecond), []string{})
+			second.Stop()
+		}
+		produce(client, made, "2")
+		equal(collect(channel, 1, all), []string{"2"})
+		first.Stop()
+	}},
+	{"a slow consumer is held back", func(client *hstream.HStreamClient) {
+		made, subscription := stream(client), name("sub")
+		ok(client.CreateSubscription(subscription, made, hstream.WithMaxUnackedRecords(10), hstream.WithOffset(hstream.EARLIEST)))
+		produce(client, made, texts("x", 200)...)
+		consumer := client.NewConsumer("one", subscription)
+		channel := consumer.StartFetch()
+		found := late(channel, time.Second)
+		check(len(found) >= 10 && len(found) < 200, "%d records without an ack", len(found))
+		consumer.Stop()
 	}},
 	{"a group shares the shards", func(client *hstream.HStreamClient) {
 		made, subscription := stream(client, hstream.WithShardCount(4)), name("sub")
@@ -412,6 +607,111 @@ var tests = []test{
 		ok(client.DeleteShardReader(shard, id))
 		refused(client.DeleteShardReader(shard, id), codes.FailedPrecondition)
 	}},
+	{"a reader waits, and stops waiting when it is told", func(client *hstream.HStreamClient) {
+		made := stream(client)
+		shards, err := client.ListShards(made)
+		ok(err)
+		reader, err := client.NewShardReader(made, name("reader"), shards[0].ShardId, hstream.WithShardOffset(hstream.LatestShardOffset), hstream.WithReaderTimeout(10_000))
+		ok(err)
+		go func() {
+			time.Sleep(200 * time.Millisecond)
+			produce(client, made, "new")
+		}()
+		equal(readFrom(reader, 1), []string{"new"})
+		limit, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		defer cancel()
+		_, err = reader.Read(limit)
+		check(err == context.DeadlineExceeded, "%v", err)
+		reader.Close()
+	}},
+	{"statistics count what was done", func(client *hstream.HStreamClient) {
+		made, subscription := stream(client), name("sub")
+		ok(client.CreateSubscription(subscription, made, hstream.WithOffset(hstream.EARLIEST)))
+		produce(client, made, texts("x", 20)...)
+		consumer := client.NewConsumer("one", subscription)
+		collect(consumer.StartFetch(), 20, all)
+		consumer.Stop()
+		for _, method := range []string{"appends", "append_in_bytes", "append_in_records", "append_in_requests"} {
+			stats, err := client.StreamStatsRequest(method, made, []int32{60_000, 600_000})
+			ok(err)
+			check(len(stats.Values) == 2 && stats.Values[0] > 0, "%s: %v", method, stats.Values)
+			every, err := client.StreamStatsAllRequest(method, []int32{60_000})
+			ok(err)
+			check(every[made] != nil && every[made].Values[0] > 0, "%s of all: %v", method, every[made])
+		}
+		_, err := client.StreamStatsRequest("nonsense", made, []int32{60_000})
+		refused(err, codes.InvalidArgument)
+		counts := func(kind hstream.StatType) int64 {
+			results, err := client.GetStatsRequest(address, []hstream.StatType{kind})
+			ok(err)
+			equal(len(results), 1)
+			value, isValue := results[0].(hstream.StatValue)
+			check(isValue, "%v", results[0])
+			if _, isOfStream := kind.(hstream.StreamStatsType); isOfStream {
+				return value.Value[made]
+			}
+			return value.Value[subscription]
+		}
+		equal(counts(hstream.StreamAppendInRecords), int64(20))
+		equal(counts(hstream.StreamAppendTotal), int64(20))
+		equal(counts(hstream.StreamAppendFailed), int64(0))
+		check(counts(hstream.StreamAppendInBytes) > 80, "bytes")
+		equal(counts(hstream.SubSendOutRecords), int64(20))
+		check(counts(hstream.SubSendOutBytes) > 80, "bytes")
+		ok(eventually(func() error {
+			if acks := counts(hstream.ReceivedAcks); acks != 20 {
+				return fmt.Errorf("%d acks", acks)
+			}
+			return nil
+		}))
+		for _, kind := range []hstream.StatType{hstream.SubSendOutRecordsFailed, hstream.SubResendRecords,
+			hstream.SubResendRecordsFailed, hstream.SubRequestMessages, hstream.SubResponseMessages,
+			hstream.QueryTotalInputRecords, hstream.QueryTotalOutputRecords, hstream.QueryTotalExcuteErrors,
+			hstream.ViewTotalExecuteQueries, hstream.ConnectorDeliveredInRecords, hstream.ConnectorDeliveredInBytes} {
+			counts(kind)
+		}
+	}},
+	{"a restart in the middle of producing loses nothing that was answered", func(client *hstream.HStreamClient) {
+		made := stream(client)
+		producer, err := client.NewBatchProducer(made, hstream.WithBatch(5, 100_000), hstream.TimeOut(10))
+		ok(err)
+		results := []hstream.AppendResult{}
+		written := texts("x", 100)
+		for i, text := range written {
+			results = append(results, producer.Append(raw("", text)))
+			if i == 50 {
+				restart()
+			}
+		}
+		stored := []string{}
+		for i, result := range results {
+			if _, err := result.Ready(); err == nil {
+				stored = append(stored, written[i])
+			}
+		}
+		producer.Stop()
+		check(len(stored) >= 80, "only %d of 100 were stored", len(stored))
+		ok(eventually(func() error { _, err := client.ListStreams(); return err }))
+		shards, err := client.ListShards(made)
+		ok(err)
+		reader, err := client.NewShardReader(made, name("reader"), shards[0].ShardId, hstream.WithMaxRecords(1000), hstream.WithReaderTimeout(200))
+		ok(err)
+		found := map[string]bool{}
+		for {
+			part, err := reader.Read(context.Background())
+			ok(err)
+			if len(part) == 0 {
+				break
+			}
+			for _, record := range part {
+				found[textOf(record)] = true
+			}
+		}
+		reader.Close()
+		for _, text := range stored {
+			check(found[text], "%s was answered and is not there", text)
+		}
+	}},
 	{"admin commands are answered in their three forms", func(client *hstream.HStreamClient) {
 		made := stream(client, hstream.WithReplicationFactor(2))
 		admin := func(command string) (answer struct {
@@ -431,40 +731,45 @@ var tests = []test{
 		_, err := client.AdminRequest("nonsense")
 		refused(err, codes.Internal)
 	}},
-	{"a certificate of the client lets it in", func(*hstream.HStreamClient) {
-		secret := func(name string) string { return os.Getenv("HSTREAM_SECRETS") + "/" + name }
-		url := "hstreams://" + os.Getenv("HSTREAM_MUTUAL_ADDRESS")
-		secure, err := hstream.NewHStreamClient(url, hstream.WithCaCert(secret("ca.crt")),
-			hstream.WithClientCert(secret("client.crt")), hstream.WithClientKey(secret("client.key")))
-		ok(err)
-		defer secure.Close()
-		made, subscription := stream(secure), name("sub")
-		ok(secure.CreateSubscription(subscription, made, hstream.WithOffset(hstream.EARLIEST)))
-		produce(secure, made, "over TLS")
-		consumer := secure.NewConsumer("one", subscription)
-		equal(collect(consumer.StartFetch(), 1, all), []string{"over TLS"})
-		consumer.Stop()
-		_, err = hstream.NewHStreamClient(url, hstream.WithCaCert(secret("ca.crt")),
-			hstream.WithClientCert(secret("expired.crt")), hstream.WithClientKey(secret("expired.key")))
-		check(err != nil, "an expired certificate let it in")
-	}},
 	{"a restart of the server loses nothing", func(client *hstream.HStreamClient) {
 		made, subscription := stream(client), name("sub")
 		ok(client.CreateSubscription(subscription, made, hstream.WithAckTimeout(600), hstream.WithOffset(hstream.EARLIEST)))
-		produce(client, made, texts("a", 20)...)
+		produce(client, made, texts("a", 120)...)
 		first := client.NewConsumer("one", subscription)
-		collect(first.StartFetch(), 20, func(text string) bool { return text < "a010" })
+		collect(first.StartFetch(), 120, func(text string) bool { return text < "a100" })
 		first.Stop()
 		time.Sleep(300 * time.Millisecond)
-		fmt.Println("@restart")
-		_, err := answers.ReadString('\n')
-		ok(err)
+		restart()
 		// Go's client keeps its connection, which comes back by itself.
 		ok(eventually(func() error { _, err := client.ListStreams(); return err }))
 		produce(client, made, texts("b", 5)...)
 		second := client.NewConsumer("one", subscription)
-		equal(sorted(collect(second.StartFetch(), 15, all)), append(texts("a", 20)[10:], texts("b", 5)...))
+		equal(sorted(collect(second.StartFetch(), 25, all)), append(texts("a", 120)[100:], texts("b", 5)...))
 		second.Stop()
+	}},
+}
+
+// What connects by itself.
+var once = []test{
+	{"a certificate out of date, or none, lets nobody in", func(*hstream.HStreamClient) {
+		url := "hstreams://" + mutual.address
+		_, err := hstream.NewHStreamClient(url, hstream.WithCaCert(secret("ca.crt")),
+			hstream.WithClientCert(secret("expired.crt")), hstream.WithClientKey(secret("expired.key")))
+		check(err != nil, "an expired certificate let it in")
+		_, err = hstream.NewHStreamClient(url, hstream.WithCaCert(secret("ca.crt")))
+		check(err != nil, "no certificate let it in")
+		_, err = hstream.NewHStreamClient(url, hstream.WithCaCert("absent.crt"))
+		check(err != nil, "a file that is not there was read")
+	}},
+	{"URLs name servers, of which one is enough", func(*hstream.HStreamClient) {
+		client, err := hstream.NewHStreamClient("hstream://127.0.0.1:1," + plain.address)
+		ok(err)
+		stream(client)
+		client.Close()
+		for _, url := range []string{"http://" + plain.address, "hstream://127.0.0.1:1", ""} {
+			_, err := hstream.NewHStreamClient(url)
+			check(err != nil, "%q was taken", url)
+		}
 	}},
 }
 
@@ -548,35 +853,48 @@ func eventually(work func() error) error {
 	return err
 }
 
-func run(each test) (err error) {
+func run(each test, connects bool) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("%v", reason)
 		}
 	}()
+	if !connects {
+		each.run(nil)
+		return nil
+	}
 	client := connect()
 	defer client.Close()
 	each.run(client)
 	return nil
 }
 
-func main() {
-	util.SetLogLevel(util.FATAL)
-	passed, failed := 0, 0
-	for _, each := range tests {
-		if len(os.Args) > 1 && !bytes.Contains([]byte(each.title), []byte(os.Args[1])) {
+var passed, failures = 0, 0
+
+func runAll(list []test, how string, connects bool) {
+	for _, each := range list {
+		if len(os.Args) > 1 && !strings.Contains(each.title, os.Args[1]) {
 			continue
 		}
-		if err := run(each); err != nil {
-			failed++
-			fmt.Printf("FAILED  %s: %v\n", each.title, err)
+		if err := run(each, connects); err != nil {
+			failures++
+			fmt.Printf("FAILED  %s (%s): %v\n", each.title, how, err)
 		} else {
 			passed++
-			fmt.Printf("ok      %s\n", each.title)
+			fmt.Printf("ok      %s (%s)\n", each.title, how)
 		}
 	}
-	fmt.Printf("%d passed, %d failed\n", passed, failed)
-	if failed > 0 {
+}
+
+func main() {
+	util.SetLogLevel(util.FATAL)
+	for _, connection := range []connection{plain, mutual} {
+		current, address = connection, connection.address
+		runAll(tests, connection.name, true)
+	}
+	runAll(once, "by itself", false)
+	fmt.Printf("%d passed, %d failed\n", passed, failures)
+	if failures > 0 {
 		os.Exit(1)
 	}
 }

@@ -1,7 +1,9 @@
 """Every feature of the Python client of HStreamDB, against the server at HSTREAM_ADDRESS."""
 
 import asyncio
+import logging
 import os
+import socket
 import sys
 import time
 import traceback
@@ -12,15 +14,54 @@ from hstreamdb.aio.producer import BufferedProducer, PayloadTooBig
 from hstreamdb.types import RecordId, ShardOffset, SpecialOffset, record_id_to
 import HStream.Server.HStreamApi_pb2 as api
 
-HOST, PORT = os.environ["HSTREAM_ADDRESS"].rsplit(":", 1)
-PORT = int(PORT)
 tests = []
+only_once = []
 names = iter(range(1_000_000))
 
 
+def place(name):
+    host, port = os.environ[f"HSTREAM_{name}ADDRESS"].rsplit(":", 1)
+    return host, int(port)
+
+
 def test(work):
+    """A test of everything that a client does, given one."""
     tests.append(work)
     return work
+
+
+def once(work):
+    """A test that connects by itself."""
+    only_once.append(work)
+    return work
+
+
+def secret(name):
+    with open(os.path.join(os.environ["HSTREAM_SECRETS"], name), "rb") as file:
+        return file.read()
+
+
+async def connect_plainly():
+    return await insecure_client(*place(""))
+
+
+def with_token(token):
+    """A client that shows a token; the library's own functions know of certificates only."""
+    credentials = grpc.composite_channel_credentials(
+        grpc.ssl_channel_credentials(secret("ca.crt")), grpc.access_token_call_credentials(token)
+    )
+    return HStreamDBClient(*place("SECURE_"), credentials)
+
+
+async def connect_securely():
+    client = with_token(os.environ["HSTREAM_TOKEN"])
+    await client.init_cluster_info()
+    return client
+
+
+# Every test is run over each of these connections: how to make one, and the name of the server.
+connections = {"plain": (connect_plainly, "open"), "TLS and a token": (connect_securely, "secure")}
+connect, server = connections["plain"]
 
 
 def name(kind):
@@ -50,8 +91,16 @@ async def stream(client, **options):
     return made
 
 
+async def fails(work, error):
+    try:
+        await work
+    except error:
+        return
+    raise AssertionError("the call succeeded")
+
+
 async def restart():
-    print("@restart", flush=True)
+    print(f"@restart {server}", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
 
 
@@ -85,6 +134,38 @@ class Collector:
         await asyncio.sleep(0.2)
         await self.consumer._stop()
         await asyncio.wait_for(self.task, 10)
+
+
+class Outcome(BufferedProducer.AppendCallback):
+    """What a buffered producer tells: the sizes of the batches that were stored, and what was not."""
+
+    def __init__(self):
+        self.stored = []
+        self.failed = []
+        self.told = asyncio.Event()
+
+    def on_success(self, stream_name, payloads, stream_keyid):
+        self.stored.append(len(payloads))
+        self.told.set()
+
+    def on_fail(self, stream_name, payloads, stream_keyid, e):
+        self.failed.append(([payload.payload for payload in payloads], e))
+        self.told.set()
+
+    async def until(self, count):
+        while len(self.stored) + len(self.failed) < count:
+            self.told.clear()
+            await asyncio.wait_for(self.told.wait(), 20)
+
+
+async def works(client):
+    """A record on its whole way."""
+    made, subscription = await stream(client), name("sub")
+    await client.create_subscription(subscription, made, offset=SpecialOffset.EARLIEST)
+    await client.append(made, ["a record"])
+    consumer = Collector(client, subscription, 1)
+    assert await consumer.wait() == [b"a record"]
+    await consumer.stop()
 
 
 @test
@@ -186,17 +267,9 @@ async def appends_are_refused(client):
 @test
 async def a_buffered_producer_flushes_by_size_time_and_word(client):
     made = await stream(client, shard_count=2)
-    done = []
-
-    class Callback(BufferedProducer.AppendCallback):
-        def on_success(self, stream_name, payloads, stream_keyid):
-            done.append(len(payloads))
-
-        def on_fail(self, stream_name, payloads, stream_keyid, e):
-            raise AssertionError(e)
-
+    outcome = Outcome()
     producer = client.new_producer(
-        append_callback=Callback(), size_trigger=1_000, time_trigger=0.1, workers=2, retry_count=2
+        append_callback=outcome, size_trigger=1_000, time_trigger=0.1, workers=2, retry_count=2
     )
     for i in range(100):
         await producer.append(made, f"{i:04}" * 10, key=f"k{i}")
@@ -208,7 +281,85 @@ async def a_buffered_producer_flushes_by_size_time_and_word(client):
     except PayloadTooBig:
         pass
     await producer.wait_and_close()
-    assert sum(done) == 101 and len(done) > 2, done
+    assert sum(outcome.stored) == 101 and len(outcome.stored) > 2 and outcome.failed == []
+
+
+@test
+async def a_buffered_producer_flushes_one_shard_or_all(client):
+    made = await stream(client, shard_count=2)
+    outcome = Outcome()
+    producer = client.new_producer(append_callback=outcome, workers=3)
+    shards = await client.list_shards(made)
+    for i in range(40):
+        await producer.append(made, b"x", key=f"k{i}")
+    assert outcome.stored == []
+    await producer.flush(made, shards[0].id)
+    await outcome.until(1)
+    assert 0 < outcome.stored[0] < 40
+    # Also "flushes" the shard that has nothing left.
+    await producer.flushall()
+    await outcome.until(3)
+    assert sum(outcome.stored) == 40, outcome.stored
+    await fails(producer.flush(made, 1), ValueError)
+    await producer.append(made, {"a": 1})
+    await producer.wait_and_close()
+    assert sum(outcome.stored) == 41
+    try:
+        client.new_producer(workers=0)
+        raise AssertionError("a producer without workers")
+    except ValueError:
+        pass
+
+
+@test
+async def a_buffered_producer_tells_of_failures(client):
+    made = await stream(client)
+    outcome = Outcome()
+    producer = client.new_producer(append_callback=outcome, size_trigger=10)
+    await producer.append(made, "kept till", key="k")
+    await client.delete_stream(made)
+    await producer.flushall()
+    await outcome.until(1)
+    [(payloads, error)] = outcome.failed
+    assert payloads == ["kept till"] and error.code() == grpc.StatusCode.NOT_FOUND, error
+    # After a failure the client waits for ever for the flush to end, so it is not closed.
+    for worker in producer._workers:
+        worker.cancel()
+
+
+@test
+async def many_appends_at_a_time_are_answered_each(client):
+    made = await stream(client, shard_count=3)
+    answers = await asyncio.gather(*(client.append(made, [f"{i}"], key=f"k{i % 7}") for i in range(200)))
+    ids = [record for answer in answers for record in answer]
+    assert len(set(ids)) == 200
+
+
+@test
+async def only_what_the_client_can_encode_is_sent(client):
+    made = await stream(client)
+    await fails(client.append(made, [5]), ValueError)
+    await fails(client.append(made, ["x"], compresstype="zstd"), KeyError)
+    await client.append(made, ["", "Ünïcode 流", {"é": "流"}], key="Schlüssel 流")
+    async with client.with_reader(made, name("reader"), earliest(), 1000) as reader:
+        found = list(await reader.read(10))
+    # The client drops empty payloads, whoever sent them.
+    assert [r.payload for r in found] == ["Ünïcode 流".encode(), {"é": "流"}]
+    assert found[0].header.key == "Schlüssel 流" and found[0].id.batch_index == 1
+
+
+@test
+async def defaults_are_as_documented(client):
+    made, subscription = await stream(client), name("sub")
+    assert [s.replication_factor for s in await client.list_streams() if s.name == made] == [1]
+    assert len(await client.list_shards(made)) == 1
+    await client.create_subscription(subscription, made)
+    [found] = [s for s in await client.list_subscriptions() if s.subscription_id == subscription]
+    assert (found.ack_timeout, found.max_unacks) == (600, 10_000)
+    await client.append(made, ["after"])
+    consumer = Collector(client, subscription, 1)
+    assert await consumer.wait() == [b"after"]
+    await consumer.stop()
 
 
 @test
@@ -299,6 +450,34 @@ async def a_group_shares_the_shards(client):
 
 
 @test
+async def a_consumer_stops_itself(client):
+    made, subscription = await stream(client), name("sub")
+    await client.create_subscription(subscription, made, offset=SpecialOffset.EARLIEST)
+    await client.append(made, [{"n": 1, "deep": {"list": [1, "a", None]}}])
+    found = []
+
+    async def take(ack, stop, records):
+        found.extend(record.payload for record in records)
+        await stop()
+
+    await asyncio.wait_for(client.new_consumer("one", subscription, take).start(), 10)
+    assert found == [{"n": 1, "deep": {"list": [1, "a", None]}}]
+
+
+@test
+async def another_of_the_group_gets_what_one_that_died_had_not_acked(client):
+    made, subscription = await stream(client), name("sub")
+    await client.create_subscription(subscription, made, ack_timeout=1, offset=SpecialOffset.EARLIEST)
+    await client.append(made, [f"{i}" for i in range(10)])
+    first = Collector(client, subscription, 10, acked=lambda record: int(record.payload) < 4)
+    await first.wait()
+    second = Collector(client, subscription, 6)
+    await first.stop()
+    assert sorted(await second.wait()) == [f"{i}".encode() for i in range(4, 10)]
+    await second.stop()
+
+
+@test
 async def consumers_are_refused(client):
     made, subscription = await stream(client), name("sub")
     await client.create_subscription(subscription, made)
@@ -367,6 +546,46 @@ async def readers_begin_at_every_kind_of_offset(client):
 
 
 @test
+async def readers_begin_within_a_batch_and_between_batches(client):
+    made = await stream(client)
+    first = list(await client.append(made, ["a", "b"], compresstype="gzip"))
+    await asyncio.sleep(0.01)
+    between = int(time.time() * 1000)
+    await client.append(made, ["c"])
+
+    async def read(offset):
+        async with client.with_reader(made, name("reader"), offset, 50) as reader:
+            return [r.payload for r in await reader.read(10)]
+
+    # A batch comes as a whole.
+    assert await read(ShardOffset(recordOffset=record_id_to(first[1]))) == [b"a", b"b", b"c"]
+    at = api.TimestampOffset(timestampInMs=between, strictAccuracy=False)
+    assert await read(ShardOffset(timestampOffset=at)) == [b"c"]
+
+
+@test
+async def readers_find_the_shard_of_a_key(client):
+    made = await stream(client, shard_count=5)
+    for i in range(20):
+        await client.append(made, [f"{i}"], key=f"k{i}")
+    async with client.with_reader(made, name("reader"), earliest(), 1000, stream_key="k7") as reader:
+        assert b"7" in [r.payload for r in await reader.read(100)]
+
+
+@test
+async def a_reader_is_gone_at_the_end_of_its_block(client):
+    made, reader = await stream(client), name("reader")
+
+    async def break_off():
+        async with client.with_reader(made, reader, earliest(), 0):
+            raise ZeroDivisionError
+
+    await fails(break_off(), ZeroDivisionError)
+    await client.create_reader(made, reader, earliest(), 0)
+    await client.delete_reader(reader)
+
+
+@test
 async def a_reader_keeps_its_place_and_waits(client):
     made, reader = await stream(client), name("reader")
     await client.create_reader(made, reader, latest(), timeout=20_000)
@@ -416,48 +635,50 @@ async def a_slow_consumer_is_held_back_and_misses_nothing(client):
     await asyncio.wait_for(task, 10)
 
 
-def secret(name):
-    with open(os.path.join(os.environ["HSTREAM_SECRETS"], name), "rb") as file:
-        return file.read()
-
-
-async def works_over(secure):
-    made, subscription = await stream(secure), name("sub")
-    await secure.create_subscription(subscription, made, offset=SpecialOffset.EARLIEST)
-    await secure.append(made, ["over TLS"])
-    consumer = Collector(secure, subscription, 1)
-    assert await consumer.wait() == [b"over TLS"]
-    await consumer.stop()
-
-
-@test
-async def a_certificate_of_the_client_lets_it_in(client):
-    host, port = os.environ["HSTREAM_MUTUAL_ADDRESS"].rsplit(":", 1)
-    pair = {"private_key": secret("client.key"), "certificate_chain": secret("client.crt")}
-    async with await secure_client(host, int(port), root_certificates=secret("ca.crt"), **pair) as secure:
-        await works_over(secure)
+@once
+async def a_certificate_of_the_client_lets_it_in():
+    host, port = place("MUTUAL_")
+    folder = os.environ["HSTREAM_SECRETS"]
+    files = {
+        "root_certificates": f"{folder}/ca.crt",
+        "private_key": f"{folder}/client.key",
+        "certificate_chain": f"{folder}/client.crt",
+    }
+    contents = {option: secret(os.path.basename(path)) for option, path in files.items()}
+    async with await secure_client(host, port, **contents) as secure:
+        await works(secure)
+    async with await secure_client(url=f"hstreams://{host}:{port}", is_creds_file=True, **files) as secure:
+        await works(secure)
     try:
-        await secure_client(host, int(port), root_certificates=secret("ca.crt"))
+        await secure_client(host, port, root_certificates=secret("ca.crt"))
         raise AssertionError("a client without a certificate came in")
     except (grpc.aio.AioRpcError, RuntimeError):
         pass
 
 
-@test
-async def a_token_lets_it_in(client):
-    host, port = os.environ["HSTREAM_SECURE_ADDRESS"].rsplit(":", 1)
-
-    def connect(token):
-        credentials = grpc.composite_channel_credentials(
-            grpc.ssl_channel_credentials(secret("ca.crt")), grpc.access_token_call_credentials(token)
-        )
-        return HStreamDBClient(host, int(port), credentials)
-
-    async with connect(os.environ["HSTREAM_TOKEN"]) as secure:
-        await secure.init_cluster_info()
-        await works_over(secure)
-    async with connect("wrong") as secure:
+@once
+async def a_wrong_token_lets_nobody_in():
+    async with with_token("wrong") as secure:
         await refused(secure.init_cluster_info(), grpc.StatusCode.UNAUTHENTICATED)
+
+
+@once
+async def urls_name_the_server():
+    host, port = place("")
+    async with await insecure_client(url=f"hstream://{host}:{port}") as client:
+        await works(client)
+    await fails(insecure_client(url=f"http://{host}:{port}"), KeyError)
+    await fails(secure_client(url=f"hstream://{host}:{port}"), KeyError)
+
+
+@once
+async def a_server_that_is_gone_is_an_error():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    await refused(insecure_client(port=port), grpc.StatusCode.UNAVAILABLE)
+    async with HStreamDBClient(port=port) as client:
+        await fails(client.list_streams(), RuntimeError)
 
 
 @test
@@ -472,7 +693,7 @@ async def a_restart_of_the_server_loses_nothing(client):
     await restart()
     await refused(consumer.task, grpc.StatusCode.UNAVAILABLE)
     # The client drops its only target when that is gone; programs connect again.
-    async with await insecure_client(HOST, PORT) as fresh:
+    async with await connect() as fresh:
         for i in range(50, 60):
             await fresh.append(made, [f"{i}"], key=f"k{i}")
         again = Collector(fresh, subscription, 35)
@@ -480,23 +701,65 @@ async def a_restart_of_the_server_loses_nothing(client):
         await again.stop()
 
 
+@test
+async def a_reader_survives_a_restart(client):
+    made, reader = await stream(client), name("reader")
+    await client.append(made, ["1"])
+    await client.create_reader(made, reader, earliest(), timeout=100)
+    assert [r.payload for r in await client.read_reader(reader, 10)] == [b"1"]
+    await restart()
+    async with await connect() as fresh:
+        await fresh.append(made, ["2"])
+        # Its place was the server's memory; where it began is kept.
+        assert [r.payload for r in await fresh.read_reader(reader, 10)] == [b"1", b"2"]
+        await fresh.delete_reader(reader)
+
+
+@test
+async def a_buffered_producer_tries_again_through_a_restart(client):
+    made = await stream(client)
+    outcome = Outcome()
+    producer = client.new_producer(append_callback=outcome, size_trigger=100, time_trigger=0.05, retry_count=6)
+    for i in range(200):
+        await producer.append(made, f"{i:03}")
+        if i == 100:
+            await restart()
+    await producer.wait_and_close()
+    assert outcome.failed == [] and sum(outcome.stored) == 200, (outcome.stored, outcome.failed)
+    async with await connect() as fresh, fresh.with_reader(made, name("reader"), earliest(), 1000) as reader:
+        found = [r.payload for r in await reader.read(1000)]
+        # What was tried again may have been stored twice, but in order.
+        assert sorted(set(found)) == [f"{i:03}".encode() for i in range(200)]
+
+
 async def main():
+    global connect, server
     passed = failed = 0
     chosen = sys.argv[1:]
-    for work in tests:
-        title = work.__name__.replace("_", " ")
-        if chosen and work.__name__ not in chosen:
-            continue
-        try:
-            async with await insecure_client(HOST, PORT) as client:
-                await asyncio.wait_for(work(client), 60)
-            passed += 1
-            print(f"ok      {title}", flush=True)
-        except Exception:
-            failed += 1
-            print(f"FAILED  {title}\n{traceback.format_exc()}", flush=True)
+
+    async def over(client_of, work):
+        async with await client_of() as client:
+            await work(client)
+
+    for connection, (make, to) in connections.items():
+        connect, server = make, to
+        cases = [(work, lambda work=work: over(make, work), connection) for work in tests]
+        if connection == "plain":
+            cases += [(work, work, "by itself") for work in only_once]
+        for work, run, how in cases:
+            title = f"{work.__name__.replace('_', ' ')} ({how})"
+            if chosen and work.__name__ not in chosen:
+                continue
+            try:
+                await asyncio.wait_for(run(), 60)
+                passed += 1
+                print(f"ok      {title}", flush=True)
+            except Exception:
+                failed += 1
+                print(f"FAILED  {title}\n{traceback.format_exc()}", flush=True)
     print(f"{passed} passed, {failed} failed")
     sys.exit(failed > 0)
 
 
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 asyncio.run(main())

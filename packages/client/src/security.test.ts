@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { HStreamClient, textRecord } from "./index.js";
-import { certificates } from "./certificates.test.helper.js";
+import { certificates } from "@hstream/proto/testing";
 import { type RealServer, startRealServer, writeSecrets } from "./real-server.test.helper.js";
 
 const { ca, server: serverPair, client: clientPair, expired } = certificates;

@@ -254,6 +254,25 @@ export const errors = {
     (a: { query: string }) => `Query "${a.query}" does not exist. SHOW QUERIES lists those that do.`,
   ),
   QueryTerminated: define(0, "aborted", 409, (a: { query: string }) => `Query "${a.query}" was terminated.`),
+  QueryNotRunning: define(
+    406,
+    "aborted",
+    409,
+    (a: { query: string; state: string }) => `Query "${a.query}" is ${a.state}; it does not run.`,
+  ),
+  QueryAlreadyTerminated: define(
+    408,
+    "failedPrecondition",
+    409,
+    (a: { query: string }) => `Query "${a.query}" was terminated and cannot be resumed. Create it again.`,
+  ),
+  ViewNotRunning: define(
+    0,
+    "failedPrecondition",
+    409,
+    (a: { view: string; state: string }) => `View "${a.view}" is ${a.state}. RESUME VIEW ${a.view} first.`,
+  ),
+  WorkerLost: define(0, "internal", 500, (a: { message: string }) => a.message),
   TooManyQueries: define(
     0,
     "resourceExhausted",
@@ -278,7 +297,7 @@ export const errors = {
     403,
     "failedPrecondition",
     409,
-    (a: { relation: string; by: string }) => `"${a.relation}" is read by "${a.by}". Drop that first.`,
+    (a: { relation: string; by: string }) => `"${a.relation}" is used by query "${a.by}". End that first.`,
   ),
   QueryExists: define(
     401,

@@ -74,6 +74,24 @@ export const limits = {
   stepBusyMsMax: 2_000,
   /** State of one query: an estimate, kept by the executor. */
   queryStateBytesMax: 512 * 1_048_576,
+  /** Snapshots that are asked of one execution at a time. */
+  snapshotCallsMax: 32,
+  /** Changes of a view that wait for a query over it, bytes, before that gets all rows anew. */
+  viewChangesBytesMax: 64 * 1_048_576,
+  /** A live query stores its state so often, ms. */
+  querySnapshotEveryMs: 10_000,
+  /** How often a query in which time matters is told of it, ms. */
+  queryTickMs: 250,
+  /** A shard that gave nothing for so long does not hold back the time of a named column, ms. */
+  shardIdleMs: 5_000,
+  /** Times that a query may bring its worker down before it is aborted. */
+  queryCrashesMax: 3,
+  /** Appends of a query that wait for the disk at a time. */
+  queryAppendsMax: 8,
+  /** How long a query waits before it tries again to append to a log that is full, ms. */
+  queryAppendPauseMs: 1_000,
+  /** Errors that are kept of each query. */
+  queryErrorsKept: 10_000,
   /** How long a pull waits for a view to catch up, ms. */
   viewWaitMs: 2_000,
   /** What a query reads of a shard at a time: batches, and bytes of their payloads. */

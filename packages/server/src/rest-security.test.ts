@@ -6,7 +6,7 @@ import { connect as connectTls } from "node:tls";
 import { must } from "@hstream/proto";
 import { createNodeEnv } from "./env/node-env.js";
 import { SimulatedDisk } from "./env/simulated-disk.js";
-import { certificates } from "./rpc/certificates.test.helper.js";
+import { certificates } from "@hstream/proto/testing";
 import { startTestServer, type TestServer } from "./rpc/test-server.test.helper.js";
 import { TestHttp } from "./http/test-http.test.helper.js";
 import { authorizeBy } from "./http/access.js";

@@ -8,6 +8,7 @@ import type { Env } from "./env/env.js";
 import { limits } from "./limits.js";
 import { ConnectorCatalogue } from "./connectors/connector-catalogue.js";
 import { EmbeddedLog } from "./log/embedded-log.js";
+import type { LogNotice } from "./log/options.js";
 import { LogError, type LogStore } from "./log/log-store.js";
 import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
@@ -263,9 +264,10 @@ async function openLog({ openLog, env, config, version, report }: ServerOptions)
   const holder = `an HStream server ${version} on port ${config.port}`;
   try {
     if (openLog !== undefined) return await openLog(env, directory, config);
-    const log = await EmbeddedLog.start(env, directory, { holder, fsync: config.fsync });
-    for (const { path, offset, detail } of log.notices)
+    const onNotice = ({ path, offset, detail }: LogNotice) =>
       report?.("warn", `${path}, byte ${offset}: ${detail}`);
+    const log = await EmbeddedLog.start(env, directory, { holder, fsync: config.fsync, onNotice });
+    log.notices.forEach(onNotice);
     return log;
   } catch (error) {
     if (!(error instanceof LogError)) throw error;

@@ -33,3 +33,6 @@ export const aggregateElementsMax = 1_000_000;
 /** How often a query over system tables may be asked again (EMIT EVERY), and how seldom. */
 export const pollMsMin = 100;
 export const pollMsMax = 24 * 3_600_000;
+
+/** Windows that a record is in: the length of HOP over its hop. */
+export const windowsPerRowMax = 1000;

@@ -11,16 +11,21 @@ export type {
   WindowFrame,
 } from "./plan/expression.js";
 export type {
+  Closing,
   EmitMode,
   JoinKey,
   JoinType,
+  JoinWithin,
   OutputColumn,
   PhysicalNode,
   PhysicalNodeKind,
   PhysicalPlan,
   PlanSource,
   ScanColumn,
+  SourceTime,
+  WindowShape,
 } from "./plan/physical.js";
+export { inputsOf } from "./plan/physical.js";
 export type { SqlType, SqlTypeKind } from "./types/sql-type.js";
 export type {
   SqlArray,
@@ -75,6 +80,7 @@ export {
   typeName,
   typeNamed,
 } from "./types/types.js";
+export { timestampMsMax } from "./values/calendar.js";
 export { cast } from "./values/cast.js";
 export { compareSql, compareText, compareTotal, equalSql } from "./values/compare.js";
 export { fromJson, type JsonResult, parseJson } from "./values/json.js";

@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
-import { access, mkdtemp, readFile } from "node:fs/promises";
+import { once } from "node:events";
+import { access, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { connect } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HStreamClient } from "@hstream/client";
 import { type RunningCli, runCli, startCli } from "../test-kit/run-cli.js";
 
-async function startServer(dataDir: string): Promise<{ readonly cli: RunningCli; readonly port: string }> {
-  const cli = startCli(["server", "start", "--data-dir", dataDir, "--port", "0"]);
+async function startServer(
+  dataDir: string,
+  flags: readonly string[] = [],
+): Promise<{ readonly cli: RunningCli; readonly port: string }> {
+  const cli = startCli(["server", "start", "--data-dir", dataDir, "--port", "0", ...flags]);
   const line = await cli.until(/ready in \d+ ms on [\d.]+:\d+, try: hstream sql --port \d+\n/);
   const port = /:(\d+),/.exec(line)?.[1];
   assert(port !== undefined);
@@ -78,6 +83,53 @@ describe("a server from the command line", function () {
     assert.match(unknown.stderr, /fsnc is not a setting. Did you mean fsync\?/);
     const missing = await runCli(["server", "start", "--config", "/nonexistent.yaml"]);
     assert.equal(missing.code, 2);
+  });
+});
+
+describe("a server with tokens", function () {
+  this.timeout(60_000);
+
+  it("takes new ones on SIGHUP, and keeps the old ones when the file cannot be used", async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), "hstream-tokens-"));
+    const file = join(dataDir, "tokens");
+    await writeFile(file, "admin first\n");
+    const { cli, port } = await startServer(join(dataDir, "data"), ["--set", `tokens-file=${file}`]);
+    const session = connect(`http://127.0.0.1:${port}`);
+    const isTaken = async (token: string) => {
+      const call = session.request({
+        ":method": "POST",
+        ":path": "/hstream.server.HStreamApi/Echo",
+        "content-type": "application/grpc",
+        te: "trailers",
+        authorization: `Basic ${token}`,
+      });
+      let status: unknown;
+      for (const event of ["response", "trailers"] as const) {
+        call.on(event, (headers: Record<string, unknown>) => {
+          status = headers["grpc-status"] ?? status;
+        });
+      }
+      call.resume();
+      // An empty message in the framing of gRPC.
+      call.end(Buffer.alloc(5));
+      await once(call, "close");
+      return status === "0";
+    };
+    assert.deepEqual([await isTaken("first"), await isTaken("second")], [true, false]);
+    await writeFile(file, "admin second\n");
+    cli.process.kill("SIGHUP");
+    // By itself the server would look at the file after ten seconds only.
+    const deadline = Date.now() + 5_000;
+    while (!(await isTaken("second"))) assert.ok(Date.now() < deadline, "the new token is not taken");
+    assert.equal(await isTaken("first"), false);
+    await writeFile(file, "nonsense\n");
+    cli.process.kill("SIGHUP");
+    assert.equal(await isTaken("second"), true);
+    session.close();
+    cli.process.kill("SIGTERM");
+    const { code, stderr } = await cli.ended;
+    assert.equal(code, 0);
+    assert.match(stderr, /The file of tokens cannot be used/);
   });
 });
 

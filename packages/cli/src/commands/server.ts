@@ -11,15 +11,17 @@ export interface ServerFlags {
   readonly port: string | undefined;
 }
 
-/** `hstream server start`: runs until SIGINT or SIGTERM, then drains. */
+/** `hstream server start`: runs until SIGINT or SIGTERM, then drains. SIGHUP: reads certificates and tokens again. */
 export async function startServerCommand(context: CommandContext, flags: ServerFlags): Promise<ExitCode> {
   const { system } = context;
   let stop: () => void = () => {};
   const stopped = new Promise<void>((resolve) => {
     stop = resolve;
   });
-  const stopListening = system.onSignal(() => stop());
+  let reload: () => Promise<void> = () => Promise.resolve();
+  const stopListening = system.onSignal((signal) => (signal === "SIGHUP" ? void reload() : stop()));
   const server = await startEmbeddedServer(system, { ...flags, variables: context.variables });
+  reload = () => server.reload();
   const ms = Math.round(system.uptime());
   const sql = server.port === 6570 ? "hstream sql" : `hstream sql --port ${server.port}`;
   await system.stdout.write(`ready in ${ms} ms on ${server.address}, try: ${sql}\n`);

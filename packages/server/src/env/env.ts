@@ -35,6 +35,14 @@ export interface Random {
   bytes(length: number): Uint8Array;
 }
 
+export type OpenMode = "read" | "write" | "create";
+
+/**
+ * What a file is for, if somebody waits for each of its writes: those never wait for other files. Those of
+ * `durable-commits` are durable once they have resolved, as by a datasync, in one step.
+ */
+export type FileUse = "commits" | "durable-commits";
+
 /**
  * The file system as a database needs it: what is written is lost in a crash until `datasync` has
  * returned, and a new, renamed or removed name until `syncDirectory` has. Failures reject with
@@ -42,7 +50,7 @@ export interface Random {
  */
 export interface Disk {
   /** Opens for reading and writing; `create` makes a new empty file and fails when it is there. */
-  open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile>;
+  open(path: string, mode: OpenMode, use?: FileUse): Promise<DiskFile>;
   /** Makes the directory and its missing parents. */
   makeDirectory(path: string): Promise<void>;
   /** Names of the files in a directory, sorted. */

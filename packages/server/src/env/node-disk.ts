@@ -1,36 +1,43 @@
+import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Disk, DiskError, type DiskErrorKind, type DiskFile } from "./env.js";
+import { type Disk, DiskError, type DiskErrorKind, type DiskFile, type FileUse } from "./env.js";
 import { lockDirectory } from "./node-lock.js";
 
 /** POSIX allows this many buffers in one writev. */
 const buffersPerWriteMax = 1024;
 
 /**
- * Reads at a time; the others wait. All operations share four threads: commits, which need one or two of
- * them, must never find all busy.
+ * Operations at a time on files that are not for commits; more wait. All files share few threads, of which
+ * one must always be free for a commit.
  */
-const readsAtOnceMax = 2;
-let reading = 0;
-const readers: (() => void)[] = [];
+const threads = Number(process.env["UV_THREADPOOL_SIZE"] ?? 4);
+const bulkAtOnceMax = Math.max(1, threads - 1);
+let bulkOperations = 0;
+const waiting: (() => void)[] = [];
 
-async function oneOfFewReads<T>(work: () => Promise<T>): Promise<T> {
-  if (reading >= readsAtOnceMax) await new Promise<void>((resolve) => readers.push(resolve));
-  else reading++;
+async function oneOfFew<T>(work: () => Promise<T>): Promise<T> {
+  if (bulkOperations >= bulkAtOnceMax) await new Promise<void>((resolve) => waiting.push(resolve));
+  else bulkOperations++;
   try {
     return await work();
   } finally {
-    const next = readers.shift();
-    if (next === undefined) reading--;
+    const next = waiting.shift();
+    if (next === undefined) bulkOperations--;
     else next();
   }
 }
 
+const { O_CREAT, O_DSYNC, O_EXCL, O_RDONLY, O_RDWR } = constants;
+const openFlags = { read: O_RDONLY, write: O_RDWR, create: O_RDWR | O_CREAT | O_EXCL };
+/** One job of a thread instead of two for each commit. Elsewhere, such writes may stop in the disk's cache. */
+const syncedWrites = process.platform === "linux" ? O_DSYNC : 0;
+
 /** The file system of this machine. */
 export const nodeDisk: Disk = {
-  async open(path, mode) {
-    const flags = mode === "read" ? "r" : mode === "write" ? "r+" : "wx+";
-    return new NodeFile(path, await attempt("open", path, fs.open(path, flags, 0o600)));
+  async open(path, mode, use) {
+    const flags = openFlags[mode] | (use === "durable-commits" ? syncedWrites : 0);
+    return new NodeFile(path, await attempt("open", path, fs.open(path, flags, 0o600)), use);
   },
   async makeDirectory(path) {
     const first = await attempt("make directory", path, fs.mkdir(path, { recursive: true, mode: 0o700 }));
@@ -75,18 +82,25 @@ export const nodeDisk: Disk = {
 class NodeFile implements DiskFile {
   readonly path: string;
   readonly #handle: fs.FileHandle;
+  readonly #use: FileUse | undefined;
 
-  constructor(path: string, handle: fs.FileHandle) {
+  constructor(path: string, handle: fs.FileHandle, use: FileUse | undefined) {
     this.path = path;
     this.#handle = handle;
+    this.#use = use;
   }
 
-  async write(buffers: readonly Uint8Array[], position: number): Promise<void> {
+  write(buffers: readonly Uint8Array[], position: number): Promise<void> {
+    return this.#inTurn(() => this.#writeInChunks(buffers, position));
+  }
+
+  async #writeInChunks(buffers: readonly Uint8Array[], position: number): Promise<void> {
     let at = position;
     for (let first = 0; first < buffers.length; first += buffersPerWriteMax) {
       const chunk = buffers.slice(first, first + buffersPerWriteMax);
       at += await attempt("write", this.path, this.#writeAll(chunk, at));
     }
+    if (this.#use === "durable-commits" && syncedWrites === 0) await this.datasync();
   }
 
   /** A write may stop early (a signal, a disk about to be full): goes on from there. */
@@ -109,7 +123,7 @@ class NodeFile implements DiskFile {
   }
 
   read(into: Uint8Array, position: number): Promise<number> {
-    return oneOfFewReads(() => this.#readAll(into, position));
+    return this.#inTurn(() => this.#readAll(into, position));
   }
 
   async #readAll(into: Uint8Array, position: number): Promise<number> {
@@ -124,7 +138,7 @@ class NodeFile implements DiskFile {
   }
 
   datasync(): Promise<void> {
-    return attempt("datasync", this.path, this.#handle.datasync());
+    return this.#inTurn(() => attempt("datasync", this.path, this.#handle.datasync()));
   }
 
   truncate(length: number): Promise<void> {
@@ -137,6 +151,10 @@ class NodeFile implements DiskFile {
 
   close(): Promise<void> {
     return attempt("close", this.path, this.#handle.close());
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#use === undefined ? oneOfFew(work) : work();
   }
 }
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { constants, existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, readlink, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -112,6 +112,22 @@ describe("the real disk", () => {
 });
 
 describe("the real disk, where there is /proc", () => {
+  it("opens files of durable commits so that every write is synced", async function () {
+    if (!existsSync("/proc/self/fdinfo")) return this.skip();
+    const directory = await mkdtemp(join(tmpdir(), "hstream-env-"));
+    for (const use of ["commits", "durable-commits"] as const) {
+      const file = await disk.open(join(directory, use), "create", use);
+      const fds = await readdir("/proc/self/fd");
+      const targets = await Promise.all(fds.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")));
+      const fd = fds[targets.indexOf(await realpath(file.path))] ?? "";
+      const info = await readFile(`/proc/self/fdinfo/${fd}`, "utf8");
+      const flags = Number.parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? "", 8);
+      assert.equal((flags & constants.O_DSYNC) !== 0, use === "durable-commits");
+      await file.close();
+    }
+    await rm(directory, { recursive: true });
+  });
+
   it("takes over the lock of a process that was killed and whose parent has not noticed", async function () {
     if (!existsSync("/proc/self/stat")) return this.skip();
     const directory = await mkdtemp(join(tmpdir(), "hstream-env-"));

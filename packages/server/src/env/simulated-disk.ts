@@ -1,5 +1,13 @@
 import { dirname } from "node:path";
-import { type DirectoryLock, type Disk, DiskError, type DiskErrorKind, type DiskFile } from "./env.js";
+import {
+  type DirectoryLock,
+  type Disk,
+  DiskError,
+  type DiskErrorKind,
+  type DiskFile,
+  type FileUse,
+  type OpenMode,
+} from "./env.js";
 import type { SeededRandom } from "./seeded-random.js";
 
 /** Disks write sectors whole or not at all. */
@@ -129,6 +137,13 @@ export class SimulatedDisk implements Disk {
   #boot = 0;
   #down = false;
 
+  /** Of all files, as programs see them. */
+  get usedBytes(): number {
+    let total = 0;
+    for (const content of this.#names.values()) total += content.seen.byteLength;
+    return total;
+  }
+
   /** Whether a fault has stopped the machine. */
   get isDown(): boolean {
     return this.#down;
@@ -200,14 +215,23 @@ export class SimulatedDisk implements Disk {
     this.#durableNames.delete(path);
   }
 
-  async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {
+  async open(path: string, mode: OpenMode, use?: FileUse): Promise<DiskFile> {
     await this.#operate("open", path);
     if (mode === "create") {
       if (this.#names.has(path)) throw new DiskError("exists", "open", path);
       const content = new Content();
       this.#changeName({ kind: "add", path, content });
     }
-    return this.#file(path, this.#content("open", path));
+    const file = this.#file(path, this.#content("open", path));
+    if (use !== "durable-commits") return file;
+    // Two operations, since a crash can come between what they stand for.
+    return {
+      ...file,
+      write: async (buffers, position) => {
+        await file.write(buffers, position);
+        await file.datasync();
+      },
+    };
   }
 
   async makeDirectory(path: string): Promise<void> {
@@ -296,8 +320,8 @@ export class SimulatedDisk implements Disk {
           throw error;
         }
         const growth = Math.max(0, position + data.byteLength - content.seen.byteLength);
-        if (growth > 0 && this.#usedBytes() + growth > this.capacityBytes) {
-          const room = Math.max(0, data.byteLength - (this.#usedBytes() + growth - this.capacityBytes));
+        if (growth > 0 && this.usedBytes + growth > this.capacityBytes) {
+          const room = Math.max(0, data.byteLength - (this.usedBytes + growth - this.capacityBytes));
           content.change({ kind: "write", position, data: data.subarray(0, room) });
           throw new DiskError("no-space", "write", path);
         }
@@ -358,12 +382,6 @@ export class SimulatedDisk implements Disk {
   #changeName(change: NameChange): void {
     rename(this.#names, change);
     this.#unsyncedNames.push(change);
-  }
-
-  #usedBytes(): number {
-    let total = 0;
-    for (const content of this.#names.values()) total += content.seen.byteLength;
-    return total;
   }
 }
 

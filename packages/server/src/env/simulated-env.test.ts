@@ -54,6 +54,15 @@ describe("the simulated disk", () => {
     assert.deepEqual([...outcomes].sort(), ["all", "holes", "none", "prefix"]);
   });
 
+  it("keeps what was written to a file of durable commits, without a sync", async () => {
+    const { disk } = new SimulatedEnv();
+    const file = await disk.open("/d/f", "create", "durable-commits");
+    await disk.syncDirectory("/d");
+    await file.write([Buffer.from("kept")], 0);
+    disk.lose();
+    assert.equal(await disk.readText("/d/f"), "kept");
+  });
+
   it("may lose names that were not synced, and none that were", async () => {
     const outcomes = new Set<string>();
     for (let seed = 0; seed < 40; seed++) {

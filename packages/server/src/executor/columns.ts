@@ -1,16 +1,23 @@
 import { assert, must, unreachable } from "@hstream/proto";
-import type { SqlObject, SqlValue } from "@hstream/sql/runtime";
+import type { SqlObject, SqlTimestamp, SqlValue } from "@hstream/sql/runtime";
 
 /**
  * The values of one column in a batch, in the cheapest form that holds them all. What a NULL row has in
  * `values` is undefined. `nulls` has a byte a row (a byte, not a bit: it is read once per row by every
  * expression, and written in any order), 1 where the row is NULL; absent when no row is.
  */
-export type Column = Float64Column | BooleanColumn | TextColumn | AnyColumn | RecordColumn;
+export type Column = Float64Column | TimestampColumn | BooleanColumn | TextColumn | AnyColumn | RecordColumn;
 
 /** Numbers: whole ones up to 2^53 are INTEGERs unless the static type says FLOAT. Never NaN. */
 export interface Float64Column {
   readonly kind: "float64";
+  readonly values: Float64Array;
+  readonly nulls: Uint8Array | undefined;
+}
+
+/** TIMESTAMPs: milliseconds since 1970-01-01T00:00Z. */
+export interface TimestampColumn {
+  readonly kind: "timestamp";
   readonly values: Float64Array;
   readonly nulls: Uint8Array | undefined;
 }
@@ -64,6 +71,8 @@ export interface ChangeBatch {
    * new state (+). Absent: each change stands for itself.
    */
   readonly updates: Int32Array | undefined;
+  /** Neighbours with the same number came of one record: what they change is told once. Absent: each of its own. */
+  readonly records?: Int32Array;
 }
 
 const shortTextBytes = 12;
@@ -93,6 +102,8 @@ export function valueAt(column: Column, row: number): SqlValue {
       return column.values[row] as SqlValue;
     case "float64":
       return column.nulls?.[row] === 1 ? null : (column.values[row] as number);
+    case "timestamp":
+      return column.nulls?.[row] === 1 ? null : { kind: "timestamp", ms: column.values[row] as number };
     case "boolean":
       return column.nulls?.[row] === 1 ? null : column.values[row] === 1;
     case "text":
@@ -149,15 +160,22 @@ export function batchOfRows(
 export function columnOfValues(values: readonly SqlValue[]): Column {
   let numbers = 0;
   let booleans = 0;
+  let timestamps = 0;
   let nulls = 0;
   for (const value of values) {
     if (value === null) nulls += 1;
     else if (typeof value === "number") numbers += 1;
     else if (typeof value === "boolean") booleans += 1;
+    else if (isTimestamp(value)) timestamps += 1;
     else return { kind: "any", values };
   }
-  if (numbers + nulls !== values.length && booleans + nulls !== values.length) return { kind: "any", values };
+  const most = Math.max(numbers, booleans, timestamps);
+  if (most + nulls !== values.length) return { kind: "any", values };
   const mask = nulls === 0 ? undefined : Uint8Array.from(values, (value) => (value === null ? 1 : 0));
+  if (timestamps > 0) {
+    const times = Float64Array.from(values, (value) => (isTimestamp(value) ? value.ms : 0));
+    return { kind: "timestamp", values: times, nulls: mask };
+  }
   if (booleans > 0) {
     return {
       kind: "boolean",
@@ -168,6 +186,10 @@ export function columnOfValues(values: readonly SqlValue[]): Column {
   const float64 = new Float64Array(values.length);
   for (let i = 0; i < values.length; i++) float64[i] = (values[i] ?? 0) as number;
   return { kind: "float64", values: float64, nulls: mask };
+}
+
+export function isTimestamp(value: SqlValue): value is SqlTimestamp {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "timestamp";
 }
 
 /** The rows of `batch` that `selected` (ascending or not, `count` of them) names, in that order. */
@@ -194,11 +216,12 @@ export function sliceRows(batch: ChangeBatch, from: number, to: number): ChangeB
 
 function selectColumn(column: Column, selected: Int32Array, count: number): Column {
   switch (column.kind) {
-    case "float64": {
+    case "float64":
+    case "timestamp": {
       const values = new Float64Array(count);
       const from = column.values;
       for (let i = 0; i < count; i++) values[i] = from[selected[i] as number] as number;
-      return { kind: "float64", values, nulls: selectBytes(column.nulls, selected, count) };
+      return { kind: column.kind, values, nulls: selectBytes(column.nulls, selected, count) };
     }
     case "boolean":
       return {
@@ -263,8 +286,9 @@ export function selectColumnOrNull(column: Column, selected: Int32Array, count: 
 function sliceColumn(column: Column, from: number, to: number): Column {
   switch (column.kind) {
     case "float64":
+    case "timestamp":
       return {
-        kind: "float64",
+        kind: column.kind,
         values: column.values.subarray(from, to),
         nulls: column.nulls?.subarray(from, to),
       };

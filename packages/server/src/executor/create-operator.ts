@@ -3,18 +3,23 @@ import {
   type AggregateCall,
   BOOLEAN,
   type Expression,
+  type JoinWithin,
   type PhysicalNode,
   type PhysicalPlan,
   type SortKey,
 } from "@hstream/sql/runtime";
 import { CompiledExpression } from "./compile/compiled-expression.js";
 import type { Evaluation } from "./compile/evaluation.js";
+import type { Diversions } from "./decode/diverted.js";
 import { AggregateOperator } from "./operators/aggregate.js";
+import { AssignSlidingOperator } from "./operators/assign-sliding.js";
+import { AssignWindowsOperator } from "./operators/assign-windows.js";
 import { FilterOperator } from "./operators/filter.js";
-import { JoinOperator } from "./operators/join.js";
+import { type JoinBounds, JoinOperator } from "./operators/join.js";
 import { LimitOperator } from "./operators/limit.js";
 import type { Operator } from "./operators/operator.js";
 import { ProjectOperator } from "./operators/project.js";
+import { SessionOperator } from "./operators/session.js";
 import { SetOperationOperator } from "./operators/set-operation.js";
 import { type CompiledSortKey, SortOperator } from "./operators/sort.js";
 import { TopNOperator } from "./operators/top-n.js";
@@ -30,6 +35,7 @@ export function createOperator(
   plan: PhysicalPlan,
   materialize: boolean,
   evaluation: Evaluation,
+  late: Diversions,
 ): Operator {
   const name = `${node.kind} (operator ${node.id})`;
   const width = node.types.length;
@@ -50,10 +56,15 @@ export function createOperator(
     case "aggregate": {
       const { appendOnly } = node;
       const pull = plan.emit.kind === "pull";
-      const byKey = materialize ? groupKeysInOutput(plan) !== undefined : plan.emit.kind !== "retractions";
+      const byKey =
+        materialize || plan.emit.kind === "every"
+          ? groupKeysInOutput(plan) !== undefined
+          : plan.emit.kind !== "retractions";
       const isDistinct = node.calls.length === 0;
       const retract = isDistinct || !(appendOnly && updatesByKey(plan, node) && byKey);
-      const options = { appendOnly, emission: pull ? "at-end" : node.emission, retract } as const;
+      const emission = pull ? "at-end" : node.final === true ? "at-close" : node.emission;
+      const closes = node.closes === undefined ? {} : { closes: node.closes };
+      const options = { appendOnly, emission, retract, ...closes } as const;
       return new AggregateOperator(
         name,
         node.keys.map(compiled),
@@ -61,6 +72,25 @@ export function createOperator(
         options,
         evaluation,
       );
+    }
+    case "assign-windows": {
+      const time = compiled(node.time);
+      const watermark = node.watermark === undefined ? undefined : compiled(node.watermark);
+      const { shape } = node;
+      if (shape.kind === "hop") {
+        return new AssignWindowsOperator(name, shape, time, watermark, evaluation, late);
+      }
+      const partition = node.partition.map(compiled);
+      const options = { sizeMs: shape.sizeMs, width: node.input.types.length };
+      return new AssignSlidingOperator(name, options, partition, time, watermark, evaluation, late);
+    }
+    case "session": {
+      const pull = plan.emit.kind === "pull";
+      const emission = pull ? "at-end" : node.final === true ? "at-close" : node.emission;
+      const watermark = node.watermark === undefined ? undefined : compiled(node.watermark);
+      const input = { keys: node.keys.map(compiled), time: compiled(node.time), watermark };
+      const calls = node.calls.map(compiledCall);
+      return new SessionOperator(name, input, calls, { gapMs: node.gapMs, emission }, evaluation, late);
     }
     case "sort": {
       const keys = node.keys.map(compiledKey);
@@ -78,7 +108,7 @@ export function createOperator(
       return new SortOperator(name, [], { limit, offset, width, appendOnly: false }, evaluation);
     }
     case "join":
-      return createJoin(name, node, plan, evaluation);
+      return createJoin(name, node, plan, evaluation, late);
     case "union-all":
       return new UnionAllOperator(name);
     case "set-operation": {
@@ -117,8 +147,9 @@ function createJoin(
   node: Extract<PhysicalNode, { kind: "join" }>,
   plan: PhysicalPlan,
   evaluation: Evaluation,
+  late: Diversions,
 ): Operator {
-  const { type, left, right, lookup } = node;
+  const { type, left, right, lookup, within, closes, final } = node;
   const keys = node.keys.map((key) => ({
     left: compiled(key.left),
     right: compiled(key.right),
@@ -133,9 +164,22 @@ function createJoin(
     rightAppendOnly: node.rightAppendOnly || isAppendOnly(right, plan),
     lookup,
     atEnd: plan.emit.kind === "pull",
+    ...(closes === undefined ? {} : { closes }),
+    ...(final === true ? { final } : {}),
   };
   const condition = residual === undefined ? undefined : compiled(residual);
-  return new JoinOperator(name, keys, condition, options, evaluation);
+  const bounds = within === undefined ? undefined : compiledWithin(within, late);
+  return new JoinOperator(name, keys, condition, options, evaluation, bounds);
+}
+
+function compiledWithin(within: JoinWithin, late: Diversions): JoinBounds {
+  const { ms, leftTime, rightTime, leftWatermark, rightWatermark } = within;
+  return {
+    ms,
+    times: [compiled(leftTime), compiled(rightTime)],
+    watermarks: [leftWatermark, rightWatermark].map((one) => (one === undefined ? undefined : compiled(one))),
+    late,
+  };
 }
 
 /** How an operator that compares its answer with the last one gives it. */
@@ -144,6 +188,8 @@ function emissionOf(plan: PhysicalPlan): "per-record" | "per-step" | "at-end" {
     case "pull":
       return "at-end";
     case "coalesced":
+    case "final":
+    case "every":
       return "per-step";
     case "changes":
     case "retractions":

@@ -7,6 +7,7 @@ import { createOperator } from "./create-operator.js";
 import { type DivertedCounts, DivertedCounter, type Diversions } from "./decode/diverted.js";
 import { ErrorLog, type ErrorSummary } from "./error-log.js";
 import { FilterOperator } from "./operators/filter.js";
+import type { Progress } from "./operators/operator.js";
 import { ProjectOperator } from "./operators/project.js";
 import { SortOperator } from "./operators/sort.js";
 import { Source } from "./operators/source.js";
@@ -55,7 +56,11 @@ export class Dataflow {
   readonly #readers: readonly (readonly Reader[])[];
   /** Children before parents; the last is the root. */
   readonly #stages: readonly Stage[];
+  /** Records that no row was made of. */
   #diverted = new DivertedCounter();
+  /** Rows that came too late for an operator. */
+  #late = new DivertedCounter();
+  readonly #isFinite: boolean;
   #output: ChangeBatch[] = [];
   /** What was fed and is not begun. */
   readonly #inputs: StepInput[] = [];
@@ -67,6 +72,8 @@ export class Dataflow {
   #isUnderWay = false;
   /** The stages before this one have ended the step. */
   #ending = 0;
+  /** Whether that one knows the watermark of the step. */
+  #isAdvanced = false;
   /** An operator has more to give than this turn takes. */
   #isSpent = false;
 
@@ -75,10 +82,14 @@ export class Dataflow {
     this.#errors = new ErrorLog(options.errorsKeptMax);
     this.#evaluation = new Evaluation(this.#errors, options.stepRowsMax);
     const divert: Diversions = { add: (reason, count) => this.#diverted.add(reason, count) };
-    this.#sources = plan.sources.map((source) => new Source(source, options.inflate, divert, this.#errors));
+    const { inflate } = options;
+    const endless = plan.emit.kind !== "pull";
+    this.#sources = plan.sources.map((source) => new Source(source, inflate, divert, this.#errors, endless));
     const sinkStage = this.#foldAtEnd(plan);
+    this.#isFinite = plan.emit.kind === "pull";
+    const late: Diversions = { add: (reason, count) => this.#late.add(reason, count) };
     const builder = new PlanBuilder(plan, (node) =>
-      createOperator(node, plan, options.materialize, this.#evaluation),
+      createOperator(node, plan, options.materialize, this.#evaluation, late),
     );
     this.#readers = builder.build([{ stage: sinkStage, port: 0 }]);
     this.#stages = sinkStage === undefined ? builder.stages : [...builder.stages, sinkStage];
@@ -139,6 +150,7 @@ export class Dataflow {
   /** The state of all operators, between two steps. */
   save(writer: StateWriter): void {
     assert(!this.pending, "a state is saved when all that was fed is done");
+    for (const source of this.#sources) source.save(writer);
     for (const { operator } of this.#stages) {
       writer.section(operator.name);
       operator.save(writer);
@@ -147,6 +159,7 @@ export class Dataflow {
 
   /** Before anything else is done with this dataflow. */
   load(reader: StateReader): void {
+    for (const source of this.#sources) source.load(reader);
     for (const { operator } of this.#stages) {
       reader.section(operator.name);
       operator.load(reader);
@@ -155,6 +168,7 @@ export class Dataflow {
 
   #inStep(run: () => number): StepResult {
     this.#diverted = new DivertedCounter();
+    this.#late = new DivertedCounter();
     this.#output = [];
     this.#isSpent = false;
     const processed = run();
@@ -162,8 +176,8 @@ export class Dataflow {
     return {
       output: this.#output,
       rowsIn: processed + this.#diverted.total,
-      diverted: this.#diverted.total,
-      divertedBy: this.#diverted.counts(),
+      diverted: this.#diverted.total + this.#late.total,
+      divertedBy: { ...this.#diverted.counts(), ...this.#late.counts() },
       errors: this.#errors.take(),
       stateBytes,
     };
@@ -192,15 +206,24 @@ export class Dataflow {
 
   /** The source of the next inputs, which is given all those that are for it. */
   #nextSource(): Source | undefined {
-    const index = this.#inputs[0]?.source;
-    if (index === undefined) return undefined;
-    const source = must(this.#sources[index], () => `the plan has a source ${index}`);
-    for (let input = this.#inputs[0]; input?.source === index; input = this.#inputs[0]) {
-      this.#inputs.shift();
-      if (input.kind === "records") source.feedRecords(input.batches);
-      else source.feedRows(input.batches);
+    for (;;) {
+      const first = this.#inputs[0];
+      if (first === undefined) return undefined;
+      const source = must(this.#sources[first.source], () => `the plan has a source ${first.source}`);
+      if (first.kind !== "records" && first.kind !== "rows") {
+        this.#inputs.shift();
+        source.feedTime(first);
+        continue;
+      }
+      const shard = shardOf(first);
+      for (let input = this.#inputs[0]; input !== undefined; input = this.#inputs[0]) {
+        if (input.source !== first.source || input.kind !== first.kind || shardOf(input) !== shard) break;
+        this.#inputs.shift();
+        if (input.kind === "records") source.feedRecords(input.batches, shard);
+        else if (input.kind === "rows") source.feedRows(input.batches, input.replace);
+      }
+      return source;
     }
-    return source;
   }
 
   #give(readers: readonly Reader[], batch: ChangeBatch): void {
@@ -246,10 +269,30 @@ export class Dataflow {
         return;
       }
       if (this.#isSpent && stage.resumes) return;
-      stage.resumes = stage.operator.endStep(this.#outOf(stage)) === "more";
+      const progress = this.#isAdvanced ? stage.operator.endStep(this.#outOf(stage)) : this.#advance(stage);
+      stage.resumes = progress === "more";
       if (stage.resumes) this.#isSpent = true;
-      else this.#ending += 1;
+      else {
+        if (this.#isAdvanced) this.#ending += 1;
+        this.#isAdvanced = !this.#isAdvanced;
+      }
     }
+  }
+
+  /** Tells a stage how far the time of its input has come. */
+  #advance(stage: Stage): Progress {
+    const { operator, times } = stage;
+    if (operator.advance === undefined || times.length === 0 || this.#isFinite) return "done";
+    if (!stage.resumes) {
+      let watermark = Number.POSITIVE_INFINITY;
+      for (const { source, delayMs } of times) {
+        const reached = must(this.#sources[source]?.watermark, "the source knows the time");
+        watermark = Math.min(watermark, reached - delayMs);
+      }
+      if (watermark <= stage.watermark) return "done";
+      stage.watermark = watermark;
+    }
+    return operator.advance(stage.watermark, this.#outOf(stage));
   }
 
   /** One piece of one stage's rest; whether all are done. */
@@ -269,6 +312,7 @@ export class Dataflow {
   #checkState(): number {
     const max = this.#options.queryStateBytesMax;
     let total = 0;
+    for (const source of this.#sources) total += source.stateBytes();
     let largest = { name: "", bytes: -1 };
     for (const { operator } of this.#stages) {
       const bytes = operator.stateBytes();
@@ -284,6 +328,18 @@ export class Dataflow {
     if (plan.emit.kind !== "pull" || isAppendOnly(plan.root, plan)) return undefined;
     const options = { limit: undefined, offset: 0, width: plan.root.types.length, appendOnly: false };
     const operator = new SortOperator("answer", [], options, this.#evaluation);
-    return { operator, readers: [{ stage: undefined, port: 0 }], queue: [], resumes: false, finished: false };
+    return {
+      operator,
+      readers: [{ stage: undefined, port: 0 }],
+      queue: [],
+      resumes: false,
+      finished: false,
+      times: [],
+      watermark: Number.NEGATIVE_INFINITY,
+    };
   }
+}
+
+function shardOf(input: StepInput): number {
+  return input.kind === "records" ? (input.shard ?? input.batches[0]?.shardId ?? 0) : 0;
 }

@@ -1,6 +1,7 @@
-import { must } from "@hstream/proto";
 import type { EmitMode, PhysicalPlan } from "@hstream/sql/runtime";
-import { type ChangeBatch, selectRows, weightAt } from "./columns.js";
+import { type ChangeBatch, selectRows } from "./columns.js";
+import { shownRows } from "./emitted-changes.js";
+import type { ErrorSummary } from "./error-log.js";
 import { ResultEncoder, type ResultLimits } from "./encode/result-encoder.js";
 import type { StateReader } from "./state/state-reader.js";
 import type { StateWriter } from "./state/state-writer.js";
@@ -9,14 +10,16 @@ export interface Emitted {
   /** Encoded RowBatch messages. */
   readonly output: readonly Uint8Array[];
   readonly rowsOut: number;
+  /** Of making the output. */
+  readonly errors?: ErrorSummary;
 }
 
 /** Where the changes of a plan's output go. */
 export interface Sink {
   /** What stands before any input. */
   start(changes: readonly ChangeBatch[]): Emitted;
-  /** The changes of one step. */
-  take(changes: readonly ChangeBatch[]): Emitted;
+  /** The changes of one step. `nowMs`: its clock. */
+  take(changes: readonly ChangeBatch[], nowMs: number): Emitted;
   /** Whether nothing more will be taken. */
   readonly full: boolean;
   stateBytes(): number;
@@ -33,6 +36,7 @@ export interface Sink {
  *                 stands before any input is not shown: no record touched it
  *   coalesced     likewise, and begins with what stands before any input
  *   retractions   every change, old states as deletions
+ *   final, every  as coalesced
  */
 export class Emitter implements Sink {
   readonly #mode: EmitMode;
@@ -57,7 +61,7 @@ export class Emitter implements Sink {
     const output: Uint8Array[] = [];
     let rowsOut = 0;
     for (const batch of changes) {
-      const shown = this.#shown(batch);
+      const shown = shownRows(this.#mode, batch);
       const count = Math.min(shown.count, this.#left);
       if (count === 0) continue;
       this.#left -= count;
@@ -84,37 +88,6 @@ export class Emitter implements Sink {
     reader.section("emitter");
     this.#left = reader.number();
   }
-
-  /** The rows to show, in order (undefined: all), and whether they are there or gone. */
-  #shown(batch: ChangeBatch): { count: number; rows?: Int32Array; operations?: Uint8Array } {
-    const { weights, updates, rowCount } = batch;
-    if (weights === undefined) return { count: rowCount };
-    let copies = 0;
-    for (const weight of weights) copies += Math.abs(weight);
-    const rows = new Int32Array(copies);
-    const operations = new Uint8Array(copies);
-    let count = 0;
-    let deletions = 0;
-    for (let row = 0; row < rowCount; row++) {
-      const weight = weightAt(batch, row);
-      if (weight < 0 && this.#mode.kind !== "retractions" && isReplaced(updates, weights, row)) continue;
-      for (let i = Math.abs(weight); i > 0; i--) {
-        rows[count] = row;
-        if (weight < 0) {
-          operations[count] = 1;
-          deletions += 1;
-        }
-        count += 1;
-      }
-    }
-    return deletions === 0 ? { count, rows } : { count, rows, operations };
-  }
-}
-
-/** Whether the new state of the row follows at once. */
-function isReplaced(updates: Int32Array | undefined, weights: Int32Array, row: number): boolean {
-  if (updates === undefined || row + 1 >= weights.length) return false;
-  return updates[row + 1] === updates[row] && must(weights[row + 1], "the next row is in the batch") > 0;
 }
 
 function ascending(count: number): Int32Array {

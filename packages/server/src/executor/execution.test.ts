@@ -141,7 +141,10 @@ describe("execution", () => {
           kind: "stream",
           name: "s",
           id: "1",
-          columns: [{ kind: "field", name: "n", type: DYNAMIC }, { kind: "record" }],
+          columns: [
+            { kind: "field", name: "n", type: DYNAMIC },
+            { kind: "record", without: [] },
+          ],
         },
       ],
     };

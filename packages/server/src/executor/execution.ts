@@ -1,10 +1,13 @@
 import { assert, type ColumnDef } from "@hstream/proto";
-import type { PhysicalPlan } from "@hstream/sql/runtime";
+import type { PhysicalPlan, SqlValue } from "@hstream/sql/runtime";
 import { HStreamError } from "../errors.js";
 import { Dataflow, type StepResult } from "./dataflow.js";
 import type { Inflate } from "@hstream/proto";
 import { Emitter, type Sink } from "./emit.js";
+import type { ErrorSummary } from "./error-log.js";
+import { IntervalEmitter } from "./interval-emitter.js";
 import { MaterializedView } from "./materialized-view.js";
+import { RecordEmitter, type RecordSinkOptions } from "./record-emitter.js";
 import { emptyReport } from "./reports.js";
 import { readStateHeader, writeStateHeader } from "./state/state-header.js";
 import { StateReader } from "./state/state-reader.js";
@@ -16,7 +19,9 @@ export type SinkKind =
   /** Encoded rows for a reader, by the plan's EMIT mode. */
   | { readonly kind: "emit" }
   /** Rows to be kept, of which snapshots are taken. */
-  | { readonly kind: "materialize" };
+  | { readonly kind: "materialize" }
+  /** Encoded records for a stream (KeyedBatch), by the plan's EMIT mode. */
+  | ({ readonly kind: "records" } & RecordSinkOptions);
 
 export interface ExecutionLimits {
   readonly stepRowsMax: number;
@@ -24,6 +29,8 @@ export interface ExecutionLimits {
   readonly resultBatchBytesMax: number;
   readonly resultColumnsMax: number;
   readonly stepErrorsKeptMax: number;
+  readonly recordBytesMax: number;
+  readonly batchRecordsMax: number;
 }
 
 export interface SnapshotPiece {
@@ -64,12 +71,16 @@ export class Execution {
       materialize,
     });
     this.#view = materialize ? new MaterializedView(plan, limits) : undefined;
-    this.#sink = this.#view ?? new Emitter(plan, limits);
+    this.#sink = this.#view ?? emitterOf(plan, sink, openedMs, limits);
   }
 
-  /** Gives input to read; it is dropped when no input can change the answer any more. */
-  feed(inputs: readonly StepInput[]): void {
+  /**
+   * Gives input to read; it is dropped when no input can change the answer any more. `withChanges`: whether
+   * the reports of a materialised query have its changes (old states as deletions), for those that read it.
+   */
+  feed(inputs: readonly StepInput[], withChanges = false): void {
     assert(!this.#ended, "nothing is fed after the end");
+    if (this.#view !== undefined) this.#view.withChanges = withChanges;
     if (!this.#finished) this.#dataflow.feed(inputs);
   }
 
@@ -80,7 +91,9 @@ export class Execution {
 
   /** Takes the next bounded part of the input; the first step gives what stands before any input. */
   step(nowMs: number): StepReport {
-    if (this.#started) return this.#report(this.#dataflow.step(nowMs), (changes) => this.#sink.take(changes));
+    if (this.#started) {
+      return this.#report(this.#dataflow.step(nowMs), (changes) => this.#sink.take(changes, nowMs));
+    }
     this.#started = true;
     return this.#report(this.#dataflow.start(this.#openedMs), (changes) => this.#sink.start(changes));
   }
@@ -94,7 +107,7 @@ export class Execution {
     }
     const { result, done } = this.#dataflow.finish();
     this.#ended = done;
-    const report = this.#report(result, (changes) => this.#sink.take(changes));
+    const report = this.#report(result, (changes) => this.#sink.take(changes, Number.POSITIVE_INFINITY));
     return { report, done };
   }
 
@@ -123,11 +136,12 @@ export class Execution {
     this.#started = true;
   }
 
-  snapshot(): Generator<SnapshotPiece> {
+  /** `key`: only the row of that group key, of a view that has one. */
+  snapshot(key?: readonly SqlValue[]): Generator<SnapshotPiece> {
     if (this.#view === undefined) {
       throw new HStreamError("QueryFailed", { message: "Only a materialised query has a snapshot." });
     }
-    return this.#view.snapshot(this.#limits.stepRowsMax);
+    return key === undefined ? this.#view.snapshot(this.#limits.stepRowsMax) : this.#view.lookUp(key);
   }
 
   get #finished(): boolean {
@@ -135,11 +149,23 @@ export class Execution {
   }
 
   #report(result: StepResult, sink: (changes: StepResult["output"]) => ReturnType<Sink["take"]>): StepReport {
-    const { output, rowsOut } = sink(result.output);
+    const { output, rowsOut, errors: sinkErrors } = sink(result.output);
     const stateBytes = result.stateBytes + this.#sink.stateBytes();
     const max = this.#limits.queryStateBytesMax;
     if (stateBytes > max) throw new HStreamError("QueryStateTooLarge", { operator: "the view's rows", max });
-    const { rowsIn, diverted, divertedBy, errors } = result;
+    const { rowsIn, diverted, divertedBy } = result;
+    const errors = sinkErrors === undefined ? result.errors : bothErrors(result.errors, sinkErrors);
     return { output, rowsIn, rowsOut, diverted, divertedBy, errors, stateBytes, finished: this.#finished };
   }
+}
+
+function bothErrors(a: ErrorSummary, b: ErrorSummary): ErrorSummary {
+  return { count: a.count + b.count, first: [...a.first, ...b.first] };
+}
+
+function emitterOf(plan: PhysicalPlan, sink: SinkKind, openedMs: number, limits: ExecutionLimits): Sink {
+  const emitter = sink.kind === "records" ? new RecordEmitter(plan, sink, limits) : new Emitter(plan, limits);
+  return plan.emit.kind === "every"
+    ? new IntervalEmitter(plan, plan.emit.intervalMs, openedMs, emitter)
+    : emitter;
 }

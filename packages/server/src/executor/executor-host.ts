@@ -1,5 +1,5 @@
 import { assert, type ColumnDef, must } from "@hstream/proto";
-import type { PhysicalPlan } from "@hstream/sql/runtime";
+import type { PhysicalPlan, SqlValue } from "@hstream/sql/runtime";
 import { limits } from "../limits.js";
 import { AnswerQueue } from "./answer-queue.js";
 import type { SinkKind } from "./execution.js";
@@ -11,7 +11,7 @@ import {
   type ToWorker,
   type WorkerSetup,
 } from "./protocol.js";
-import type { StepInput, StepReport } from "./step-input.js";
+import type { RecordBatchInput, StepInput, StepReport } from "./step-input.js";
 import { type WatchTimers, WorkerHandle } from "./worker-handle.js";
 
 export interface ExecutorHostOptions {
@@ -110,11 +110,12 @@ export class QueryExecution {
 
   /**
    * Gives input; `nowMs` is the clock of its steps. The payloads are copied before this returns. Reading
-   * the reports throws an HStreamError when the execution has failed.
+   * the reports throws an HStreamError when the execution has failed. `withChanges`: the reports of a
+   * materialising execution have its changes, too.
    */
-  feed(inputs: readonly StepInput[], nowMs: number): AsyncIterable<StepReport> {
+  feed(inputs: readonly StepInput[], nowMs: number, withChanges = false): AsyncIterable<StepReport> {
     const packed = packInputs(inputs);
-    const message = { kind: "feed", execution: this.#id, inputs: packed.inputs, nowMs } as const;
+    const message = { kind: "feed", execution: this.#id, inputs: packed.inputs, nowMs, withChanges } as const;
     return reportsOf(this.#call((call) => ({ ...message, call }), packed.transfer));
   }
 
@@ -123,11 +124,15 @@ export class QueryExecution {
     return reportsOf(this.#call((call) => ({ kind: "end", execution: this.#id, call, nowMs })));
   }
 
-  /** The rows of a materialising execution, as they are after the feeds before this call. */
-  async snapshot(): Promise<Snapshot> {
+  /**
+   * The rows of a materialising execution, as they are after the feeds before this call; with `key` only the
+   * row of that group key.
+   */
+  async snapshot(key?: readonly SqlValue[]): Promise<Snapshot> {
     const batches: Uint8Array[] = [];
     let columns: readonly ColumnDef[] = [];
-    for await (const answer of this.#call((call) => ({ kind: "snapshot", execution: this.#id, call }))) {
+    const message = { kind: "snapshot", execution: this.#id, key } as const;
+    for await (const answer of this.#call((call) => ({ ...message, call }))) {
       if (answer.kind !== "snapshot" || answer.last) continue;
       batches.push(...answer.batches);
       columns = answer.columns;
@@ -199,7 +204,10 @@ async function* reportsOf(answers: AsyncIterable<Answer>): AsyncGenerator<StepRe
  */
 function packInputs(inputs: readonly StepInput[]): { inputs: StepInput[]; transfer: ArrayBuffer[] } {
   let length = 0;
-  for (const input of inputs) for (const batch of input.batches) length += copiedBytes(payloadOf(batch));
+  for (const input of inputs) {
+    if (input.kind !== "records" && input.kind !== "rows") continue;
+    for (const batch of input.batches) length += copiedBytes(payloadOf(batch));
+  }
   // Not from Node's pool, and not filled with zeros before it is written over.
   const buffer = Buffer.allocUnsafeSlow(length).buffer;
   let at = 0;
@@ -211,14 +219,17 @@ function packInputs(inputs: readonly StepInput[]): { inputs: StepInput[]; transf
     return copy;
   };
   const result = inputs.map((input): StepInput => {
-    return input.kind === "rows"
-      ? { ...input, batches: input.batches.map(packed) }
-      : { ...input, batches: input.batches.map((batch) => ({ ...batch, payload: packed(batch.payload) })) };
+    if (input.kind === "rows") return { ...input, batches: input.batches.map(packed) };
+    if (input.kind !== "records") return input;
+    return {
+      ...input,
+      batches: input.batches.map((batch) => ({ ...batch, payload: packed(batch.payload) })),
+    };
   });
   return { inputs: result, transfer: [buffer] };
 }
 
-function payloadOf(batch: StepInput["batches"][number]): Uint8Array {
+function payloadOf(batch: RecordBatchInput | Uint8Array): Uint8Array {
   return batch instanceof Uint8Array ? batch : batch.payload;
 }
 

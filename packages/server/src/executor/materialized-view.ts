@@ -1,8 +1,10 @@
-import { type ColumnDef, must } from "@hstream/proto";
+import { assert, type ColumnDef, must } from "@hstream/proto";
 import { type OutputColumn, type PhysicalPlan, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
-import { batchOfRows, type ChangeBatch, columnOfValues, valueAt, weightAt } from "./columns.js";
+import { batchOfRows, type ChangeBatch, columnOfValues, selectRows, valueAt, weightAt } from "./columns.js";
 import type { Emitted, Sink } from "./emit.js";
+import { shownRows } from "./emitted-changes.js";
 import { ResultEncoder, type ResultLimits } from "./encode/result-encoder.js";
+import { replacedOperation } from "./decode/row-batches.js";
 import { GroupTable } from "./operators/group-table.js";
 import { grown } from "./operators/grown.js";
 import { SortedRuns } from "./operators/sorted-runs.js";
@@ -48,6 +50,8 @@ export class MaterializedView implements Sink {
   #valueBytes = 0;
   #dead = 0;
   #order: readonly number[] | undefined;
+  /** Whether `take` gives the changes that it applies. */
+  withChanges = false;
 
   constructor(plan: PhysicalPlan, limits: ResultLimits) {
     this.#output = plan.output;
@@ -69,12 +73,16 @@ export class MaterializedView implements Sink {
 
   take(changes: readonly ChangeBatch[]): Emitted {
     let rowsOut = 0;
+    const output: Uint8Array[] = [];
+    const before = this.withChanges && !this.#counted ? new Map<number, SqlValue[] | undefined>() : undefined;
     for (const batch of changes) {
       rowsOut += batch.rowCount;
-      this.#apply(batch);
+      this.#apply(batch, before);
+      if (this.withChanges && this.#counted) this.#encode(batch, output);
     }
+    if (before !== undefined) this.#encodeUpdates(before, output);
     if (this.#dead > deadRowsKept && this.#dead * 2 > this.#keys.count) this.#sweep();
-    return { output: [], rowsOut };
+    return { output, rowsOut };
   }
 
   stateBytes(): number {
@@ -134,7 +142,47 @@ export class MaterializedView implements Sink {
     yield encoded();
   }
 
-  #apply(batch: ChangeBatch): void {
+  /** The row of a key, if there is one. */
+  *lookUp(
+    key: readonly SqlValue[],
+  ): Generator<{ readonly batches: readonly Uint8Array[]; readonly columns: readonly ColumnDef[] }> {
+    assert(!this.#counted && key.length === this.#key.length, "a view is looked up by its whole key");
+    const encoder = new ResultEncoder(this.#output, this.#limits);
+    const found = this.#keys.find(key);
+    const batches: Uint8Array[] = [];
+    if (found !== undefined && this.#counts[found] === 1) {
+      encoder.encode(batchOfRows([this.#row(found)], this.#output.length), undefined, batches);
+    }
+    yield { batches, columns: encoder.columns() };
+  }
+
+  /** Every copy of a row that comes or goes, old states as deletions. */
+  #encode(batch: ChangeBatch, into: Uint8Array[]): void {
+    const { count, rows, operations } = shownRows({ kind: "retractions" }, batch);
+    const shown = rows === undefined ? batch : selectRows(batch, rows, count);
+    new ResultEncoder(this.#output, this.#limits).encode(shown, operations, into);
+  }
+
+  /** The keys' rows as they were, and as they are now: by key the plan gives new states only. */
+  #encodeUpdates(before: ReadonlyMap<number, SqlValue[] | undefined>, into: Uint8Array[]): void {
+    const rows: SqlValue[][] = [];
+    const operations: number[] = [];
+    for (const [key, old] of before) {
+      const present = this.#counts[key] === 1;
+      if (old !== undefined) {
+        rows.push(old);
+        operations.push(present ? replacedOperation : 1);
+      }
+      if (!present) continue;
+      rows.push(this.#row(key));
+      operations.push(0);
+    }
+    const encoder = new ResultEncoder(this.#output, this.#limits);
+    encoder.encode(batchOfRows(rows, this.#output.length), Uint8Array.from(operations), into);
+  }
+
+  /** `before` gets the rows of the keys that are touched, as they were when they were touched first. */
+  #apply(batch: ChangeBatch, before: Map<number, SqlValue[] | undefined> | undefined): void {
     const keyColumns = this.#key.map((index) => must(batch.columns[index], "a batch has the output columns"));
     const keys = this.#keys.groupsOf(keyColumns, batch.rowCount);
     this.#counts = grown(this.#counts, this.#keys.count);
@@ -142,12 +190,13 @@ export class MaterializedView implements Sink {
     for (let row = 0; row < batch.rowCount; row++) {
       const key = keys[row] as number;
       const weight = weightAt(batch, row);
-      const before = counts[key] as number;
+      const count = counts[key] as number;
+      if (before?.has(key) === false) before.set(key, count === 0 ? undefined : this.#row(key));
       // Within a step a counted row may go before it comes; a key's new state replaces its old one.
-      const after = this.#counted ? before + weight : weight > 0 ? 1 : 0;
+      const after = this.#counted ? count + weight : weight > 0 ? 1 : 0;
       counts[key] = after;
       if (!this.#counted) this.#keep(key, batch, after > 0 ? row : undefined);
-      if ((before === 0) === (after === 0)) continue;
+      if ((count === 0) === (after === 0)) continue;
       this.#order = undefined;
       this.#dead += after === 0 ? 1 : 0;
     }

@@ -43,6 +43,9 @@ function rowsOf(node: PhysicalNode, plan: PhysicalPlan, sources: readonly (reado
       return of(node.input).map((row) => node.items.map((item) => on(item, row)));
     case "aggregate":
       return aggregated(node, of(node.input));
+    case "assign-windows":
+    case "session":
+      throw new Error("windows are compared elsewhere");
     case "sort":
     case "limit":
       throw new Error("sorted answers are compared elsewhere");

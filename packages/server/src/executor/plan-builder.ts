@@ -1,5 +1,5 @@
-import { must, unreachable } from "@hstream/proto";
-import type { PhysicalNode, PhysicalPlan } from "@hstream/sql/runtime";
+import { must } from "@hstream/proto";
+import { inputsOf, type PhysicalNode, type PhysicalPlan } from "@hstream/sql/runtime";
 import type { ChangeBatch } from "./columns.js";
 import type { Operator } from "./operators/operator.js";
 
@@ -11,6 +11,16 @@ export interface Stage {
   /** What it did last is half done. */
   resumes: boolean;
   finished: boolean;
+  /** By what its watermark goes; none: it has none. */
+  readonly times: readonly TimeBound[];
+  /** The watermark that it knows. */
+  watermark: number;
+}
+
+/** A source that a node's rows come from, and how far they may lie behind its watermark. */
+export interface TimeBound {
+  readonly source: number;
+  readonly delayMs: number;
 }
 
 /** Who reads an output: a stage, at one of its inputs, or (undefined) the sink. */
@@ -33,6 +43,7 @@ export class PlanBuilder {
   /** Of each source and each shared part, the lists of those who read it. */
   readonly #sourceReaders: (readonly Reader[])[][];
   readonly #sharedReaders: (readonly Reader[])[][];
+  readonly #sharedTimes: (readonly TimeBound[])[] = [];
 
   constructor(plan: PhysicalPlan, operator: (node: WorkingNode) => Operator) {
     this.#plan = plan;
@@ -45,8 +56,9 @@ export class PlanBuilder {
   build(sink: readonly Reader[]): readonly (readonly Reader[])[] {
     const shared = this.#plan.shared ?? [];
     const readersOfShared: Reader[][] = shared.map(() => []);
-    for (const [i, part] of shared.entries())
-      this.#build(part, must(readersOfShared[i], "a part has readers"));
+    for (const [i, part] of shared.entries()) {
+      this.#sharedTimes.push(this.#build(part, must(readersOfShared[i], "a part has readers")));
+    }
     this.#build(this.#plan.root, sink);
     // A part reads only those before it, so the last is complete first.
     for (let i = shared.length - 1; i >= 0; i--)
@@ -60,48 +72,34 @@ export class PlanBuilder {
     return readers;
   }
 
-  #build(node: PhysicalNode, readers: readonly Reader[]): void {
+  /** Gives the bounds of the node's output. */
+  #build(node: PhysicalNode, readers: readonly Reader[]): readonly TimeBound[] {
     if (node.kind === "source") {
       must(this.#sourceReaders[node.source], () => `the plan has a source ${node.source}`).push(readers);
-      return;
+      const source = this.#plan.sources[node.source];
+      const isTimed = source?.kind === "stream" && source.time !== undefined;
+      return isTimed ? [{ source: node.source, delayMs: 0 }] : [];
     }
     if (node.kind === "shared") {
       must(this.#sharedReaders[node.shared], () => `the plan has a shared part ${node.shared}`).push(readers);
-      return;
+      return must(this.#sharedTimes[node.shared], "a part reads only those before it");
     }
+    const times: TimeBound[] = [];
     const stage: Stage = {
       operator: this.#operator(node),
       readers,
       queue: [],
       resumes: false,
       finished: false,
+      times,
+      watermark: Number.NEGATIVE_INFINITY,
     };
-    for (const [port, input] of inputsOf(node).entries()) this.#build(input, [{ stage, port }]);
+    for (const [port, input] of inputsOf(node).entries())
+      times.push(...this.#build(input, [{ stage, port }]));
     this.stages.push(stage);
-  }
-}
-
-/** What a node reads, by its ports. */
-export function inputsOf(node: PhysicalNode): readonly PhysicalNode[] {
-  switch (node.kind) {
-    case "source":
-    case "shared":
-    case "values":
-      return [];
-    case "filter":
-    case "project":
-    case "aggregate":
-    case "sort":
-    case "limit":
-    case "top-n":
-    case "window":
-      return [node.input];
-    case "join":
-    case "set-operation":
-      return [node.left, node.right];
-    case "union-all":
-      return node.inputs;
-    default:
-      return unreachable(node);
+    // Rows without a partner come when the bound has passed.
+    const delayMs =
+      node.kind === "join" && node.within !== undefined && node.type !== "inner" ? node.within.ms + 1 : 0;
+    return delayMs === 0 ? times : times.map((bound) => ({ ...bound, delayMs: bound.delayMs + delayMs }));
   }
 }

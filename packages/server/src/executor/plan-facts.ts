@@ -3,8 +3,6 @@ import type { Expression, PhysicalNode, PhysicalPlan } from "@hstream/sql/runtim
 
 /** What can be seen from a plan without running it. */
 
-type AggregateNode = Extract<PhysicalNode, { kind: "aggregate" }>;
-
 /** Whether a node never gives a −1. */
 export function isAppendOnly(node: PhysicalNode, plan: PhysicalPlan): boolean {
   switch (node.kind) {
@@ -16,8 +14,12 @@ export function isAppendOnly(node: PhysicalNode, plan: PhysicalPlan): boolean {
       return true;
     case "filter":
     case "project":
+    case "assign-windows":
       return isAppendOnly(node.input, plan);
+    case "session":
+      return plan.emit.kind === "pull" || node.final === true;
     case "aggregate":
+      if (node.final === true) return true;
       return plan.emit.kind === "pull" || (node.calls.length === 0 && isAppendOnly(node.input, plan));
     case "shared":
       return isAppendOnly(must(plan.shared?.[node.shared], "a plan has its shared parts"), plan);
@@ -27,7 +29,12 @@ export function isAppendOnly(node: PhysicalNode, plan: PhysicalPlan): boolean {
       const left = isAppendOnly(node.left, plan);
       if (node.lookup) return left;
       // Rows without a partner wait for the end of a finite input; of an endless one they are taken back.
-      const keeps = node.type === "inner" || node.type === "cross" || node.type === "semi";
+      const keeps =
+        node.type === "inner" ||
+        node.type === "cross" ||
+        node.type === "semi" ||
+        node.within !== undefined ||
+        node.final === true;
       return left && isAppendOnly(node.right, plan) && (keeps || plan.emit.kind === "pull");
     }
     case "set-operation":
@@ -35,7 +42,7 @@ export function isAppendOnly(node: PhysicalNode, plan: PhysicalPlan): boolean {
       return node.operator === "intersect" && isAppendOnly(node.left, plan) && isAppendOnly(node.right, plan);
     case "top-n":
     case "window":
-      return plan.emit.kind === "pull";
+      return plan.emit.kind === "pull" || node.final === true;
     // They give their rows at the end of a finite input.
     case "sort":
     case "limit":
@@ -72,7 +79,7 @@ export function shiftColumns(expression: Expression, by: number): Expression {
 }
 
 /** Whether between the aggregate and the output are projections only: each update comes out as one. */
-export function updatesByKey(plan: PhysicalPlan, aggregate: AggregateNode): boolean {
+export function updatesByKey(plan: PhysicalPlan, aggregate: PhysicalNode): boolean {
   let node = plan.root;
   while (node.kind === "project") node = node.input;
   return node === aggregate;

@@ -1,5 +1,5 @@
 import type { ColumnDef } from "@hstream/proto";
-import type { PhysicalPlan } from "@hstream/sql/runtime";
+import type { PhysicalPlan, SqlValue } from "@hstream/sql/runtime";
 import type { ErrorName } from "../errors.js";
 import type { ExecutionLimits, SinkKind } from "./execution.js";
 import type { StepInput, StepReport } from "./step-input.js";
@@ -47,9 +47,17 @@ export type ToWorker =
       readonly call: CallId;
       readonly inputs: readonly StepInput[];
       readonly nowMs: number;
+      /** Of a materialised query: whether the reports have its changes. */
+      readonly withChanges: boolean;
     }
   | { readonly kind: "end"; readonly execution: ExecutionId; readonly call: CallId; readonly nowMs: number }
-  | { readonly kind: "snapshot"; readonly execution: ExecutionId; readonly call: CallId }
+  | {
+      readonly kind: "snapshot";
+      readonly execution: ExecutionId;
+      readonly call: CallId;
+      /** Only the row of this group key. */
+      readonly key: readonly SqlValue[] | undefined;
+    }
   | { readonly kind: "save"; readonly execution: ExecutionId; readonly call: CallId }
   /** The reader has taken so many answers, and room for as many more. */
   | { readonly kind: "taken"; readonly execution: ExecutionId; readonly answers: number }

@@ -14,9 +14,29 @@ export interface RecordBatchInput {
 
 /** Input for one source of a plan, by its index. */
 export type StepInput =
-  | { readonly kind: "records"; readonly source: number; readonly batches: readonly RecordBatchInput[] }
-  /** Encoded RowBatch messages. */
-  | { readonly kind: "rows"; readonly source: number; readonly batches: readonly Uint8Array[] };
+  | {
+      readonly kind: "records";
+      readonly source: number;
+      readonly batches: readonly RecordBatchInput[];
+      /** The shard of all the batches; left out: that of the first. */
+      readonly shard?: number;
+    }
+  /** Encoded RowBatch messages. `replace`: these are all rows of a view, and what was given before is void. */
+  | {
+      readonly kind: "rows";
+      readonly source: number;
+      readonly batches: readonly Uint8Array[];
+      readonly replace?: boolean;
+    }
+  /** The shards that exist. One that has given nothing holds the watermark back until it is idle. */
+  | { readonly kind: "shards"; readonly source: number; readonly shards: readonly number[] }
+  /** No record of the shard with a time before timeMs will come. */
+  | { readonly kind: "watermark"; readonly source: number; readonly shard: number; readonly timeMs: number }
+  /**
+   * The shard does not hold the watermark back until its next record. When all shards are idle, time goes on
+   * without records: `elapsedMs` says how long ago the shard's last one came.
+   */
+  | { readonly kind: "idle"; readonly source: number; readonly shard: number; readonly elapsedMs: number };
 
 /** What came of a step, or of several put together. */
 export interface StepReport {

@@ -107,11 +107,11 @@ export class WorkerHandle {
       });
       worker.on("error", (error) => {
         reject(error);
-        if (worker === this.#worker) this.#lost(`died (${error.message})`);
+        if (worker === this.#worker) this.#lost(`died (${error.message})`, this.#atWork());
       });
       worker.on("exit", (code) => {
         reject(new Error(`the worker ended with code ${code}`));
-        if (worker === this.#worker) this.#lost(`ended with code ${code}`);
+        if (worker === this.#worker) this.#lost(`ended with code ${code}`, this.#atWork());
       });
     });
     // Whoever waits for readiness hears of a failure; nobody has to.
@@ -136,6 +136,12 @@ export class WorkerHandle {
     }
   }
 
+  /** The execution of which a step was under way. */
+  #atWork(): ExecutionId | undefined {
+    const busy = Atomics.load(this.#heartbeat, heartbeatSlots.beat) % 2 !== 0;
+    return busy ? Atomics.load(this.#heartbeat, heartbeatSlots.execution) : undefined;
+  }
+
   /** The thread is gone, or given up: another takes its place. */
   #lost(what: string, culprit?: ExecutionId): void {
     if (this.#closed) return;
@@ -152,7 +158,7 @@ export class WorkerHandle {
             ? "The query"
             : "Another query on the worker";
       const message = `${whose} ${what}; the worker was restarted and this query has lost its state.`;
-      return new HStreamError("QueryFailed", { message });
+      return new HStreamError("WorkerLost", { message }, execution === culprit ? "culprit" : null);
     });
   }
 

@@ -155,7 +155,7 @@ export class WorkerLoop {
 
   #feed(guest: Guest, call: Extract<Call, { kind: "feed" }>): void {
     const { execution } = guest;
-    if (!guest.fed) execution.feed(call.inputs);
+    if (!guest.fed) execution.feed(call.inputs, call.withChanges);
     guest.fed = true;
     const report = execution.step(call.nowMs);
     this.#answer(guest, call.call, report, !execution.pending);
@@ -170,7 +170,7 @@ export class WorkerLoop {
 
   #snapshot(guest: Guest, call: Extract<Call, { kind: "snapshot" }>): void {
     if (guest.execution.pending) guest.execution.step(0);
-    guest.snapshot ??= guest.execution.snapshot();
+    guest.snapshot ??= guest.execution.snapshot(call.key);
     const piece = guest.snapshot.next();
     const last = piece.done === true;
     if (last) this.#callDone(guest);

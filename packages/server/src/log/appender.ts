@@ -73,6 +73,16 @@ export class Appender {
     });
   }
 
+  /** Of appends that wait for the disk. */
+  get bytesInFlight(): number {
+    return this.#bytesInFlight;
+  }
+
+  /** Of appends that wait for room among those. */
+  get bytesWaiting(): number {
+    return this.#waiting.bytes;
+  }
+
   /** These are durable now: readers may see them, and their callers are told. The shards that advanced. */
   committed(appends: readonly PendingAppend[], segment: Segment): Shard[] {
     const advanced: Shard[] = [];

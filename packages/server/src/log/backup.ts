@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Disk, DiskError, type Env } from "../env/env.js";
+import { type Disk, DiskError, type DiskFile, type Env } from "../env/env.js";
 import { type LogCheck, LogToolError, mustHaveLog, verifyLog, withLockedLog } from "./inspect.js";
 import { segmentNumber } from "./segment.js";
 
@@ -13,7 +13,10 @@ export interface Backup {
 /**
  * Copies the log of a directory, also while a server works on it, to a new or empty one. The copy is the
  * log as it was at some moment of the copying, the metadata with it: sealed segments do not change, the
- * newest one only grows, and what replaces a segment stands for all that the segment held.
+ * newest one only grows, and what replaces a segment stands for all that the segment held. Unless the disk
+ * is full: then the log cuts off what it could write of a group only in part, before it refuses the appends
+ * in it. So the newest segment is compared after it was copied, and copied again if it is another: what was
+ * refused by then is not in the copy.
  */
 export async function backupLog(env: Env, directory: string, target: string): Promise<Backup> {
   const { disk } = env;
@@ -31,8 +34,13 @@ export async function backupLog(env: Env, directory: string, target: string): Pr
     const upTo = highest;
     const missing = found.filter(({ name, number }) => number <= upTo && !copied.has(name));
     if (missing.length === 0) break;
-    for (const { name } of missing) {
-      const size = await copy(disk, join(directory, name), join(target, name));
+    for (const { name, number } of missing) {
+      const [from, to] = [join(directory, name), join(target, name)];
+      let size = await copy(disk, from, to);
+      while (number === upTo && size !== undefined && !(await isPrefix(disk, to, from, size))) {
+        await disk.remove(to);
+        size = await copy(disk, from, to);
+      }
       // Gone since: what stands for it is in the next list.
       if (size === undefined) continue;
       copied.add(name);
@@ -64,12 +72,36 @@ async function mustBeEmpty(disk: Disk, directory: string): Promise<void> {
   }
 }
 
-/** The bytes copied; undefined when there is no such file. */
-async function copy(disk: Disk, from: string, to: string): Promise<number | undefined> {
-  const source = await disk.open(from, "read").catch((error: unknown) => {
+function openIfThere(disk: Disk, path: string): Promise<DiskFile | undefined> {
+  return disk.open(path, "read").catch((error: unknown) => {
     if (error instanceof DiskError && error.kind === "not-found") return undefined;
     throw error;
   });
+}
+
+/** Whether a file begins with the bytes of another. One that is gone does: it ended as it was. */
+async function isPrefix(disk: Disk, path: string, of: string, bytes: number): Promise<boolean> {
+  const whole = await openIfThere(disk, of);
+  if (whole === undefined) return true;
+  const part = await disk.open(path, "read");
+  try {
+    const [ours, theirs] = [Buffer.allocUnsafeSlow(chunkBytes), Buffer.allocUnsafeSlow(chunkBytes)];
+    for (let at = 0; at < bytes; at += chunkBytes) {
+      const length = Math.min(chunkBytes, bytes - at);
+      const got = await whole.read(theirs.subarray(0, length), at);
+      await part.read(ours.subarray(0, length), at);
+      if (got < length || ours.compare(theirs, 0, length, 0, length) !== 0) return false;
+    }
+    return true;
+  } finally {
+    await part.close();
+    await whole.close();
+  }
+}
+
+/** The bytes copied; undefined when there is no such file. */
+async function copy(disk: Disk, from: string, to: string): Promise<number | undefined> {
+  const source = await openIfThere(disk, from);
   if (source === undefined) return undefined;
   try {
     const target = await disk.open(to, "create");

@@ -186,8 +186,7 @@ export class Committer {
         if (durable !== undefined) this.#complete(durable);
         durable = undefined;
         await writing;
-        if (this.#options.fsync === "always") await writer.sync();
-        else if (this.#options.fsync === "interval") this.#syncLater(writer);
+        if (this.#options.fsync === "interval") this.#syncLater(writer);
         writer.advance(group);
         durable = group;
       } catch (error) {
@@ -220,7 +219,7 @@ export class Committer {
     this.statistics.bytesCommitted += group.bytes;
     this.#listener.committed(group, segment);
     group.recycle(this.#pool);
-    this.#lane.groupCommitted();
+    this.#lane.groupCommitted(group.bytes);
   }
 
   async #rotate(group: CommitGroup): Promise<void> {
@@ -235,7 +234,8 @@ export class Committer {
   }
 
   async #create(number: number, epoch: number): Promise<SegmentWriter> {
-    const writer = await SegmentWriter.create(this.#disk, this.#clock, this.#directory, number, epoch);
+    const use = this.#options.fsync === "always" ? "durable-commits" : "commits";
+    const writer = await SegmentWriter.create(this.#disk, this.#clock, this.#directory, number, epoch, use);
     this.#listener.opened(writer.segment);
     return writer;
   }

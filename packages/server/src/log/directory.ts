@@ -58,6 +58,10 @@ export class Directory {
     return this.bytes.readDoubleLE(position * directoryEntryBytes + 24);
   }
 
+  batchCount(position: number): number {
+    return this.bytes.readDoubleLE(position * directoryEntryBytes + 8);
+  }
+
   extentBytes(position: number): number {
     return this.bytes.readDoubleLE(position * directoryEntryBytes + 48);
   }
@@ -66,7 +70,7 @@ export class Directory {
     const at = position * directoryEntryBytes;
     return {
       shardId: this.shardId(position),
-      count: this.bytes.readDoubleLE(at + 8),
+      count: this.batchCount(position),
       firstId: this.firstId(position),
       lastId: this.lastId(position),
       previousId: this.bytes.readDoubleLE(at + 32),

@@ -19,9 +19,9 @@ import {
   type ShardId,
   type TrimResult,
 } from "./log-store.js";
-import { defaultOptions, type EmbeddedLogOptions } from "./options.js";
+import { defaultOptions, type EmbeddedLogOptions, type LogNotice } from "./options.js";
 import { Reader } from "./reader.js";
-import { type RecoveryNotice, recover } from "./recovery.js";
+import { recover } from "./recovery.js";
 import { Reserve } from "./reserve.js";
 import type { Segment } from "./segment.js";
 import { SegmentFiles } from "./segment-files.js";
@@ -31,10 +31,19 @@ import { Shard, type Shards } from "./shard.js";
 import { TailCache } from "./tail-cache.js";
 import { Tidier } from "./tidier.js";
 
+export interface LogStatistics {
+  /** Groups that were made durable, and their bytes, since the start. */
+  readonly groups: number;
+  readonly bytesCommitted: number;
+  /** Of appends that wait for the disk, and of those that wait for room among these. */
+  readonly bytesInFlight: number;
+  readonly bytesWaiting: number;
+}
+
 /** The log in a directory of this machine: one sequence of segments for all shards. */
 export class EmbeddedLog implements LogStore {
   /** What the start found damaged or unfinished. */
-  readonly notices: readonly RecoveryNotice[];
+  readonly notices: readonly LogNotice[];
   readonly #lock: DirectoryLock & { kind: "locked" };
   readonly #shards: Shards;
   readonly #segments: SegmentList;
@@ -54,7 +63,7 @@ export class EmbeddedLog implements LogStore {
     files: SegmentFiles,
     shards: Shards,
     sealed: readonly Segment[],
-    notices: readonly RecoveryNotice[],
+    notices: readonly LogNotice[],
     epoch: number,
     firstSegment: number,
   ) {
@@ -63,7 +72,7 @@ export class EmbeddedLog implements LogStore {
     this.#shards = shards;
     this.#segments = new SegmentList(files, sealed);
     this.notices = notices;
-    const lane = new BulkLane();
+    const lane = new BulkLane(env.clock);
     const cache = new TailCache(options.tailCacheBytesMax);
     this.#reader = new Reader(files, this.#segments, cache, lane);
     const listener: CommitListener = {
@@ -92,11 +101,16 @@ export class EmbeddedLog implements LogStore {
     const { disk, clock } = env;
     this.#reserve = new Reserve(disk, directory, options.reserveBytes);
     const room = { disk, directory, shards, files, now: () => clock.now() };
-    const mayGoOn = async () => {
-      (await lane.turn())();
-      return this.#committer.failure === undefined;
+    const turn = async (bytes: number) => {
+      const taken = await lane.turn(bytes);
+      if (this.#committer.failure === undefined) return taken;
+      taken.end();
+      return undefined;
     };
-    this.#tidier = new Tidier(room, mayGoOn, this.#segments, options.segmentBytes);
+    this.#tidier = new Tidier(room, turn, this.#segments, options.segmentBytes, (error) => {
+      const detail = `No more space is given back until a restart, because of an unexpected ${String(error)}`;
+      options.onNotice({ path: directory, offset: 0, detail });
+    });
     this.#appender = new Appender(env.clock, options, shards, cache, this.#committer, this.#reserve);
   }
 
@@ -292,9 +306,9 @@ export class EmbeddedLog implements LogStore {
     return this.#tidier.idle();
   }
 
-  /** Groups that were made durable, and their bytes, since the start. */
-  statistics(): { readonly groups: number; readonly bytesCommitted: number } {
-    return { ...this.#committer.statistics };
+  statistics(): LogStatistics {
+    const { bytesInFlight, bytesWaiting } = this.#appender;
+    return { ...this.#committer.statistics, bytesInFlight, bytesWaiting };
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import { BatchIds, batchId, epochOf } from "./batch-id.js";
 import { decodeControl, encodeControlPayload } from "./control-frame.js";
 import { batchFrameBytes, decodeFrame, encodeBatch, encodeControl, frameBuffer } from "./frame.js";
 import { decodeState, encodeState } from "./log-state.js";
+import { IndexPacker } from "./packed-index.js";
 import { ProducerTable } from "./producer-table.js";
 import { decodeHeader, encodeHeader } from "./segment.js";
 import { Shard, Shards } from "./shard.js";
@@ -174,14 +175,17 @@ describe("segments and their footers", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), fc.nat(300), (steps, wanted) => {
         const index = new ShardIndex();
+        const packer = new IndexPacker();
         const ids: number[] = [];
         const times: number[] = [];
         for (const { id, time, length } of steps) {
           ids.push((ids.at(-1) ?? 0) + id);
           times.push((times.at(-1) ?? 0) + time);
-          index.push(ids.at(-1) ?? 0, times.at(-1) ?? 0, ids.length, length);
+          const [batchId, timeMs] = [ids.at(-1) ?? 0, times.at(-1) ?? 0];
+          index.push(batchId, timeMs, ids.length, length);
+          packer.add(1, batchId, ids.at(-2) ?? 0, timeMs, ids.length, length);
         }
-        const decoded = ShardIndex.decode(index.encode());
+        const decoded = ShardIndex.decode(packer.pack(0).indexes);
         for (const checked of [index, decoded]) {
           assert.equal(checked.count, steps.length);
           const position = (found: number) => (found < 0 ? steps.length : found);

@@ -32,6 +32,8 @@ import type { BatchId, Producer, ShardId, StoredBatch } from "./log-store.js";
 export const frameHeaderBytes = 72;
 export const frameVersion = 1;
 const magic = 0x4648;
+/** Magic, version and kind of a batch, as one number. */
+const batchHead = magic | (frameVersion << 16);
 
 export const frameKinds = ["batch", "create", "delete", "open", "trim", "hold", "release", "seal"] as const;
 export type FrameKind = (typeof frameKinds)[number];
@@ -164,6 +166,46 @@ export function decodeFrame(bytes: Buffer, at: number, offset: number): Frame | 
             sequence: { step: bytes.readDoubleLE(at + 64), chunk: bytes.readUInt32LE(at + 60) },
           },
     payload: bytes.subarray(payloadAt, at + length),
+  };
+}
+
+/**
+ * The batch that an index says is at `at` of `bytes`, which is at `offset` of its segment; or what is wrong
+ * with it. As decodeFrame and a comparison with the index, but made for many. The payload is a part of
+ * `bytes` unless `copy`.
+ */
+export function decodeBatch(
+  bytes: Buffer,
+  at: number,
+  offset: number,
+  shardId: ShardId,
+  batchId: BatchId,
+  copy: boolean,
+): StoredBatch | string {
+  const { buffer, byteLength } = bytes;
+  const base = bytes.byteOffset + at;
+  if (byteLength - at < frameHeaderBytes) return "the frame is cut short";
+  const length = bytes.readUInt32LE(at);
+  if (length < frameHeaderBytes || length > byteLength - at) return "the frame is cut short";
+  if (crc32(new Uint8Array(buffer, base + 8, length - 8), length) !== bytes.readUInt32LE(at + 4)) {
+    return "the checksum does not match";
+  }
+  const head = bytes.readUInt32LE(at + 8);
+  const isThere =
+    head === batchHead &&
+    bytes.readUInt32LE(at + 12) === offset &&
+    bytes.readDoubleLE(at + 24) === shardId &&
+    bytes.readDoubleLE(at + 32) === batchId;
+  if (!isThere) return "the index and the frame do not agree";
+  const headBytes = frameHeaderBytes + bytes.readUInt16LE(at + 58);
+  const payload = new Uint8Array(buffer, base + headBytes, length - headBytes);
+  return {
+    shardId,
+    batchId,
+    timeMs: bytes.readDoubleLE(at + 48),
+    recordCount: bytes.readUInt32LE(at + 20),
+    compression: bytes.readUInt8(at + 56),
+    payload: copy ? payload.slice() : payload,
   };
 }
 

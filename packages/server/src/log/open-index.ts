@@ -1,7 +1,6 @@
-import { crc32 } from "node:zlib";
 import { must } from "@hstream/proto";
-import { Directory, directoryEntryBytes, encodeDirectoryEntry } from "./directory.js";
 import type { BatchId, ShardId } from "./log-store.js";
+import { IndexPacker, type PackedIndex } from "./packed-index.js";
 import { ShardIndex } from "./shard-index.js";
 
 /** The batches of one shard in an OpenIndex: positions of its first and last, −1 while there is none. */
@@ -11,13 +10,6 @@ export interface ShardSlot {
   readonly shardId: ShardId;
   first: number;
   last: number;
-}
-
-/** An index as it goes into a footer. */
-export interface PackedIndex {
-  readonly directory: Directory;
-  /** The indexes of all extents, one after the other. */
-  readonly indexes: Buffer;
 }
 
 const entriesAtFirst = 1024;
@@ -154,47 +146,16 @@ export class OpenIndex {
     return low;
   }
 
-  /** The index as a footer has it: by shard, an extent ends where a batch is missing. */
+  /** The index, for a footer that has it at `indexOffset`. */
   pack(indexOffset: number): PackedIndex {
-    const indexes = Buffer.alloc(ShardIndex.storedBytes(this.#count));
-    const view = new DataView(indexes.buffer, indexes.byteOffset, indexes.byteLength);
-    const entries: Buffer[] = [];
-    let at = 0;
+    const packer = new IndexPacker();
     for (const { shardId, first } of this.slots()) {
-      let position: number | undefined = first;
-      while (position !== undefined) {
-        const begin = at;
-        const firstId = this.id(position);
-        const previousId = this.previousId(position);
-        let last: number = position;
-        let bytes = 0;
-        for (let one: number | undefined = position; one !== undefined; one = this.next(one)) {
-          if (one !== position && this.previousId(one) !== this.id(last)) break;
-          view.setFloat64(at, this.id(one), true);
-          view.setFloat64(at + 8, this.timeMs(one), true);
-          view.setUint32(at + 16, this.offset(one), true);
-          view.setUint32(at + 20, this.length(one), true);
-          at += ShardIndex.storedBytes(1);
-          bytes += this.length(one);
-          last = one;
-        }
-        const entry = Buffer.alloc(directoryEntryBytes);
-        encodeDirectoryEntry(entry, {
-          shardId,
-          count: (at - begin) / ShardIndex.storedBytes(1),
-          firstId,
-          lastId: this.id(last),
-          previousId,
-          lastTimeMs: this.timeMs(last),
-          bytes,
-          indexOffset: indexOffset + begin,
-          indexChecksum: crc32(indexes.subarray(begin, at)),
-        });
-        entries.push(entry);
-        position = this.next(last);
+      for (let at: number | undefined = first; at !== undefined; at = this.next(at)) {
+        const [id, previousId] = [this.id(at), this.previousId(at)];
+        packer.add(shardId, id, previousId, this.timeMs(at), this.offset(at), this.length(at));
       }
     }
-    return { directory: new Directory(Buffer.concat(entries)), indexes };
+    return packer.pack(indexOffset);
   }
 
   #grow(): void {

@@ -9,9 +9,18 @@ import { limits } from "../limits.js";
  */
 export type FsyncPolicy = "always" | "interval" | "never";
 
+/** Something that the log found and has to work around. */
+export interface LogNotice {
+  readonly path: string;
+  readonly offset: number;
+  readonly detail: string;
+}
+
 export interface EmbeddedLogOptions {
   /** Who holds the directory, for the message that a second process gets. */
   readonly holder: string;
+  /** Told of what is found after the start. */
+  readonly onNotice: (notice: LogNotice) => void;
   readonly fsync: FsyncPolicy;
   readonly fsyncIntervalMs: number;
   /** Kept free for trims and deletions on a full disk; 0 for none. */
@@ -27,6 +36,7 @@ export interface EmbeddedLogOptions {
 
 export const defaultOptions: EmbeddedLogOptions = {
   holder: "hstream",
+  onNotice: () => undefined,
   fsync: "always",
   fsyncIntervalMs: limits.fsyncIntervalMs,
   reserveBytes: limits.logReserveBytes,

@@ -1,31 +1,35 @@
-import { must } from "@hstream/proto";
 import { DiskError } from "../env/env.js";
-import type { BulkLane } from "./bulk-lane.js";
-import { decodeFrame, frameHeaderBytes } from "./frame.js";
+import type { BulkLane, Turn } from "./bulk-lane.js";
+import { decodeBatch, frameHeaderBytes } from "./frame.js";
 import type { BatchId, ReadLimits, ReadResult, StoredBatch } from "./log-store.js";
+import { ReadAhead } from "./read-ahead.js";
 import type { Segment } from "./segment.js";
 import type { SegmentFiles } from "./segment-files.js";
 import { type Found, SegmentGone, type SegmentList } from "./segment-list.js";
 import type { Shard } from "./shard.js";
-import type { IndexEntry } from "./shard-index.js";
+import type { ShardIndex } from "./shard-index.js";
 import type { TailCache } from "./tail-cache.js";
 
 /** Frames this close to each other are fetched by one read, with what is between them. */
 const bridgedBytesMax = 16 * 1024;
 /** Reads of less need no turn. */
 const turnBytesMin = 32 * 1024;
-/** One read of the disk, and what a reader's turn between commits costs those who append. */
-const readBytesMax = 128 * 1024;
-
-interface Wanted {
-  readonly segment: Segment;
-  readonly entry: IndexEntry;
-}
+/** One read of the disk, and how many of them may be under way for one reader. */
+const readBytesMax = 1024 * 1024;
+const readsAheadMax = 4;
 
 /** A batch that cannot be read, and why. */
 interface Unreadable {
   readonly batchId: BatchId;
   readonly detail: string;
+}
+
+type Item = StoredBatch | Unreadable;
+
+interface Collected {
+  readonly items: readonly Item[];
+  /** Where they are from. */
+  readonly segments: readonly Segment[];
 }
 
 type Gap = NonNullable<ReadResult["gap"]>;
@@ -65,13 +69,12 @@ export class Reader {
       if (following.gap?.kind === "trimmed") return { batches: [], next: missing.upTo + 1, gap: missing };
       return { ...following, gap: following.gap ?? missing };
     }
-    const wanted = await this.#select(shard, first, begin, limits);
-    const found = await this.#fetch(shard, wanted);
+    const { items, segments } = await this.#collect(shard, first, begin, limits);
     // A trim or a rewrite has overtaken this read.
-    if (shard.trimmedUpTo >= first || wanted.some(({ segment }) => segment.gone)) {
+    if (shard.trimmedUpTo >= first || segments.some(({ gone }) => gone)) {
       return this.#read(shard, from, limits);
     }
-    return assemble(from, found, trimmed);
+    return assemble(from, items, trimmed);
   }
 
   /** The first batch with append time ≥ `timeMs` that is not trimmed. */
@@ -87,7 +90,7 @@ export class Reader {
       if (found.extent.lastTimeMs < timeMs) continue;
       const index = await this.#segments.index(found);
       for (let position = index.seekTime(timeMs); position < index.count; position++) {
-        const { batchId } = index.entry(position);
+        const batchId = index.id(position);
         if (batchId > shard.tail) return undefined;
         if (batchId > shard.trimmedUpTo) return batchId;
       }
@@ -108,121 +111,128 @@ export class Reader {
     if (firstId > upTo) return previousId <= upTo ? previousId : 0;
     const index = await this.#segments.index(found);
     const position = index.seekId(upTo + 1);
-    return position === 0 ? 0 : index.entry(position - 1).batchId;
+    return position === 0 ? 0 : index.id(position - 1);
   }
 
   /** The batches from `first` on that the limits allow, as far as they are consecutive. */
-  async #select(
+  async #collect(
     shard: Shard,
     first: BatchId,
     begin: Found | undefined,
     limits: ReadLimits,
-  ): Promise<Wanted[]> {
-    const wanted: Wanted[] = [];
+  ): Promise<Collected> {
+    const items = new ReadAhead<Item>(readsAheadMax);
+    const segments: Segment[] = [];
     const { tail } = shard;
+    let count = 0;
     let bytes = 0;
     let last: BatchId | undefined;
+    let isFull = false;
     for (let found = begin; found !== undefined; found = await this.#segments.find(shard, last + 1)) {
       const { segment, extent } = found;
       if (last !== undefined && extent.previousId !== last) break;
-      const index = await this.#segments.index(found, first, limits.batchesMax - wanted.length);
-      for (let position = index.seekId(first); position < index.count; position++) {
-        if (wanted.length >= limits.batchesMax) return wanted;
-        const entry = index.entry(position);
-        if (entry.batchId > tail) return wanted;
-        bytes += entry.length - frameHeaderBytes;
-        if (bytes > limits.bytesMax && wanted.length > 0) return wanted;
-        wanted.push({ segment, entry });
+      const index = await this.#segments.index(found, first, limits.batchesMax - count);
+      const from = index.seekId(first);
+      let to = from;
+      for (; to < index.count && count < limits.batchesMax; to++) {
+        const payloadBytes = index.length(to) - frameHeaderBytes;
+        isFull = index.id(to) > tail || (count > 0 && bytes + payloadBytes > limits.bytesMax);
+        if (isFull) break;
+        bytes += payloadBytes;
+        count++;
       }
-      last = Math.max(extent.lastId, wanted.at(-1)?.entry.batchId ?? 0);
-      if (last >= tail || wanted.length >= limits.batchesMax) break;
+      segments.push(segment);
+      await this.#fetch(shard, segment, index, from, to, items);
+      last = to > from ? Math.max(extent.lastId, index.id(to - 1)) : extent.lastId;
+      if (isFull || last >= tail || count >= limits.batchesMax) break;
     }
-    return wanted;
+    return { items: await items.all(), segments };
   }
 
-  async #fetch(shard: Shard, wanted: readonly Wanted[]): Promise<(StoredBatch | Unreadable)[]> {
-    const found: (StoredBatch | Unreadable)[] = [];
-    // The disk reads the next run while this one is decoded.
-    let ahead: Promise<(StoredBatch | Unreadable)[]> | undefined;
-    const settle = async () => {
-      for (const item of (await ahead) ?? []) found.push(item);
-      ahead = undefined;
-    };
-    for (let i = 0; i < wanted.length; ) {
-      const { segment, entry } = must(wanted[i], "within the list");
-      const cached = this.#cache.get(entry.batchId);
+  /** Adds the batches at the positions `from` … `to` of an index; returns before all of them are read. */
+  async #fetch(
+    shard: Shard,
+    segment: Segment,
+    index: ShardIndex,
+    from: number,
+    to: number,
+    items: ReadAhead<Item>,
+  ): Promise<void> {
+    for (let at = from; at < to; ) {
+      const cached = this.#cache.get(index.id(at));
       if (cached !== undefined) {
-        await settle();
-        found.push(cached);
-        i++;
+        items.add(cached);
+        at++;
         continue;
       }
-      const run: IndexEntry[] = [];
-      let end = entry.offset;
-      for (; i < wanted.length; i++) {
-        const next = must(wanted[i], "within the list");
-        const nextEnd = next.entry.offset + next.entry.length;
-        const near = next.entry.offset - end <= bridgedBytesMax && nextEnd - entry.offset <= readBytesMax;
-        if (run.length > 0 && (next.segment !== segment || !near)) break;
-        if (run.length > 0 && this.#cache.get(next.entry.batchId) !== undefined) break;
-        run.push(next.entry);
-        end = nextEnd;
+      let next = this.#endOfRun(index, at, to, readBytesMax);
+      let turn: Turn | undefined;
+      const bytes = runBytes(index, at, next);
+      if (bytes > turnBytesMin) {
+        turn = await this.#lane.turn(bytes);
+        if (turn.bytes < bytes) next = this.#endOfRun(index, at, next, turn.bytes);
       }
-      const endTurn = end - entry.offset > turnBytesMin ? await this.#lane.turn() : () => undefined;
-      const next = this.#fetchRun(shard, segment, run, entry.offset, end).finally(endTurn);
-      // Should the one before fail, this one's failure is told by it.
-      next.catch(() => undefined);
-      await settle();
-      ahead = next;
+      const reading = this.#fetchRun(shard, segment, index, at, next);
+      await items.addRead(turn === undefined ? reading : reading.finally(turn.end));
+      at = next;
     }
-    await settle();
-    return found;
+  }
+
+  /** Behind the batches from `at` on that are fetched by one read of at most so many bytes; one at least. */
+  #endOfRun(index: ShardIndex, at: number, to: number, bytesMax: number): number {
+    const begin = index.offset(at);
+    let end = begin + index.length(at);
+    let next = at + 1;
+    for (; next < to; next++) {
+      const offset = index.offset(next);
+      if (offset < end || offset - end > bridgedBytesMax) break;
+      if (offset + index.length(next) - begin > bytesMax) break;
+      if (this.#cache.get(index.id(next)) !== undefined) break;
+      end = offset + index.length(next);
+    }
+    return next;
   }
 
   async #fetchRun(
     shard: Shard,
     segment: Segment,
-    run: readonly IndexEntry[],
-    start: number,
-    end: number,
-  ): Promise<(StoredBatch | Unreadable)[]> {
+    index: ShardIndex,
+    from: number,
+    to: number,
+  ): Promise<Item[]> {
+    const start = index.offset(from);
     let bytes: Buffer;
     try {
-      bytes = await this.#files.read(segment, start, end - start);
+      bytes = await this.#files.read(segment, start, runBytes(index, from, to));
     } catch (error) {
       if (!(error instanceof DiskError) || (error.kind !== "io" && error.kind !== "not-found")) throw error;
-      const single = run[0];
-      if (run.length === 1 && single !== undefined) {
-        return [unreadable(shard, segment, single, `${error.operation} failed: ${error.kind}`)];
+      if (to - from === 1) {
+        return [unreadable(shard, segment, index, from, `${error.operation} failed: ${error.kind}`)];
       }
       // One bad sector must not cost its neighbours.
-      const items: (StoredBatch | Unreadable)[] = [];
-      for (const entry of run) {
-        items.push(
-          ...(await this.#fetchRun(shard, segment, [entry], entry.offset, entry.offset + entry.length)),
-        );
+      const items: Item[] = [];
+      for (let at = from; at < to; at++) {
+        items.push(...(await this.#fetchRun(shard, segment, index, at, at + 1)));
       }
       return items;
     }
-    const used = run.reduce((sum, entry) => sum + entry.length, 0);
+    let used = 0;
+    for (let at = from; at < to; at++) used += index.length(at);
     // A reader that keeps a batch keeps the buffer under it: not one that is mostly others' data.
     const copy = used * 2 < bytes.byteLength;
-    return run.map((entry) => {
-      const frame = decodeFrame(bytes, entry.offset - start, entry.offset);
-      if (typeof frame === "string") return unreadable(shard, segment, entry, frame);
-      if (frame.kind !== "batch" || frame.batchId !== entry.batchId || frame.shardId !== shard.id) {
-        return unreadable(shard, segment, entry, "the index and the frame do not agree");
-      }
-      return {
-        shardId: frame.shardId,
-        batchId: frame.batchId,
-        timeMs: frame.timeMs,
-        recordCount: frame.recordCount,
-        compression: frame.compression,
-        payload: copy ? Uint8Array.from(frame.payload) : frame.payload,
-      };
-    });
+    const items: Item[] = [];
+    for (let at = from; at < to; at++) {
+      const offset = index.offset(at);
+      const batch = decodeBatch(bytes, offset - start, offset, shard.id, index.id(at), copy);
+      items.push(typeof batch === "string" ? unreadable(shard, segment, index, at, batch) : batch);
+    }
+    return items;
   }
+}
+
+/** From the first byte of the batch at `from` to the last of the one before `to`. */
+function runBytes(index: ShardIndex, from: number, to: number): number {
+  return index.offset(to - 1) + index.length(to - 1) - index.offset(from);
 }
 
 /** Does the work once more whenever a segment has gone under it. */
@@ -248,19 +258,21 @@ function missingBefore(shard: Shard, first: BatchId, found: Found | undefined): 
   return { kind: "corrupt", upTo: extent.previousId, detail };
 }
 
-function unreadable(shard: Shard, segment: Segment, entry: IndexEntry, reason: string): Unreadable {
+function unreadable(
+  shard: Shard,
+  segment: Segment,
+  index: ShardIndex,
+  at: number,
+  reason: string,
+): Unreadable {
   return {
-    batchId: entry.batchId,
-    detail: `${segment.path} at offset ${entry.offset}, shard ${shard.id}: ${reason}`,
+    batchId: index.id(at),
+    detail: `${segment.path} at offset ${index.offset(at)}, shard ${shard.id}: ${reason}`,
   };
 }
 
 /** Readable batches up to the next unreadable one; unreadable ones at the beginning are the gap. */
-function assemble(
-  from: BatchId,
-  found: readonly (StoredBatch | Unreadable)[],
-  trimmed: Gap | undefined,
-): ReadResult {
+function assemble(from: BatchId, found: readonly Item[], trimmed: Gap | undefined): ReadResult {
   let gap: Gap | undefined;
   const batches: StoredBatch[] = [];
   for (const item of found) {

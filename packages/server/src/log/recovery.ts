@@ -6,6 +6,7 @@ import type { Frame } from "./frame.js";
 import { decodeState } from "./log-state.js";
 import { LogError } from "./log-store.js";
 import { OpenIndex } from "./open-index.js";
+import type { LogNotice } from "./options.js";
 import { scanFrames } from "./scan.js";
 import {
   decodeHeader,
@@ -25,13 +26,6 @@ import { Shards } from "./shard.js";
 import { rewriteSuffix } from "./segment.js";
 import { takeStock } from "./stock.js";
 
-/** Something that a start found and had to work around. */
-export interface RecoveryNotice {
-  readonly path: string;
-  readonly offset: number;
-  readonly detail: string;
-}
-
 export interface Recovered {
   readonly shards: Shards;
   /** Ascending. The last one has an open index if it was not sealed. */
@@ -40,7 +34,7 @@ export interface Recovered {
   readonly highestNumber: number;
   /** The highest epoch of which there is a trace. */
   readonly epoch: number;
-  readonly notices: readonly RecoveryNotice[];
+  readonly notices: readonly LogNotice[];
   /** Where the last group of the newest segment begins, if that was not sealed. */
   readonly lastGroup: number;
   /** Files that are of no use: begun and never filled, or replaced by a rewritten segment. */
@@ -60,7 +54,7 @@ interface Found {
  * be read is replaced by scanning the frames themselves. Changes nothing on the disk.
  */
 export async function recover(disk: Disk, directory: string, files: SegmentFiles): Promise<Recovered> {
-  const notices: RecoveryNotice[] = [];
+  const notices: LogNotice[] = [];
   const found = await findSegments(disk, directory, files, notices);
   let epoch = found.epoch;
   let lastGroup = segmentHeaderBytes;
@@ -135,7 +129,7 @@ async function findSegments(
   disk: Disk,
   directory: string,
   files: SegmentFiles,
-  notices: RecoveryNotice[],
+  notices: LogNotice[],
 ): Promise<{ segments: Found[]; epoch: number; highestNumber: number; leftovers: string[] }> {
   const segments: Found[] = [];
   const leftovers: string[] = [];
@@ -225,7 +219,7 @@ function headerOf(path: string, bytes: Buffer): SegmentHeader | string {
 async function loadState(
   found: Found | undefined,
   files: SegmentFiles,
-  notices: RecoveryNotice[],
+  notices: LogNotice[],
 ): Promise<Shards | undefined> {
   const segment = found?.segment;
   if (segment?.state === undefined) return undefined;
@@ -244,7 +238,7 @@ async function attachDirectory(
   segment: Segment,
   trailer: Trailer,
   files: SegmentFiles,
-  notices: RecoveryNotice[],
+  notices: LogNotice[],
 ): Promise<boolean> {
   const offset = trailer.directoryOffset;
   segment.directory = { offset, bytes: trailer.stateOffset - offset, checksum: trailer.directoryChecksum };

@@ -27,7 +27,14 @@ export async function repairLog(env: Env, directory: string): Promise<RepairedSe
     const files = new SegmentFiles(disk, 4, 0);
     try {
       const { segments, shards, notices } = await recover(disk, directory, files);
-      const room = { disk, directory, shards, files, now: () => clock.now(), mayGoOn: async () => true };
+      const room = {
+        disk,
+        directory,
+        shards,
+        files,
+        now: () => clock.now(),
+        turn: async (bytes: number) => ({ bytes, end: () => undefined }),
+      };
       const repaired: RepairedSegment[] = [];
       for (const segment of segments) {
         const findings = await findingsIn(segment, files);

@@ -23,6 +23,7 @@ export class SegmentFiles {
   readonly #open = new Map<number, OpenFile>();
   readonly #cache = new Map<number, ShardIndex | Directory>();
   #cacheBytes = 0;
+  readonly #loading = new Map<Segment, Promise<Directory | undefined>>();
 
   constructor(disk: Disk, openMax: number, cacheBytesMax: number) {
     this.#disk = disk;
@@ -57,6 +58,12 @@ export class SegmentFiles {
   async directory(segment: Segment): Promise<Directory | undefined> {
     const cached = this.cachedDirectory(segment);
     if (cached !== undefined) return cached;
+    const loading = this.#loading.get(segment) ?? this.#loadDirectory(segment);
+    this.#loading.set(segment, loading);
+    return loading.finally(() => this.#loading.delete(segment));
+  }
+
+  async #loadDirectory(segment: Segment): Promise<Directory | undefined> {
     const bytes = await this.#part(segment, segment.directory);
     if (bytes === undefined) return undefined;
     const directory = new Directory(bytes);

@@ -7,6 +7,9 @@ import type { SegmentFiles } from "./segment-files.js";
 import type { Shard } from "./shard.js";
 import { ShardIndex } from "./shard-index.js";
 
+/** Directories that are loaded before they are asked for. */
+const directoriesAhead = 3;
+
 /** A segment was removed or replaced by another while it was used: look again. */
 export class SegmentGone extends Error {
   override readonly name = "SegmentGone";
@@ -49,7 +52,10 @@ export class SegmentList {
     for (let at = this.#seek(least); at < this.sealed.length; at++) {
       const segment = this.sealed[at];
       if (segment === undefined || segment.firstId > shard.tail) break;
-      const extent = (await this.#whileThere(segment, this.directory(segment))).find(shard.id, least);
+      const directory = this.directory(segment);
+      // Whoever reads old data goes on to the next segments.
+      if (directory instanceof Promise) this.#loadAhead(at + 1);
+      const extent = (await this.#whileThere(segment, directory)).find(shard.id, least);
       if (extent !== undefined) return { segment, extent };
       if (this.sealed[at] !== segment) at = this.#seek(segment.lastId + 1) - 1;
     }
@@ -73,6 +79,12 @@ export class SegmentList {
   /** The directory of a sealed segment; scans the frames when the footer has it no longer intact. */
   directory(segment: Segment): Directory | Promise<Directory> {
     return this.#files.cachedDirectory(segment) ?? this.#loadDirectory(segment);
+  }
+
+  #loadAhead(from: number): void {
+    for (const segment of this.sealed.slice(from, from + directoriesAhead)) {
+      this.#files.directory(segment).catch(() => undefined);
+    }
   }
 
   async #loadDirectory(segment: Segment): Promise<Directory> {

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { assert } from "@hstream/proto";
-import { type Clock, type Disk, DiskError, type DiskFile } from "../env/env.js";
+import { type Clock, type Disk, DiskError, type DiskFile, type FileUse } from "../env/env.js";
 import { limits } from "../limits.js";
 import type { CommitGroup } from "./commit-group.js";
 import { encodeState } from "./log-state.js";
@@ -16,33 +16,39 @@ export class SegmentWriter {
   readonly epoch: number;
   readonly #file: DiskFile;
   readonly #clock: Clock;
+  readonly #use: FileUse;
 
-  private constructor(segment: Segment, epoch: number, file: DiskFile, clock: Clock) {
+  private constructor(segment: Segment, epoch: number, file: DiskFile, clock: Clock, use: FileUse) {
     this.segment = segment;
     this.epoch = epoch;
     this.#file = file;
     this.#clock = clock;
+    this.#use = use;
   }
 
-  /** A new segment; it, and its epoch, survive a crash once this resolves. */
+  /**
+   * A new segment; it, and its epoch, survive a crash once this resolves. With `durable-commits` so
+   * does each group once it is written, without a sync.
+   */
   static async create(
     disk: Disk,
     clock: Clock,
     directory: string,
     number: number,
     epoch: number,
+    use: FileUse,
   ): Promise<SegmentWriter> {
     const path = segmentPath(directory, number);
-    const file = await disk.open(path, "create");
+    const file = await disk.open(path, "create", use);
     try {
       const createdAtMs = clock.now();
       const header = encodeHeader({ number, epoch, createdAtMs, firstNumber: number, sorted: false });
       await file.write([header], 0);
-      await file.datasync();
+      if (use === "commits") await file.datasync();
       await disk.syncDirectory(dirname(path));
       const segment = newSegment(number, path);
       segment.open = new OpenIndex();
-      return new SegmentWriter(segment, epoch, file, clock);
+      return new SegmentWriter(segment, epoch, file, clock, use);
     } catch (error) {
       await file.close();
       // A leftover would be in the way of the next try.
@@ -75,7 +81,7 @@ export class SegmentWriter {
       await file.close();
       throw error;
     }
-    return new SegmentWriter(segment, epoch, file, clock);
+    return new SegmentWriter(segment, epoch, file, clock, "commits");
   }
 
   write(group: CommitGroup): Promise<void> {
@@ -110,7 +116,7 @@ export class SegmentWriter {
     const state = encodeState(shards);
     const footer = encodeFooter(segment.number, this.epoch, segment.end, nowMs, open, state);
     await this.#file.write(footer.parts, segment.end);
-    await this.#file.datasync();
+    if (this.#use === "commits") await this.#file.datasync();
     segment.directory = footer.directoryPlace;
     segment.state = footer.statePlace;
     files.keepDirectory(segment, footer.packed.directory);

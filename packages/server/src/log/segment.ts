@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { encodeControl, frameBuffer, frameHeaderBytes } from "./frame.js";
 import type { BatchId } from "./log-store.js";
-import type { OpenIndex, PackedIndex } from "./open-index.js";
+import type { OpenIndex } from "./open-index.js";
+import type { PackedIndex } from "./packed-index.js";
 
 /** Where a footer has a part of itself. */
 export interface FooterPlace {
@@ -45,8 +46,11 @@ export interface SegmentSpace {
   bytes: number;
   /** Of frames that can still be read, roughly; wrong when `stale`. */
   liveBytes: number;
-  /** Of all its batches. */
+  /** All its batches, and their bytes. */
+  batches: number;
   batchBytes: number;
+  /** Runs of consecutive batches of one shard. */
+  extents: number;
   stale: boolean;
   /** Whether its batches are in the order of the shards, or of one shard only. */
   sorted: boolean;
@@ -70,7 +74,16 @@ export function newSegment(number: number, path: string, generation = 0): Segmen
     directory: undefined,
     pinned: undefined,
     state: undefined,
-    space: { bytes: 0, liveBytes: 0, batchBytes: 0, stale: true, sorted: false, damaged: false },
+    space: {
+      bytes: 0,
+      liveBytes: 0,
+      batches: 0,
+      batchBytes: 0,
+      extents: 0,
+      stale: true,
+      sorted: false,
+      damaged: false,
+    },
     gone: false,
   };
 }
@@ -196,13 +209,18 @@ export interface Footer {
   readonly statePlace: FooterPlace | undefined;
 }
 
+/** Batches of which the index can be packed for a place in the file. */
+interface Packable {
+  pack(indexOffset: number): PackedIndex;
+}
+
 /** Encodes a footer that begins at `offset`, with its trailer. */
 export function encodeFooter(
   number: number,
   epoch: number,
   offset: number,
   nowMs: number,
-  index: OpenIndex,
+  index: Packable,
   state: Uint8Array,
 ): Footer {
   const seal = frameBuffer(frameHeaderBytes);

@@ -45,6 +45,18 @@ export class ShardIndex {
     this.#count++;
   }
 
+  id(position: number): BatchId {
+    return this.#number(position * fieldsPerEntry);
+  }
+
+  offset(position: number): number {
+    return this.#number(position * fieldsPerEntry + 2);
+  }
+
+  length(position: number): number {
+    return this.#number(position * fieldsPerEntry + 3);
+  }
+
   entry(position: number): IndexEntry {
     assert(position >= 0 && position < this.#count, "an index position is within the index");
     const at = position * fieldsPerEntry;
@@ -81,17 +93,19 @@ export class ShardIndex {
     return must(this.#numbers[at], "an index is packed");
   }
 
-  /** For each batch: f64 batch id, f64 time, u32 offset, u32 length; little endian. */
-  encode(): Uint8Array {
-    const view = new DataView(new ArrayBuffer(this.#count * storedEntryBytes));
-    for (let position = 0, at = 0; position < this.#count; position++, at += storedEntryBytes) {
-      const entry = this.entry(position);
-      view.setFloat64(at, entry.batchId, true);
-      view.setFloat64(at + 8, entry.timeMs, true);
-      view.setUint32(at + 16, entry.offset, true);
-      view.setUint32(at + 20, entry.length, true);
-    }
-    return new Uint8Array(view.buffer);
+  /** One entry, at `at` of `target`: f64 batch id, f64 time, u32 offset, u32 length; little endian. */
+  static encodeEntry(
+    target: Buffer,
+    at: number,
+    batchId: BatchId,
+    timeMs: number,
+    offset: number,
+    length: number,
+  ): void {
+    target.writeDoubleLE(batchId, at);
+    target.writeDoubleLE(timeMs, at + 8);
+    target.writeUInt32LE(offset, at + 16);
+    target.writeUInt32LE(length, at + 20);
   }
 
   static decode(bytes: Uint8Array): ShardIndex {

@@ -6,6 +6,7 @@ import type { Shards } from "./shard.js";
 export function takeStock(segment: Segment, directory: Directory, shards: Shards): void {
   let live = 0;
   let total = 0;
+  let batches = 0;
   let first = Number.POSITIVE_INFINITY;
   let last = 0;
   for (let i = 0; i < directory.count; i++) {
@@ -14,6 +15,7 @@ export function takeStock(segment: Segment, directory: Directory, shards: Shards
     first = Math.min(first, firstId);
     last = Math.max(last, lastId);
     total += directory.extentBytes(i);
+    batches += directory.batchCount(i);
     const shard = shards.present.get(directory.shardId(i));
     if (shard === undefined || lastId <= shard.trimmedUpTo) continue;
     // Of an extent that is trimmed in part, ids tell roughly how much is left.
@@ -26,5 +28,7 @@ export function takeStock(segment: Segment, directory: Directory, shards: Shards
   }
   segment.space.liveBytes = live;
   segment.space.batchBytes = total;
+  segment.space.batches = batches;
+  segment.space.extents = directory.count;
   segment.space.stale = false;
 }

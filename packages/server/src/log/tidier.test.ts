@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import type { DiskErrorKind } from "../env/env.js";
+import type { Disk, DiskErrorKind } from "../env/env.js";
 import { SimulatedEnv } from "../env/simulated-env.js";
+import { wrapDisk } from "../env/wrap-disk.js";
 import { readTexts, textBatch } from "./conformance.js";
 import { EmbeddedLog } from "./embedded-log.js";
 import type { Fence } from "./log-store.js";
@@ -43,9 +44,11 @@ async function filled(fault?: DiskErrorKind) {
 const expected = (id: number, from = 0, to = 60) =>
   Array.from({ length: to - from }, (_, i) => `${id}/${from + i}`.padEnd(80, "."));
 
-async function usedBytes(env: SimulatedEnv): Promise<number> {
-  const names = await env.disk.list(directory);
-  return names.reduce((sum, name) => sum + env.disk.contents(`${directory}/${name}`).byteLength, 0);
+async function largestSegment(env: SimulatedEnv): Promise<{ path: string; bytes: Buffer }> {
+  const paths = (await env.disk.list(directory)).map((name) => `${directory}/${name}`);
+  const sizes = paths.map((path) => env.disk.contents(path).byteLength);
+  const path = paths[sizes.indexOf(Math.max(...sizes))] ?? "";
+  return { path, bytes: Buffer.from(env.disk.contents(path)) };
 }
 
 async function assertAllThere(log: EmbeddedLog, from = 0, to = 60): Promise<void> {
@@ -69,9 +72,75 @@ describe("sealed segments", () => {
     await again.close();
   });
 
+  it("that are sorted are merged, so that a shard's batches stand together, and stay right over a restart", async () => {
+    const { env, log, fences } = await filled();
+    await log.tidied();
+    const { path, bytes } = await largestSegment(env);
+    assert.ok(bytes.byteLength > 4 * segmentBytes, `${path} has ${bytes.byteLength} bytes`);
+    for (const id of [1, 2, 19]) {
+      const places = expected(id)
+        .map((text) => bytes.indexOf(text))
+        .filter((place) => place >= 0);
+      assert.ok(places.length > 20, "many batches of each shard");
+      const steps = places.slice(1).map((place, i) => place - (places[i] ?? 0));
+      assert.ok(
+        steps.every((step) => step === 80 + 72),
+        "one behind the other",
+      );
+    }
+    await assertAllThere(log);
+    await log.trim(3, log.tail(3));
+    await log.hold(4, "query", 1);
+    await log.close();
+    const { log: again } = await started(env);
+    await again.tidied();
+    assert.deepEqual(again.notices, []);
+    for (const id of shardIds) assert.deepEqual(await readTexts(again, id), id === 3 ? [] : expected(id));
+    assert.deepEqual([...again.describe(4).holds], [["query", 1]]);
+    assert.equal((await again.append(1, textBatch("x"), { fence: fences.get(1) ?? 0 })).kind, "appended");
+    await again.close();
+  });
+
+  it("never take more than twice what is alive and two segments, also while they are tidied", async () => {
+    const { env, log } = await filled("no-space");
+    await log.close();
+    env.disk.faults = undefined;
+    const { log: again } = await started(env);
+    let highest = 0;
+    env.disk.faults = () => {
+      highest = Math.max(highest, env.disk.usedBytes);
+      return undefined;
+    };
+    await again.tidied();
+    const live = 20 * 60 * (80 + 72);
+    assert.ok(highest <= 2 * live + 2 * segmentBytes, `${highest} of ${live}`);
+    for (const id of shardIds.slice(0, 12)) await again.deleteShard(id);
+    await again.tidied();
+    assert.ok(env.disk.usedBytes <= (2 * (live * 8)) / 20 + 2 * segmentBytes);
+    for (const id of shardIds.slice(12)) assert.deepEqual(await readTexts(again, id), expected(id));
+    await again.close();
+  });
+
+  it("that turn out damaged while they are merged stay as they are", async () => {
+    const { env, log } = await filled();
+    await log.tidied();
+    await log.close();
+    const { path, bytes } = await largestSegment(env);
+    bytes[bytes.indexOf("7/5.")] = 0;
+    env.disk.overwrite(path, bytes);
+    const { log: again } = await started(env);
+    for (const id of shardIds.filter((one) => one !== 7)) await again.trim(id, again.tail(id));
+    await again.tidied();
+    assert.ok(await env.disk.exists(path));
+    const { batches, gap, next } = await again.read(7, 0, { batchesMax: 100, bytesMax: 1_000_000 });
+    assert.deepEqual([batches.length, gap], [5, undefined]);
+    assert.equal((await again.read(7, next, { batchesMax: 100, bytesMax: 1_000_000 })).gap?.kind, "corrupt");
+    await again.close();
+  });
+
   it("give back the space of what was trimmed or deleted", async () => {
     const { env, log } = await filled();
-    const full = await usedBytes(env);
+    const full = env.disk.usedBytes;
     for (const id of shardIds.slice(0, 10)) await log.deleteShard(id);
     for (const id of shardIds.slice(10)) {
       const { batches } = await log.read(id, 0, { batchesMax: 50, bytesMax: 1_000_000 });
@@ -79,7 +148,7 @@ describe("sealed segments", () => {
     }
     await log.tidied();
     const live = 10 * 10 * (80 + 72);
-    assert.ok((await usedBytes(env)) <= 2 * live + 2 * segmentBytes, `${await usedBytes(env)} of ${full}`);
+    assert.ok(env.disk.usedBytes <= 2 * live + 2 * segmentBytes, `${env.disk.usedBytes} of ${full}`);
     for (const id of shardIds.slice(10)) assert.deepEqual(await readTexts(log, id), expected(id, 50));
   });
 
@@ -148,5 +217,31 @@ describe("sealed segments", () => {
       assert.ok((await env.disk.list(directory)).some((name) => name.includes("-")));
       await assertAllThere(again);
     }
+  });
+
+  it("stay when tidying them goes wrong in an unexpected way, which is told and stops nothing else", async () => {
+    const { env, log } = await filled("no-space");
+    await log.close();
+    env.disk.faults = undefined;
+    const told: string[] = [];
+    const { disk } = env;
+    // No failure of a disk: a mistake in the program.
+    const mistaken: Disk = wrapDisk(disk, (path, mode, use) => {
+      if (path.endsWith(".rewrite")) throw new RangeError("a mistake");
+      return disk.open(path, mode, use);
+    });
+    const again = await EmbeddedLog.start({ ...env, disk: mistaken }, directory, {
+      segmentBytes,
+      onNotice: ({ detail }) => told.push(detail),
+    });
+    await again.tidied();
+    assert.deepEqual([told.length, told[0]?.includes("a mistake")], [1, true]);
+    await assertAllThere(again);
+    await again.append(1, textBatch("more"), { fence: await again.open(1) });
+    await again.close();
+    const { log: healthy } = await started(env);
+    await healthy.tidied();
+    for (const id of shardIds.slice(1)) assert.deepEqual(await readTexts(healthy, id), expected(id));
+    await healthy.close();
   });
 });

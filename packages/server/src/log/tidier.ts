@@ -1,8 +1,10 @@
 import { DiskError } from "../env/env.js";
 import type { BatchId } from "./log-store.js";
-import { type RewriteRoom, rewrite } from "./rewriter.js";
+import { merge } from "./merger.js";
+import { rewrite } from "./rewriter.js";
 import type { Segment } from "./segment.js";
 import type { SegmentList } from "./segment-list.js";
+import type { RewriteRoom } from "./sorted-writer.js";
 import { takeStock } from "./stock.js";
 
 /** States of the log that are never removed: with one of them damaged, there is another. */
@@ -12,27 +14,48 @@ const statesKept = 2;
 const smallPart = 8;
 
 /**
+ * So many full segments are merged to one, so that catching up with one shard of many reads long stretches.
+ * Places in a file are 32 bits wide; the index of a merged segment is in memory while it is written.
+ */
+const segmentsMerged = 8;
+const mergedBytesMax = 2 ** 31;
+const mergedBatchesMax = 2 ** 20;
+/** Longer stretches of one shard are not worth another rewrite. */
+const extentBytesEnough = 262_144;
+
+/**
  * Puts sealed segments in order, in the background: removes those of which nothing can be read any more,
- * and rewrites, sorted by shard, those that are unsorted or more than half dead. So the files take at most
- * twice what is alive, and two segments.
+ * rewrites, sorted by shard, those that are unsorted or more than half dead, and merges those that are
+ * sorted. So the files take at most twice what is alive, and two segments.
  */
 export class Tidier {
   readonly #room: RewriteRoom;
   readonly #segments: SegmentList;
   readonly #segmentBytes: number;
+  readonly #trouble: (error: unknown) => void;
   #running: Promise<void> | undefined;
   #again = false;
   #stopped = false;
 
   constructor(
-    room: Omit<RewriteRoom, "mayGoOn">,
-    mayGoOn: () => Promise<boolean>,
+    room: Omit<RewriteRoom, "turn">,
+    turn: RewriteRoom["turn"],
     segments: SegmentList,
     segmentBytes: number,
+    trouble: (error: unknown) => void,
   ) {
-    this.#room = { ...room, mayGoOn: async () => !this.#stopped && (await mayGoOn()) && !this.#stopped };
+    this.#room = {
+      ...room,
+      turn: async (bytes) => {
+        const taken = this.#stopped ? undefined : await turn(bytes);
+        if (!this.#stopped) return taken;
+        taken?.end();
+        return undefined;
+      },
+    };
     this.#segments = segments;
     this.#segmentBytes = segmentBytes;
+    this.#trouble = trouble;
   }
 
   /** Batches of some shard between these ids are gone. */
@@ -67,7 +90,10 @@ export class Tidier {
         await this.#pass();
       } catch (error) {
         // What stays by mistake is only space; the next occasion, or the next start, finds it again.
-        if (!(error instanceof DiskError)) throw error;
+        if (error instanceof DiskError) continue;
+        // A mistake of ours: it must cost neither the server nor, in another try, the data.
+        this.#stopped = true;
+        this.#trouble(error);
       }
     }
     this.#running = undefined;
@@ -83,11 +109,12 @@ export class Tidier {
         continue;
       await this.#replace([segment], undefined);
     }
-    for (let sources = this.#chosen(); sources.length > 0; sources = this.#chosen()) {
+    for (let sources = this.#next(); sources.length > 0; sources = this.#next()) {
       const last = sources.at(-1);
       const isKept = last !== undefined && this.#segments.sealed.indexOf(last) >= this.#firstKept();
       const state = isKept ? await this.#room.files.state(last) : undefined;
-      const segment = await rewrite(sources, state ?? new Uint8Array(0), this.#room);
+      const work = sources.every(isRewritten) ? merge : rewrite;
+      const segment = await work(sources, state ?? new Uint8Array(0), this.#room);
       if (segment !== undefined) await this.#replace(sources, segment);
       else if (!sources.some(({ space }) => space.damaged)) return;
     }
@@ -124,6 +151,49 @@ export class Tidier {
     return chosen;
   }
 
+  #next(): Segment[] {
+    const chosen = this.#chosen();
+    return chosen.length > 0 ? chosen : this.#mergeable();
+  }
+
+  /** Neighbours that are in order, and many enough for a merged segment, where that pays and has room. */
+  #mergeable(): Segment[] {
+    const bytesMax = Math.min(this.#segmentBytes * segmentsMerged, mergedBytesMax);
+    const firstKept = this.#firstKept();
+    let run: Segment[] = [];
+    let bytes = 0;
+    let batches = 0;
+    for (const segment of this.#segments.sealed.slice(0, firstKept)) {
+      const { space } = segment;
+      const isWhole = bytes + space.bytes > bytesMax || batches + space.batches > mergedBatchesMax;
+      if (isWhole && run.length > 1 && this.#hasRoomFor(run)) return run;
+      const pays = space.bytes * 2 <= bytesMax && space.batchBytes < space.extents * extentBytesEnough;
+      const fits = pays && isRewritten(segment) && !isFixed(segment);
+      if (isWhole || !fits) run = [];
+      if (run.length === 0) {
+        bytes = 0;
+        batches = 0;
+      }
+      if (!fits) continue;
+      run.push(segment);
+      bytes += space.bytes;
+      batches += space.batches;
+    }
+    return [];
+  }
+
+  /** Whether twice of what is alive, and two segments, leave room for the sources and what replaces them. */
+  #hasRoomFor(sources: readonly Segment[]): boolean {
+    let used = this.#segmentBytes;
+    let live = 0;
+    for (const { space } of this.#segments.sealed) {
+      used += space.bytes;
+      live += space.liveBytes;
+    }
+    for (const { space } of sources) used += space.liveBytes;
+    return used <= 2 * live + 2 * this.#segmentBytes;
+  }
+
   #isDue(segment: Segment, next: Segment | undefined): boolean {
     if (isFixed(segment)) return false;
     const { sorted, liveBytes, batchBytes } = segment.space;
@@ -146,6 +216,11 @@ export class Tidier {
       await this.#room.disk.remove(source.path);
     }
   }
+}
+
+/** By us, so that it begins with its controls and goes on in the order of the shards. */
+function isRewritten({ generation, space }: Segment): boolean {
+  return generation > 0 && space.sorted;
 }
 
 /** What is damaged stays as it is, for the operator. */

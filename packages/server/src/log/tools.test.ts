@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { SimulatedEnv } from "../env/simulated-env.js";
+import { SimulatedEnv, settle } from "../env/simulated-env.js";
+import { wrapDisk } from "../env/wrap-disk.js";
 import { backupLog, restoreLog } from "./backup.js";
 import { appended, readTexts, rejectsWith, textBatch } from "./conformance.js";
 import { EmbeddedLog } from "./embedded-log.js";
@@ -127,4 +128,60 @@ describe("a backup", () => {
     await assert.rejects(restoreLog(env, "/backup", directory), { kind: "not-empty" });
     await assert.rejects(restoreLog(env, "/nowhere", "/other"), { kind: "not-found" });
   });
+
+  it("on a full disk has nothing of what was refused before it was done", async () => {
+    const env = new SimulatedEnv();
+    const { disk } = env;
+    const [copied, refused] = [gate(), gate()];
+    const slowDisk = wrapDisk(disk, async (path, mode, use) => {
+      const file = await disk.open(path, mode, use);
+      const truncate = async (length: number) => {
+        await copied.passed;
+        await file.truncate(length);
+      };
+      return { ...file, truncate };
+    });
+    const log = await EmbeddedLog.start({ ...env, disk: slowDisk }, directory);
+    await log.createShard(1);
+    const fence = await log.open(1);
+    await appended(log.append(1, textBatch("one"), { fence }));
+    // The disk takes half of the group, and what it took is cut off once the backup has copied it.
+    disk.faults = ({ name, path }) =>
+      name === "write" && path.startsWith(directory) ? "no-space" : undefined;
+    const results = Promise.all(
+      ["refused", "refused too"].map((text) => log.append(1, textBatch(text), { fence })),
+    );
+    await settle();
+    const watchedDisk = wrapDisk(disk, async (path, mode, use) => {
+      const file = await disk.open(path, mode, use);
+      if (mode !== "create") return file;
+      const close = async () => {
+        await file.close();
+        copied.open();
+        await refused.passed;
+      };
+      return { ...file, close };
+    });
+    const backup = backupLog({ ...env, disk: watchedDisk }, directory, "/backup");
+    assert.deepEqual(
+      (await results).map(({ kind }) => kind),
+      ["full", "full"],
+    );
+    refused.open();
+    await backup;
+    await log.close();
+    disk.faults = undefined;
+    await restoreLog(env, "/backup", "/restored");
+    const { log: restored } = await started(env, "/restored");
+    assert.deepEqual(await readTexts(restored, 1), ["one"]);
+    await restored.close();
+  });
 });
+
+function gate(): { readonly passed: Promise<void>; open(): void } {
+  let open = () => undefined as void;
+  const passed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { passed, open: () => open() };
+}

@@ -1,6 +1,6 @@
 import type { Config } from "../config/settings.js";
 import type { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
-import type { Env } from "../env/env.js";
+import type { Env, Timers } from "../env/env.js";
 import { ExecutorHost } from "../executor/executor-host.js";
 import type { LogStore } from "../log/log-store.js";
 import type { MetaStore } from "../meta/meta-store.js";
@@ -9,12 +9,12 @@ import type { RelationNames } from "../streams/relation-names.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
 import type { SubscriptionService } from "../subscription/subscription-service.js";
+import { PersistentQueries } from "./persistent-queries.js";
 import { QueryRegistry } from "./query-registry.js";
 import { Relations } from "./relations.js";
 import { SqlEngine } from "./sql-engine.js";
 import type { SqlService } from "./sql-service.js";
 import type { NodeFacts, SystemRooms } from "./system-tables/system-table.js";
-import { ViewRegistry } from "./view-registry.js";
 
 /** The rooms that queries stand on. */
 export interface QueryRooms {
@@ -29,6 +29,8 @@ export interface QueryRooms {
   readonly metrics: Metrics;
   readonly config: Config;
   readonly node: NodeFacts;
+  /** Of the watchdog, which watches real threads: those of `env` if absent. */
+  readonly watchTimers?: Timers;
 }
 
 /** Answers SQL; closed before the rooms below it. */
@@ -37,37 +39,38 @@ export interface SqlRoom extends SqlService {
 }
 
 /**
- * Starts the queries room, with the views that there were. What people ask runs in another thread than
- * the views, so that a heavy question does not keep a view from moving on.
+ * Starts the queries room, with the queries that there were. What people ask runs in another thread than
+ * the queries that live on, so that a heavy question does not keep them from moving on.
  */
 export async function openQueries(rooms: QueryRooms): Promise<SqlRoom> {
   const { env, log, meta, streams, appender, names, subscriptions, connectors, metrics, config, node } =
     rooms;
-  const [adHoc, persistent] = await Promise.all([
-    ExecutorHost.start({ timers: env.timers }),
-    ExecutorHost.start({ timers: env.timers }),
+  const [adHoc, persistentHost] = await Promise.all([
+    ExecutorHost.start({ timers: rooms.watchTimers ?? env.timers }),
+    ExecutorHost.start({ timers: rooms.watchTimers ?? env.timers }),
   ]);
   const tools = { env, log, streams, metrics };
-  const views = await ViewRegistry.open({ ...tools, executor: persistent }, meta, names);
-  const relations = new Relations(streams, views);
-  await views.start(relations);
+  const lasting = { ...tools, executor: persistentHost };
+  const persistent = await PersistentQueries.open(lasting, appender, meta, names);
+  const relations = new Relations(streams, persistent);
+  await persistent.start(relations);
   const queries = new QueryRegistry(env);
   const system: SystemRooms = {
-    ...{ env, log, streams, subscriptions, connectors, views, queries, metrics, config, node },
+    ...{ env, log, streams, subscriptions, connectors, persistent, queries, metrics, config, node },
   };
   const engine = new SqlEngine({
     tools: { ...tools, executor: adHoc },
     appender,
     relations,
-    views,
+    persistent,
     queries,
     system,
   });
   return {
-    execute: (sql, signal) => engine.execute(sql, signal),
+    execute: (sql, signal, options) => engine.execute(sql, signal, options),
     close: async () => {
-      await views.close();
-      await Promise.all([adHoc.close(), persistent.close()]);
+      await persistent.close();
+      await Promise.all([adHoc.close(), persistentHost.close()]);
     },
   };
 }

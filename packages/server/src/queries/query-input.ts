@@ -40,12 +40,6 @@ export function recordInputs(sources: readonly number[], batches: readonly Recor
   return sources.map((source) => ({ kind: "records", source, batches }));
 }
 
-/** The newest durable batch of every shard, as far as a query has to go that starts now. */
-export function tailsOf(log: LogStore, inputs: readonly SourceStream[]): Map<ShardId, BatchId> {
-  const shardIds = inputs.flatMap((input) => input.stream.shardIds);
-  return new Map(shardIds.map((shardId) => [shardId, log.tail(shardId)]));
-}
-
 /** Everything that a shard keeps up to `tail`, in bounded pieces; the next is read while one is used. */
 export async function* storedBatches(
   log: LogStore,

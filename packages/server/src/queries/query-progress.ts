@@ -3,6 +3,16 @@ import type { StepReport } from "../executor/step-input.js";
 import type { BatchId, ShardId } from "../log/log-store.js";
 import type { Metrics } from "../metrics/metrics.js";
 
+/** What went through a query since it was made: rowsIn = processed + diverted. */
+export interface QueryTotals {
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  readonly diverted: number;
+  readonly errors: number;
+}
+
+const nothing: QueryTotals = { rowsIn: 0, rowsOut: 0, diverted: 0, errors: 0 };
+
 /** How a running query is doing, as the system tables tell of it. */
 export class QueryProgress {
   readonly plan: PhysicalPlan;
@@ -10,19 +20,27 @@ export class QueryProgress {
   readonly positions: () => ReadonlyMap<ShardId, BatchId>;
   readonly #id: string;
   readonly #metrics: Metrics | undefined;
+  #totals: QueryTotals;
   #stateBytes = 0;
   #lastError: string | null = null;
 
+  /** `totals`: of what it goes on from. */
   constructor(
     id: string,
     plan: PhysicalPlan,
     positions: () => ReadonlyMap<ShardId, BatchId>,
     metrics: Metrics | undefined,
+    totals: QueryTotals = nothing,
   ) {
     this.#id = id;
     this.plan = plan;
     this.positions = positions;
     this.#metrics = metrics;
+    this.#totals = totals;
+  }
+
+  get totals(): QueryTotals {
+    return this.#totals;
   }
 
   get stateBytes(): number {
@@ -37,6 +55,13 @@ export class QueryProgress {
   observe({ rowsIn, rowsOut, errors, diverted, stateBytes }: StepReport): void {
     this.#stateBytes = stateBytes;
     this.#lastError = errors.first[0]?.message ?? this.#lastError;
+    const before = this.#totals;
+    this.#totals = {
+      rowsIn: before.rowsIn + rowsIn,
+      rowsOut: before.rowsOut + rowsOut,
+      diverted: before.diverted + diverted,
+      errors: before.errors + errors.count,
+    };
     this.#metrics?.stepped(this.#id, rowsIn, rowsOut, errors.count, diverted);
   }
 }

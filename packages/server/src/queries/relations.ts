@@ -1,8 +1,8 @@
 import type { Catalog, CatalogColumn, Relation } from "@hstream/sql";
 import type { StreamDocument } from "../streams/stream.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
+import type { PersistentQueries } from "./persistent-queries.js";
 import { findSystemTable, systemTables } from "./system-tables/table-list.js";
-import type { ViewRegistry } from "./view-registry.js";
 
 /**
  * What statements may speak of: the streams, the views and the system tables, as they are at the moment of
@@ -10,22 +10,24 @@ import type { ViewRegistry } from "./view-registry.js";
  */
 export class Relations implements Catalog {
   readonly #streams: StreamCatalogue;
-  readonly #views: ViewRegistry;
+  readonly #queries: PersistentQueries;
 
-  constructor(streams: StreamCatalogue, views: ViewRegistry) {
+  constructor(streams: StreamCatalogue, queries: PersistentQueries) {
     this.#streams = streams;
-    this.#views = views;
+    this.#queries = queries;
   }
 
   relation(name: string): Relation | undefined {
     const stream = this.#streams.find(name);
     if (stream !== undefined && stream.kind !== "internal") return relationOf(stream);
-    return this.#views.find(name)?.relation ?? findSystemTable(name)?.relation;
+    return this.#queries.relation(name) ?? findSystemTable(name)?.relation;
   }
 
   relationNames(): readonly string[] {
     const streams = this.#streams.list().map((stream) => stream.name);
-    const views = this.#views.list().map(({ document }) => document.name);
+    const views = this.#queries
+      .list()
+      .flatMap(({ document }) => (document.kind === "view" ? document.relation : []));
     return [...streams, ...views, ...systemTables.map(({ name }) => name)];
   }
 }
@@ -38,5 +40,7 @@ function relationOf(stream: StreamDocument): Relation {
     columns: (stream.columns ?? []) as unknown as readonly CatalogColumn[],
     open: true,
     appendOnly: stream.kind !== "changes",
+    ...(stream.timeColumn === undefined ? {} : { timeColumn: stream.timeColumn }),
+    ...(stream.latenessMs === undefined ? {} : { latenessMs: stream.latenessMs }),
   };
 }

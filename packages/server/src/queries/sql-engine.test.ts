@@ -222,7 +222,7 @@ describe("views", () => {
 
   it("let go at the next start of records that a broken creation had held", async () => {
     const shardId = room.streams.get("s").shardIds[0] ?? 0;
-    await room.log.hold(shardId, "view:neverwritten", 1);
+    await room.log.hold(shardId, "query neverwritten (0)", 1);
     await room.close();
     room = await TestRoom.open(room);
     assert.equal(room.log.describe(shardId).holds.size, 0);

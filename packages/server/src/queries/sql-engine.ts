@@ -10,11 +10,14 @@ import {
 import { HStreamError, type JsonValue } from "../errors.js";
 import { spanOf } from "../metrics/tracing.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
+import type { PersistentQueries } from "./persistent-queries.js";
 import type { QueryRegistry } from "./query-registry.js";
 import type { QueryTools } from "./query-tools.js";
 import type { Relations } from "./relations.js";
-import type { SqlEvent, SqlService } from "./sql-service.js";
+import type { SqlEvent, SqlOptions, SqlService } from "./sql-service.js";
 import { commandEvents } from "./statements/command.js";
+import { pauseOrResume, terminate } from "./statements/control.js";
+import { createQuery } from "./statements/create-query.js";
 import { createStream } from "./statements/create-stream.js";
 import { drop } from "./statements/drop.js";
 import { insert } from "./statements/insert.js";
@@ -22,14 +25,13 @@ import { selectPolled, selectPull, selectPush } from "./statements/select.js";
 import { describe, show } from "./statements/show.js";
 import { rowEvents, textColumn } from "./static-rows.js";
 import type { SystemRooms } from "./system-tables/system-table.js";
-import type { ViewRegistry } from "./view-registry.js";
 
 /** What statements are carried out with. */
 export interface SqlEngineRooms {
   readonly tools: QueryTools;
   readonly appender: StreamAppender;
   readonly relations: Relations;
-  readonly views: ViewRegistry;
+  readonly persistent: PersistentQueries;
   readonly queries: QueryRegistry;
   readonly system: SystemRooms;
 }
@@ -40,6 +42,8 @@ interface PlacedStatement {
   readonly node: StatementNode;
   /** Of the whole script, which the spans refer to. */
   readonly script: string;
+  /** What its query shall be called, if it makes one that lives on. */
+  readonly name: string | undefined;
 }
 
 /** Runs scripts: parses all of it, then binds and runs one statement after the other. */
@@ -50,7 +54,11 @@ export class SqlEngine implements SqlService {
     this.#rooms = rooms;
   }
 
-  async *execute(script: string, signal: AbortSignal): AsyncGenerator<SqlEvent, undefined> {
+  async *execute(
+    script: string,
+    signal: AbortSignal,
+    options: SqlOptions = {},
+  ): AsyncGenerator<SqlEvent, undefined> {
     const { statements, diagnostics } = parseScript(script);
     const broken = diagnostics.filter(({ severity }) => severity === "error");
     // What stands before the first error is run, as if the script had come statement by statement.
@@ -58,7 +66,7 @@ export class SqlEngine implements SqlService {
     const sound = statements.filter((node) => node.span.start < end);
     for (const [index, node] of sound.entries()) {
       signal.throwIfAborted();
-      yield* this.#run({ index, node, script }, signal);
+      yield* this.#run({ index, node, script, name: options.queryName }, signal);
     }
     if (broken.length > 0) throw invalidSql(script, sound.length, broken);
   }
@@ -78,25 +86,22 @@ export class SqlEngine implements SqlService {
   }
 
   async *#carryOut(
-    { index, node, script }: PlacedStatement,
+    { index, node, script, name }: PlacedStatement,
     bound: BoundStatement,
     notices: readonly string[],
     signal: AbortSignal,
   ): AsyncGenerator<SqlEvent, undefined> {
-    const { tools, appender, views, queries, system } = this.#rooms;
+    const { tools, appender, persistent, queries, system } = this.#rooms;
     const { streams } = tools;
     const sql = script.slice(node.span.start, node.span.end);
     switch (bound.kind) {
       case "create-stream":
-        if (bound.orReplace) throw new HStreamError("Unimplemented", { what: "CREATE OR REPLACE" });
         yield* commandEvents(index, await createStream(streams, bound), 0, notices);
         return;
       case "create-view":
-        if (bound.orReplace) throw new HStreamError("Unimplemented", { what: "CREATE OR REPLACE" });
-        if (bound.query.start === "latest" || bound.query.startAtMs !== undefined) {
-          throw new HStreamError("Unimplemented", { what: "A view that does not start at EARLIEST" });
-        }
-        yield* commandEvents(index, await views.createFrom(bound, sql), 0, notices);
+      case "create-stream-as":
+      case "insert-select":
+        yield* commandEvents(index, await createQuery({ streams, persistent }, bound, sql, name), 0, notices);
         return;
       case "insert": {
         const count = await insert(appender, bound);
@@ -109,23 +114,21 @@ export class SqlEngine implements SqlService {
         return;
       }
       case "drop":
-        yield* commandEvents(index, await drop({ streams, views, queries }, bound), 0, notices);
+        yield* commandEvents(index, await drop({ streams, persistent, queries }, bound), 0, notices);
         return;
-      case "create-stream-as":
-      case "insert-select":
       case "create-connector":
+        throw new HStreamError("Unimplemented", { what: "CREATE CONNECTOR" });
       case "pause":
       case "resume":
-        throw new HStreamError("Unimplemented", { what: bound.kind.replaceAll("-", " ").toUpperCase() });
+        yield* commandEvents(index, await pauseOrResume(this.#rooms, bound), 0, notices);
+        return;
       case "terminate":
-        if (bound.query === undefined) throw new HStreamError("Unimplemented", { what: "TERMINATE ALL" });
-        await queries.terminate(bound.query);
-        yield* commandEvents(index, `Query ${bound.query} ended.`, 0, notices);
+        yield* commandEvents(index, await terminate(this.#rooms, bound.query), 0, notices);
         return;
       case "show":
         yield* rowEvents(
           index,
-          show({ streams, views, queries, subscriptions: system.subscriptions }, bound),
+          show({ streams, persistent, queries, subscriptions: system.subscriptions }, bound),
         );
         return;
       case "describe":

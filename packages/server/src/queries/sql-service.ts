@@ -20,8 +20,13 @@ export interface SqlDone extends Readonly<StatementDone> {
   readonly kind: "done";
 }
 
+export interface SqlOptions {
+  /** What a query that the script makes is called; else it is chosen. */
+  readonly queryName?: string;
+}
+
 /** Runs SQL. The queries room implements it; the next event is asked for when the last was accepted. */
 export interface SqlService {
   /** Ends at the first error, which it throws. `signal` is aborted when the caller has gone. */
-  execute(sql: string, signal: AbortSignal): AsyncIterable<SqlEvent>;
+  execute(sql: string, signal: AbortSignal, options?: SqlOptions): AsyncIterable<SqlEvent>;
 }

@@ -83,9 +83,17 @@ export class TestRoom {
       subscriptions,
       metrics,
       config: resolved.config,
+      watchTimers: createNodeEnv().timers,
       node: { id: 7, version: "0.0.0-test", address: () => "127.0.0.1:6570" },
     });
     return new TestRoom(log, meta, streams, appender, subscriptions, metrics, sql);
+  }
+
+  /** The id of a query that lives on. */
+  async queryId(name: string): Promise<string> {
+    const entry = await this.meta.get(`queries/${name}`);
+    if (entry === undefined) throw new Error(`there is no query ${name}`);
+    return (JSON.parse(entry.value) as { id: string }).id;
   }
 
   events(script: string, signal: AbortSignal = new AbortController().signal): AsyncIterable<SqlEvent> {

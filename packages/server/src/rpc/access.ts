@@ -21,8 +21,10 @@ const needs: ReadonlyMap<string, Role | "any"> = new Map([
   ...each("read", "CreateSubscriptionWith DescribeSubscription NegativeAck SeekSubscription"),
   ...each("read", "GetStats PerStreamTimeSeriesStats PerStreamTimeSeriesStatsAll"),
   ...each("read", "ParseSql ListViews GetView ExecuteViewQuery ListQueries GetQuery"),
+  ...each("read", "ExecuteViewQueryWithNamespace"),
   ...each("write", "CreateStream DeleteStream Append AppendStream TrimStream TrimShard TrimShards"),
   ...each("write", "ExecuteSql ExecuteQuery CreateQuery TerminateQuery DeleteQuery DeleteView"),
+  ...each("write", "CreateQueryWithNamespace PauseQuery ResumeQuery"),
 ]);
 
 function each(role: Role | "any", calls: string): [string, Role | "any"][] {

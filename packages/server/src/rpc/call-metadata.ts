@@ -1,6 +1,6 @@
 import type { Metadata } from "@grpc/grpc-js";
 import { HStreamError } from "../errors.js";
-import type { DispatchPolicy } from "../subscription/subscription-state.js";
+import type { DispatchPolicy } from "../subscription/subscription-action.js";
 
 interface CallFacts {
   readonly metadata: Metadata;

@@ -31,11 +31,9 @@ export class QueryDirectory {
     return found;
   }
 
-  /** Every view is kept by a query of its name; the others are those that somebody reads at the moment. */
+  /** Those that live on, and those that somebody reads at the moment. */
   async queries(signal: AbortSignal): Promise<Query[]> {
-    const pushed = (await this.#runner.rows("SHOW QUERIES;", signal)).map((row) => this.#queryOf(row));
-    const kept = (await this.views(signal)).map((each) => this.keeperOf(each));
-    return [...kept, ...pushed.filter(({ id }) => !kept.some((keeper) => keeper.id === id))];
+    return (await this.#runner.rows("SHOW QUERIES;", signal)).map((row) => this.#queryOf(row));
   }
 
   /** Rejects with QueryNotFound. */
@@ -45,26 +43,20 @@ export class QueryDirectory {
     return found;
   }
 
-  /** Starts a query again that was aborted. Rejects with QueryNotFound, QueryNotAborted. */
+  /** Starts a query again that was aborted or paused. Rejects with QueryNotFound, QueryNotAborted. */
   async resume(id: string, signal: AbortSignal): Promise<void> {
-    const { status } = await this.query(id, signal);
-    if (status === TaskStatusPB.TASK_RUNNING) throw new HStreamError("QueryNotAborted", { query: id });
     await this.#runner.rows(`RESUME QUERY ${quoted(id)};`, signal);
   }
 
   /** By the id that the API has for each query. */
   async counts(signal: AbortSignal): Promise<Map<string, QueryCounts>> {
-    const names = new Map<unknown, unknown>();
-    for (const row of await this.#runner.rows("SELECT name, query_id FROM views;", signal)) {
-      names.set(row["query_id"], row["name"]);
-    }
     const rows = await this.#runner.rows(
-      "SELECT id, rows_in, rows_out, expression_errors FROM queries;",
+      "SELECT name, rows_in, rows_out, expression_errors FROM queries;",
       signal,
     );
     return new Map(
       rows.map((row) => [
-        String(names.get(row["id"]) ?? row["id"]),
+        String(row["name"]),
         {
           rowsIn: Number(row["rows_in"]),
           rowsOut: Number(row["rows_out"]),
@@ -74,44 +66,41 @@ export class QueryDirectory {
     );
   }
 
-  /** The query behind a view. */
-  keeperOf({ viewId, status, createdTime, sql }: View): Query {
-    return {
-      id: viewId,
-      status,
-      createdTime,
-      queryText: sql,
-      sources: [],
-      resultName: viewId,
-      type: QueryType.CreateViewAs,
-      nodeId: this.#nodeId,
-    };
-  }
-
   #queryOf(row: StructRow): Query {
+    const sources = String(row["Sources"]);
     return {
       id: String(row["Query ID"]),
-      status: TaskStatusPB.TASK_RUNNING,
+      status: statusOf(row),
       createdTime: BigInt(Date.parse(String(row["Created Time"]))),
       queryText: String(row["SQL Text"]),
-      sources: [],
-      resultName: "",
-      type: QueryType.CreateStreamAs,
+      sources: sources === "" ? [] : sources.split(", "),
+      resultName: String(row["Sink"]),
+      type: row["Kind"] === "VIEW" ? QueryType.CreateViewAs : QueryType.CreateStreamAs,
       nodeId: this.#nodeId,
     };
   }
 }
 
 function viewOf(row: StructRow): View {
-  const name = String(row["View Name"]);
   return {
-    viewId: name,
-    status: String(row["Status"]).startsWith("RUNNING")
-      ? TaskStatusPB.TASK_RUNNING
-      : TaskStatusPB.TASK_ABORTED,
+    viewId: String(row["View Name"]),
+    status: statusOf(row),
     createdTime: BigInt(Date.parse(String(row["Created Time"]))),
     sql: String(row["SQL Text"]),
     schema: [],
-    queryName: name,
+    queryName: String(row["Query Name"]),
   };
 }
+
+/** Behind that of an aborted one stands the reason. */
+function statusOf(row: StructRow): TaskStatusPB {
+  const [status = ""] = String(row["Status"]).split(":");
+  return statuses[status] ?? TaskStatusPB.TASK_UNKNOWN;
+}
+
+const statuses: { readonly [status: string]: TaskStatusPB } = {
+  RUNNING: TaskStatusPB.TASK_RUNNING,
+  PAUSED: TaskStatusPB.TASK_PAUSED,
+  ABORTED: TaskStatusPB.TASK_ABORTED,
+  TERMINATED: TaskStatusPB.TASK_TERMINATED,
+};

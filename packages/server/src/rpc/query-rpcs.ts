@@ -6,6 +6,7 @@ import { HStreamError } from "../errors.js";
 import type { SqlService } from "../queries/sql-service.js";
 import { nameProblem } from "../streams/names.js";
 import type { Handlers } from "./handlers.js";
+import { withNamespace } from "./namespace.js";
 import { QueryDirectory } from "./query-directory.js";
 import { quoted, StatementRunner } from "./statement-runner.js";
 import type { ViewExecutions } from "./statistics.js";
@@ -32,8 +33,9 @@ type QueryRpcs = Pick<
 /** The statements of ExecuteQuery that have a call of their own: which. */
 const ownCalls: { readonly [kind: string]: string } = {
   "create-stream": "CreateStream",
+  "create-stream-as": "CreateQuery",
   "create-view": "CreateQuery",
-  insert: "Append",
+  insert: "Append, or CreateQuery",
   query: "ExecuteViewQuery, or CreateQuery",
   drop: "DeleteStream, DeleteView or DeleteQuery",
   terminate: "TerminateQuery",
@@ -60,19 +62,20 @@ export function queryRpcs(
   const queries = (call: AnyCall) => directory.queries(signalOf(call, handlers));
   const query = (id: string, call: AnyCall) => directory.query(id, signalOf(call, handlers));
 
-  const create = async (text: string, name: string, call: AnyCall): Promise<Query> => {
-    const reason = nameProblem(name);
+  const create = async (text: string, queryName: string, call: AnyCall): Promise<Query> => {
+    const reason = nameProblem(queryName);
     if (reason !== undefined) throw new HStreamError("InvalidName", { reason });
     const statement = onlyStatement(text);
-    if (statement.kind !== "create-view") {
-      throw new HStreamError("WrongStatement", { expected: "CREATE VIEW … AS SELECT …" });
+    const lasts =
+      statement.kind === "create-view" ||
+      statement.kind === "create-stream-as" ||
+      (statement.kind === "insert" && statement.source.kind === "query");
+    if (!lasts) {
+      const expected = "CREATE STREAM … AS, CREATE VIEW … AS, or INSERT INTO … SELECT";
+      throw new HStreamError("WrongStatement", { expected });
     }
-    if ((await queries(call)).some(({ id }) => id === name)) {
-      throw new HStreamError("QueryExists", { query: name });
-    }
-    const made = statement.name.text;
-    await run(text, call);
-    return directory.keeperOf(await view(made, call));
+    await runner.rows(text, signalOf(call, handlers), { queryName });
+    return query(queryName, call);
   };
   const executeView = async (text: string, call: AnyCall) => {
     const read = viewRead(text);
@@ -97,31 +100,30 @@ export function queryRpcs(
 
     createQuery: handlers.unary(({ sql: text, queryName }, call) => create(text, queryName, call)),
     createQueryWithNamespace: handlers.unary(({ sql: text, queryName, namespace }, call) => {
-      refuseNamespace(namespace);
-      return create(text, queryName, call);
+      return create(withNamespace(text, namespace), queryName, call);
     }),
     listQueries: handlers.unary(async (_, call) => ({ queries: await queries(call) })),
     getQuery: handlers.unary(({ id }, call) => query(id, call)),
     terminateQuery: handlers.unary(async ({ queryId }, call) => {
-      const { type, id } = await query(queryId, call);
-      if (type === QueryType.CreateViewAs) throw new HStreamError("QueryHasView", { query: id });
-      await run(`TERMINATE QUERY ${quoted(id)};`, call);
+      await run(`TERMINATE QUERY ${quoted(queryId)};`, call);
       return {};
     }),
     deleteQuery: handlers.unary(async ({ id }, call) => {
-      const { type } = await query(id, call);
-      if (type === QueryType.CreateViewAs) throw new HStreamError("QueryHasView", { query: id });
-      throw new HStreamError("QueryNotTerminated", { query: id });
+      const { type, status } = await query(id, call);
+      if (type !== QueryType.CreateViewAs && status === TaskStatusPB.TASK_RUNNING) {
+        throw new HStreamError("QueryNotTerminated", { query: id });
+      }
+      await run(`DROP QUERY ${quoted(id)};`, call);
+      return {};
     }),
 
     resumeQuery: handlers.unary(async ({ id }, call) => {
-      const { status } = await query(id, call);
-      if (status === TaskStatusPB.TASK_RUNNING) throw new HStreamError("QueryNotAborted", { query: id });
-      throw new HStreamError("Unimplemented", { what: "ResumeQuery" });
+      await run(`RESUME QUERY ${quoted(id)};`, call);
+      return {};
     }),
     pauseQuery: handlers.unary(async ({ id }, call) => {
-      await query(id, call);
-      throw new HStreamError("Unimplemented", { what: "PauseQuery" });
+      await run(`PAUSE QUERY ${quoted(id)};`, call);
+      return {};
     }),
 
     parseSql: handlers.unary(({ sql: text }) => ({
@@ -142,8 +144,7 @@ export function queryRpcs(
     }),
     executeViewQuery: handlers.unary(({ sql: text }, call) => executeView(text, call)),
     executeViewQueryWithNamespace: handlers.unary(({ sql: text, namespace }, call) => {
-      refuseNamespace(namespace);
-      return executeView(text, call);
+      return executeView(withNamespace(text, namespace), call);
     }),
   };
 }
@@ -179,8 +180,4 @@ function viewRead(text: string): string {
   const from = query?.body.kind === "select" ? query.body.from : undefined;
   if (from?.kind !== "relation") throw new HStreamError("NoViewQuery", {});
   return from.name.text;
-}
-
-function refuseNamespace(namespace: string): void {
-  if (namespace !== "") throw new HStreamError("Unimplemented", { what: "A namespace" });
 }

@@ -209,6 +209,40 @@ describe("readers and trims over gRPC", () => {
     assert.equal((await ended).failure?.status, 14);
   });
 
+  it("ends with the stream that it follows, also when its subscriptions keep the data", async () => {
+    await call(api, api.createSubscription, {
+      subscriptionId: "sub",
+      streamName: "s",
+      ackTimeoutSeconds: 60,
+      maxUnackedRecords: 10,
+      offset: SpecialOffset.LATEST,
+    });
+    const streams = [
+      api.readShardStream({
+        readerId: "r",
+        shardId,
+        from: earliest,
+        until: undefined,
+        maxReadBatches: 0n,
+        streamName: "",
+      }),
+      api.readStream({
+        readerId: "r",
+        streamName: "s",
+        from: earliest,
+        until: undefined,
+        maxReadBatches: 0n,
+      }),
+    ];
+    const ended = streams.map(drain);
+    await Promise.all(streams.map((stream) => once(stream, "data")));
+    await call(api, api.deleteStream, { streamName: "s", force: true, ignoreNonExist: false });
+    for (const { failure, texts } of await Promise.all(ended)) {
+      assert.deepEqual([failure?.status, failure?.error], [5, 200]);
+      assert.deepEqual(texts, ["a1", "a2", "b", "c"]);
+    }
+  });
+
   it("reads all shards of a stream, and ends on empty ones too", async () => {
     await create("three", 3);
     const shards = await shardsOf("three");

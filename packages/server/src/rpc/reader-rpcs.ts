@@ -45,20 +45,34 @@ export interface ReaderRooms {
   readonly inflate: Inflate;
 }
 
+/** What a call reads. */
+interface ReadPlace {
+  readonly stream: StreamDocument;
+  readonly ranges: readonly ShardRange[];
+}
+
 /** Reading without a subscription: named readers, and streams from one place to another. */
 export function readerRpcs(handlers: Handlers, { streams, log, readers, inflate }: ReaderRooms) {
   const readRanges = (
     call: AnsweringCall,
     request: { readonly readerId: string; readonly maxReadBatches: bigint },
-    ranges: () => Promise<ShardRange[]>,
+    place: () => Promise<ReadPlace>,
   ) =>
-    answerStream(handlers, call, async (answer) => {
+    answerStream(handlers, call, async ({ signal, send }) => {
       refuseMalformed(request);
       checkReaderId(request.readerId);
-      const scan = new ShardScan(log, await ranges());
+      const { stream, ranges } = await place();
+      const gone = new AbortController();
+      // Nothing will come any more that an endless reading could wait for.
+      const forget = streams.onEnd(stream.id, () =>
+        gone.abort(new HStreamError("StreamNotFound", { stream: stream.name })),
+      );
+      const scan = new ShardScan(log, ranges);
       try {
-        await forward(scan, request.maxReadBatches, inflate, answer);
+        const either = AbortSignal.any([signal, gone.signal]);
+        await forward(scan, request.maxReadBatches, inflate, { signal: either, send });
       } finally {
+        forget();
         scan.close();
       }
     });
@@ -110,7 +124,8 @@ export function readerRpcs(handlers: Handlers, { streams, log, readers, inflate 
             stream: request.streamName,
           });
         }
-        return [await singleRange(log, shardId, readOffsetOf(request.from), readOffsetOf(request.until))];
+        const range = singleRange(log, shardId, readOffsetOf(request.from), readOffsetOf(request.until));
+        return { stream, ranges: [await range] };
       });
     },
 
@@ -122,17 +137,19 @@ export function readerRpcs(handlers: Handlers, { streams, log, readers, inflate 
         if (shardId === undefined || others.length > 0) {
           throw new HStreamError("TooManyShards", { stream: stream.name, count: stream.shardIds.length });
         }
-        return [await singleRange(log, shardId, readOffsetOf(request.from), readOffsetOf(request.until))];
+        const range = singleRange(log, shardId, readOffsetOf(request.from), readOffsetOf(request.until));
+        return { stream, ranges: [await range] };
       });
     },
 
     readStream: (call: ServerWritableStream<ReadStreamRequest, Buffer>) => {
       const { request } = call;
-      readRanges(call, request, () => {
-        const { shardIds } = userStream(streams, request.streamName);
+      readRanges(call, request, async () => {
+        const stream = userStream(streams, request.streamName);
         const from = readOffsetOf(request.from);
         const until = readOffsetOf(request.until);
-        return Promise.all(shardIds.map((shardId) => rangeOf(log, shardId, from, until)));
+        const ranges = stream.shardIds.map((shardId) => rangeOf(log, shardId, from, until));
+        return { stream, ranges: await Promise.all(ranges) };
       });
     },
   };

@@ -7,7 +7,7 @@ import { createNodeEnv } from "../env/node-env.js";
 import { SimulatedDisk } from "../env/simulated-disk.js";
 import { limits } from "../limits.js";
 import { ServerStartError } from "../server.js";
-import { certificates } from "./certificates.test.helper.js";
+import { certificates } from "@hstream/proto/testing";
 import { FetchClient } from "./fetch-client.test.helper.js";
 import { openSocket } from "./raw-client.test.helper.js";
 import { batchOf, call, failureOf, startTestServer, type TestServer } from "./test-server.test.helper.js";

@@ -1,7 +1,7 @@
 import { decodeRowBatch, isMalformed, must, RowBatch } from "@hstream/proto";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
-import type { SqlService } from "../queries/sql-service.js";
+import type { SqlOptions, SqlService } from "../queries/sql-service.js";
 
 /** A row by the names of its columns, as a Struct of the API. */
 export type StructRow = { [column: string]: unknown };
@@ -18,11 +18,11 @@ export class StatementRunner {
    * The rows of a finite answer. Rejects with what the statement fails with, and with AnswerTooLarge when
    * the rows do not fit an answer.
    */
-  async rows(sql: string, signal: AbortSignal): Promise<StructRow[]> {
+  async rows(sql: string, signal: AbortSignal, options: SqlOptions = {}): Promise<StructRow[]> {
     const rows: StructRow[] = [];
     let names: string[] = [];
     let bytes = 0;
-    for await (const event of this.#sql.execute(sql, signal)) {
+    for await (const event of this.#sql.execute(sql, signal, options)) {
       if (event.kind === "header") names = event.columns.map(({ name }) => name);
       if (event.kind !== "rows") continue;
       const batch = RowBatch.decode(event.encoded);

@@ -6,7 +6,7 @@ import type {
   SubscriptionInfo,
   SubscriptionService,
 } from "../subscription/subscription-service.js";
-import type { DispatchPolicy as Dispatch } from "../subscription/subscription-state.js";
+import type { DispatchPolicy as Dispatch } from "../subscription/subscription-action.js";
 import type { Handlers } from "./handlers.js";
 import { specialOf } from "./offset-codec.js";
 import { offsetOf } from "./subscription-rpcs.js";

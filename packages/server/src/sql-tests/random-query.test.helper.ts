@@ -1,9 +1,7 @@
-import type { SqlValue } from "@hstream/sql";
 import * as fc from "fast-check";
+import { expression, itemKinds, type Kind, kinds, type Reference } from "./random-expression.test.helper.js";
 
 /** Random relations and queries over them, in the language that DuckDB has too. Queries are text of ours. */
-
-export type Kind = "integer" | "float" | "string" | "boolean";
 
 export interface ColumnSpec {
   readonly name: string;
@@ -15,14 +13,6 @@ export interface RelationSpec {
   readonly columns: readonly ColumnSpec[];
 }
 
-/** A column that an expression may name. */
-interface Reference {
-  readonly text: string;
-  readonly kind: Kind;
-}
-
-const kinds = fc.constantFrom<Kind>("integer", "float", "string", "boolean");
-
 const relation = (name: string): fc.Arbitrary<RelationSpec> =>
   fc.array(kinds, { minLength: 1, maxLength: 3 }).map((more) => ({
     name,
@@ -32,149 +22,6 @@ const relation = (name: string): fc.Arbitrary<RelationSpec> =>
 export const relations: fc.Arbitrary<RelationSpec[]> = fc
   .tuple(relation("t0"), relation("t1"))
   .map((all) => [...all]);
-
-const texts = ["", "a", "A", "ab", "b%", "é", " x "] as const;
-
-const valueOf: Readonly<Record<Kind, fc.Arbitrary<SqlValue>>> = {
-  // Few, so that keys meet.
-  integer: fc.integer({ min: -1, max: 3 }),
-  // Quarters, so that sums are exact in any order.
-  float: fc.integer({ min: -8, max: 12 }).map((quarters) => quarters / 4),
-  string: fc.constantFrom(...texts),
-  boolean: fc.boolean(),
-};
-
-export const rowOf = (spec: RelationSpec): fc.Arbitrary<SqlValue[]> =>
-  fc.tuple(...spec.columns.map(({ kind }) => fc.option(valueOf[kind], { freq: 5 }))).map((row) => [...row]);
-
-const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
-
-function literalOf(kind: Kind): fc.Arbitrary<string> {
-  switch (kind) {
-    case "integer":
-      return fc.integer({ min: -3, max: 6 }).map((value) => (value < 0 ? `(${value})` : String(value)));
-    case "float":
-      return fc
-        .integer({ min: -8, max: 12 })
-        .map((quarters) => (quarters / 4).toFixed(2))
-        .map((value) => (value.startsWith("-") ? `(${value})` : value));
-    case "string":
-      return fc.constantFrom(...texts).map(text);
-    case "boolean":
-      return fc.constantFrom("TRUE", "FALSE");
-  }
-}
-
-const nonZero = fc.constantFrom("2", "3", "(-2)");
-
-/** An expression of that kind over the columns. */
-function expression(kind: Kind, columns: readonly Reference[], depth: number): fc.Arbitrary<string> {
-  const own = columns.filter((column) => column.kind === kind);
-  const leaf =
-    own.length === 0
-      ? literalOf(kind)
-      : fc.oneof(
-          { weight: 4, arbitrary: fc.constantFrom(...own.map((column) => column.text)) },
-          { weight: 1, arbitrary: literalOf(kind) },
-        );
-  if (depth === 0) return leaf;
-  const sub = (of: Kind): fc.Arbitrary<string> => expression(of, columns, depth - 1);
-  const two = (of: Kind, ...operators: string[]): fc.Arbitrary<string> =>
-    fc
-      .tuple(sub(of), fc.constantFrom(...operators), sub(of))
-      .map(([a, operator, b]) => `(${a} ${operator} ${b})`);
-  const general = [
-    fc
-      .tuple(sub("boolean"), sub(kind), sub(kind))
-      .map(([w, a, b]) => `CASE WHEN ${w} THEN ${a} ELSE ${b} END`),
-    fc.tuple(sub(kind), sub(kind)).map(([a, b]) => `COALESCE(${a}, ${b})`),
-    fc.tuple(sub(kind), sub(kind)).map(([a, b]) => `NULLIF(${a}, ${b})`),
-    fc.tuple(sub(kind), sub(kind)).map(([a, b]) => `IFNULL(${a}, ${b})`),
-  ];
-  return fc.oneof({ weight: 2, arbitrary: leaf }, ...general, ...special(kind, sub, two));
-}
-
-function special(
-  kind: Kind,
-  sub: (of: Kind) => fc.Arbitrary<string>,
-  two: (of: Kind, ...operators: string[]) => fc.Arbitrary<string>,
-): fc.Arbitrary<string>[] {
-  switch (kind) {
-    case "integer":
-      return [
-        two("integer", "+", "-", "*"),
-        fc
-          .tuple(sub("integer"), fc.constantFrom("%", "/", "DIV"), nonZero)
-          .map(([a, op, b]) => `(${a} ${op} ${b})`),
-        fc.tuple(sub("integer"), sub("integer")).map(([a, b]) => `(${a} % ${b})`),
-        fc.tuple(fc.constantFrom("ABS", "-"), sub("integer")).map(([name, a]) => `${name}(${a})`),
-        fc.tuple(fc.constantFrom("CEIL", "FLOOR", "SIGN"), sub("float")).map(([name, a]) => `${name}(${a})`),
-        sub("string").map((a) => `LENGTH(${a})`),
-        sub("float").map((a) => `TRUNC(${a})`),
-        fc.tuple(sub("boolean"), sub("integer"), sub("integer")).map(([w, a, b]) => `IF(${w}, ${a}, ${b})`),
-        sub("float").map((a) => `CAST(${a} AS INTEGER)`),
-        fc
-          .tuple(fc.constantFrom("GREATEST", "LEAST"), sub("integer"), sub("integer"))
-          .map(([name, a, b]) => `${name}(${a}, ${b})`),
-      ];
-    case "float":
-      return [
-        two("float", "+", "-", "*"),
-        fc.tuple(sub("float"), sub("float")).map(([a, b]) => `(${a} / ${b})`),
-        fc.tuple(sub("integer"), nonZero).map(([a, b]) => `(CAST(${a} AS FLOAT) / ${b})`),
-        sub("integer").map((a) => `CAST(${a} AS FLOAT)`),
-        sub("float").map((a) => `ABS(${a})`),
-      ];
-    case "string":
-      return [
-        two("string", "||"),
-        fc
-          .tuple(fc.constantFrom("UPPER", "LOWER", "TRIM", "LTRIM", "RTRIM", "REVERSE"), sub("string"))
-          .map(([name, a]) => `${name}(${a})`),
-        fc
-          .tuple(sub("string"), fc.integer({ min: 1, max: 3 }), fc.nat(2))
-          .map(([a, from, length]) => `SUBSTRING(${a}, ${from}, ${length})`),
-        sub("integer").map((a) => `CAST(${a} AS STRING)`),
-        fc
-          .tuple(sub("string"), sub("string"), sub("string"))
-          .map(([a, from, to]) => `REPLACE(${a}, ${from === "''" ? "'a'" : from}, ${to})`),
-        fc
-          .tuple(fc.constantFrom("LPAD", "RPAD"), sub("string"), fc.nat(4))
-          .map(([name, a, length]) => `${name}(${a}, ${length}, '-')`),
-        fc.tuple(sub("string"), fc.nat(2)).map(([a, times]) => `REPEAT(${a}, ${times})`),
-      ];
-    case "boolean":
-      return [
-        ...(["integer", "float", "string", "boolean"] as const).map((of) =>
-          two(of, "=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"),
-        ),
-        two("boolean", "AND", "OR"),
-        sub("boolean").map((a) => `(NOT ${a})`),
-        fc
-          .tuple(fc.constantFrom("STARTS_WITH", "ENDS_WITH", "CONTAINS"), sub("string"), sub("string"))
-          .map(([name, a, b]) => `${name}(${a}, ${b})`),
-        fc
-          .tuple(kinds.chain(sub), fc.constantFrom("IS NULL", "IS NOT NULL"))
-          .map(([a, test]) => `(${a} ${test})`),
-        fc
-          .tuple(sub("boolean"), fc.constantFrom("IS TRUE", "IS NOT TRUE", "IS FALSE", "IS NOT FALSE"))
-          .map(([a, test]) => `(${a} ${test})`),
-        fc
-          .tuple(sub("integer"), sub("integer"), sub("integer"))
-          .map(([a, low, high]) => `(${a} BETWEEN ${low} AND ${high})`),
-        fc
-          .tuple(sub("integer"), fc.constantFrom("IN", "NOT IN"), sub("integer"), literalOf("integer"))
-          .map(([a, test, b, c]) => `(${a} ${test} (${b}, ${c}))`),
-        fc
-          .tuple(
-            sub("string"),
-            fc.constantFrom("LIKE", "ILIKE"),
-            fc.constantFrom("%", "a%", "_", "%b%", "b\\%"),
-          )
-          .map(([a, test, pattern]) => `(${a} ${test} ${text(pattern)})`),
-      ];
-  }
-}
 
 /** A query without ORDER BY, the kinds of its columns (x0, x1 …), and what it is made of. */
 export interface QuerySpec {
@@ -192,7 +39,7 @@ const table = (spec: RelationSpec, alias: string): From => ({
   columns: spec.columns.map(({ name, kind }) => call(`${alias}.${name}`, kind)),
 });
 
-const distinctKinds = fc.array(kinds, { minLength: 1, maxLength: 3 });
+const distinctKinds = fc.array(itemKinds, { minLength: 1, maxLength: 3 });
 
 const items = (expressions: readonly string[]): string =>
   expressions.map((one, i) => `${one} AS x${i}`).join(", ");
@@ -209,6 +56,8 @@ export type Form =
   | "in subquery"
   | "exists"
   | "scalar subquery"
+  | "correlated subquery"
+  | "quantified comparison"
   | "nested";
 
 const where = (columns: readonly Reference[]): fc.Arbitrary<string> =>
@@ -232,38 +81,78 @@ interface CallSpec {
   readonly kind: Kind;
   /** Of a window function: whether a frame may follow. */
   readonly framed: boolean;
+  /** Nothing is made of its result. */
+  readonly last: boolean;
 }
 
-const call = (text: string, kind: Kind, framed = false): CallSpec => ({ text, kind, framed });
+const call = (text: string, kind: Kind, framed = false, last = false): CallSpec => ({
+  text,
+  kind,
+  framed,
+  last,
+});
 
 function aggregateOf(columns: readonly Reference[]): fc.Arbitrary<CallSpec> {
   const filter = fc
     .option(expression("boolean", columns, 1), { freq: 4, nil: "" })
     .map((one) => (one === "" ? "" : ` FILTER (WHERE ${one})`));
+  const of = (kind: Kind): fc.Arbitrary<string> => expression(kind, columns, 1);
+  const numeric = fc.constantFrom<Kind>("integer", "float", "decimal");
+  const order = kinds
+    .chain(of)
+    .chain((key) => fc.constantFrom("", " DESC", " NULLS FIRST").map((how) => `${key}${how}`));
   const calls = fc.oneof(
     fc.constant(call("COUNT(*)", "integer")),
-    kinds.chain((kind) => expression(kind, columns, 1).map((one) => call(`COUNT(${one})`, "integer"))),
-    kinds.chain((kind) =>
-      expression(kind, columns, 1).map((one) => call(`COUNT(DISTINCT ${one})`, "integer")),
-    ),
+    kinds.chain((kind) => of(kind).map((one) => call(`COUNT(${one})`, "integer"))),
+    kinds.chain((kind) => of(kind).map((one) => call(`COUNT(DISTINCT ${one})`, "integer"))),
+    kinds.chain((kind) => of(kind).map((one) => call(`APPROX_COUNT_DISTINCT(${one})`, "integer"))),
+    numeric.chain((kind) => of(kind).map((one) => call(`SUM(${one})`, kind))),
+    numeric.chain((kind) => of(kind).map((one) => call(`SUM(DISTINCT ${one})`, kind))),
+    numeric.chain((kind) => of(kind).map((one) => call(`AVG(${one})`, "real"))),
     fc
-      .constantFrom<Kind>("integer", "float")
-      .chain((kind) => expression(kind, columns, 1).map((one) => call(`SUM(${one})`, kind))),
+      .tuple(fc.constantFrom("VAR_POP", "VAR_SAMP", "STDDEV_POP", "STDDEV_SAMP"), of("float"))
+      .map(([name, one]) => call(`${name}(${one})`, "real")),
     fc
-      .constantFrom<Kind>("integer", "float")
-      .chain((kind) => expression(kind, columns, 1).map((one) => call(`AVG(${one})`, "float"))),
+      .tuple(
+        fc.constantFrom("COVAR_POP", "COVAR_SAMP", "CORR", "REGR_SLOPE", "REGR_INTERCEPT"),
+        of("float"),
+        of("integer"),
+      )
+      .map(([name, x, y]) => call(`${name}(${x}, ${y})`, "real")),
     fc
       .constantFrom("BOOL_AND", "BOOL_OR")
-      .chain((name) => expression("boolean", columns, 1).map((one) => call(`${name}(${one})`, "boolean"))),
-    expression("boolean", columns, 1).map((one) => call(`COUNT_IF(${one})`, "integer")),
+      .chain((name) => of("boolean").map((one) => call(`${name}(${one})`, "boolean"))),
+    of("boolean").map((one) => call(`COUNT_IF(${one})`, "integer")),
+    numeric.chain((kind) => of(kind).map((one) => call(`MEDIAN(${one})`, "real"))),
     fc
-      .constantFrom<Kind>("integer", "float")
-      .chain((kind) => expression(kind, columns, 1).map((one) => call(`MEDIAN(${one})`, "float"))),
+      .tuple(of("float"), fc.constantFrom("0.25", "0.5", "1.0"))
+      .map(([one, q]) => call(`QUANTILE(${one}, ${q})`, "real")),
     fc
-      .tuple(fc.constantFrom("MIN", "MAX"), kinds)
-      .chain(([name, kind]) => expression(kind, columns, 1).map((one) => call(`${name}(${one})`, kind))),
+      .tuple(of("integer"), fc.constantFrom("0.25", "0.5", "1.0"))
+      .map(([one, q]) => call(`QUANTILE_DISC(${one}, ${q})`, "integer")),
+    of("integer").map((one) => call(`TOPK(${one}, 2)`, "array")),
+    fc
+      .tuple(fc.constantFrom("MIN", "MAX", "ANY_VALUE"), kinds)
+      .chain(([name, kind]) => of(kind).map((one) => call(`${name}(${one})`, kind))),
+    fc
+      .tuple(fc.constantFrom("ARG_MIN", "ARG_MAX"), kinds)
+      .chain(([name, kind]) =>
+        fc.tuple(of(kind), of("integer")).map(([x, y]) => call(`${name}(${x}, ${y})`, kind)),
+      ),
+    fc
+      .tuple(fc.constantFrom("FIRST", "LAST"), kinds)
+      .chain(([name, kind]) =>
+        fc.tuple(of(kind), order).map(([x, key]) => call(`${name}(${x} ORDER BY ${key})`, kind)),
+      ),
+    fc
+      .tuple(of("integer"), order)
+      .map(([x, key]) => call(`ARRAY_AGG(${x} ORDER BY ${key})`, "array", false, true)),
+    fc.tuple(of("string"), order).map(([x, key]) => call(`STRING_AGG(${x}, '+' ORDER BY ${key})`, "string")),
   );
-  return fc.tuple(calls, filter).map(([{ text, kind }, condition]) => call(`${text}${condition}`, kind));
+  // An array with NULLs in it is selected and no more.
+  return fc.tuple(calls, filter).map(([{ text, kind, last }, condition]) => {
+    return call(`${text}${condition}`, last ? "real" : kind);
+  });
 }
 
 function grouping(from: From): fc.Arbitrary<QuerySpec> {
@@ -298,6 +187,13 @@ function joinOf(left: From, right: From): fc.Arbitrary<From> {
   );
   return fc.oneof(
     { weight: 1, arbitrary: fc.constant({ text: `${left.text} CROSS JOIN ${right.text}`, columns: both }) },
+    {
+      weight: 2,
+      arbitrary: fc.tuple(fc.constantFrom("SEMI JOIN", "ANTI JOIN"), condition).map(([type, on]) => ({
+        text: `${left.text} ${type} ${right.text} ON ${on}`,
+        columns: left.columns,
+      })),
+    },
     {
       weight: 6,
       arbitrary: fc
@@ -337,12 +233,24 @@ function windowOf(spec: RelationSpec): fc.Arbitrary<QuerySpec> {
     fc.constant(call("COUNT(*)", "integer", true)),
   );
   return fc
-    .tuple(fc.array(calls, { minLength: 1, maxLength: 2 }), frames, fc.boolean(), where(from.columns))
-    .map(([list, frame, partitioned, condition]) => {
+    .tuple(
+      fc.array(calls, { minLength: 1, maxLength: 2 }),
+      frames,
+      fc.boolean(),
+      where(from.columns),
+      fc.boolean(),
+    )
+    .map(([list, frame, partitioned, condition, named]) => {
       const by = partitioned ? `PARTITION BY ${first.text} ` : "";
-      const over = (framed: boolean): string => `OVER (${by}${order}${framed ? frame : ""})`;
+      const over = (framed: boolean): string =>
+        named
+          ? framed && frame !== ""
+            ? `OVER (w${frame})`
+            : "OVER w"
+          : `OVER (${by}${order}${framed ? frame : ""})`;
+      const window = named ? ` WINDOW w AS (${by}${order})` : "";
       return {
-        text: `SELECT ${items([...from.columns.map(({ text }) => text), ...list.map(({ text, framed }) => `${text} ${over(framed)}`)])} FROM ${from.text}${condition}`,
+        text: `SELECT ${items([...from.columns.map(({ text }) => text), ...list.map(({ text, framed }) => `${text} ${over(framed)}`)])} FROM ${from.text}${condition}${window}`,
         kinds: [...from.columns.map(({ kind }) => kind), ...list.map(({ kind }) => kind)],
       };
     });
@@ -379,7 +287,14 @@ export function queryOf(
         const operators = ["UNION ALL", "UNION", "EXCEPT", "EXCEPT ALL", "INTERSECT", "INTERSECT ALL"];
         return fc
           .tuple(side(a), fc.constantFrom(...operators), side(b))
-          .map(([left, operator, right]) => ({ text: `${left} ${operator} ${right}`, kinds: wanted }));
+          .map(([left, operator, right]) => ({ text: `${left} ${operator} ${right}`, kinds: wanted }))
+          .chain((query) =>
+            fc
+              .tuple(fc.boolean(), ...wanted.map((kind) => expression(kind, [], 0)))
+              .map(([more, ...row]) =>
+                more ? { ...query, text: `${query.text} UNION ALL VALUES (${row.join(", ")})` } : query,
+              ),
+          );
       }),
     window: () => windowOf(first),
     subquery: () =>
@@ -410,14 +325,71 @@ export function queryOf(
         ),
     "scalar subquery": () =>
       fc
-        .tuple(projection(a, 1), aggregateOf(b.columns), where(b.columns))
+        .tuple(
+          projection(a, 1),
+          fc.oneof(
+            { weight: 5, arbitrary: aggregateOf(b.columns) },
+            { weight: 1, arbitrary: fc.constant(call("DISTINCT 7", "integer")) },
+          ),
+          where(b.columns),
+        )
         .map(([{ text, kinds }, { text: one, kind }, condition]) => ({
           text: text.replace(
             ` FROM ${a.text}`,
-            `, (SELECT ${one} FROM ${b.text}${condition}) AS x${kinds.length} FROM ${a.text}`,
+            () => `, (SELECT ${one} FROM ${b.text}${condition}) AS x${kinds.length} FROM ${a.text}`,
           ),
           kinds: [...kinds, kind],
         })),
+    "correlated subquery": () =>
+      fc
+        .tuple(
+          projection(a, 1),
+          fc.oneof(
+            aggregateOf(b.columns),
+            // The row around has at most one, by the order of all columns.
+            fc.constantFrom("ASC", "DESC").map((way): CallSpec => call(`q.a ${way}`, "integer", true)),
+          ),
+          fc.constantFrom(
+            "q.a = p.a",
+            "q.a < p.a",
+            "q.a <> p.a",
+            "q.a = p.a + 1",
+            "q.a >= p.a OR q.a IS NULL",
+          ),
+          where(b.columns),
+        )
+        .map(([{ text, kinds }, { text: one, kind, framed }, on, condition]) => {
+          const conditions = condition === "" ? ` WHERE (${on})` : `${condition} AND (${on})`;
+          const item = framed
+            ? `(SELECT q.a FROM ${b.text}${conditions} ORDER BY ${one} LIMIT 1)`
+            : `(SELECT ${one} FROM ${b.text}${conditions})`;
+          return {
+            text: text.replace(` FROM ${a.text}`, () => `, ${item} AS x${kinds.length} FROM ${a.text}`),
+            kinds: [...kinds, kind],
+          };
+        }),
+    "quantified comparison": () =>
+      fc
+        .tuple(
+          projection(a, 1),
+          fc.constantFrom("=", "<>", "<", "<=", ">", ">="),
+          fc.constantFrom("ANY", "ALL", "SOME"),
+          where(b.columns),
+          fc.constantFrom("", "q.a < p.a", "q.a = p.a"),
+          fc.boolean(),
+        )
+        .map(([{ text, kinds }, operator, quantifier, condition, on, asItem]) => {
+          const conditions = [condition.replace(" WHERE ", ""), on].filter((one) => one !== "");
+          const under =
+            conditions.length === 0 ? "" : ` WHERE ${conditions.map((one) => `(${one})`).join(" AND ")}`;
+          const test = `p.a ${operator} ${quantifier} (SELECT q.a FROM ${b.text}${under})`;
+          return asItem
+            ? {
+                text: text.replace(` FROM ${a.text}`, () => `, ${test} AS x${kinds.length} FROM ${a.text}`),
+                kinds: [...kinds, "boolean" as const],
+              }
+            : { text: `${text}${text.includes(" WHERE ") ? " AND" : " WHERE"} ${test}`, kinds };
+        }),
     nested: () =>
       fc
         .tuple(under(), under())

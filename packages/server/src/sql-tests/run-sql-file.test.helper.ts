@@ -86,6 +86,8 @@ export class SqlFileRunner implements Catalog {
     switch (one.kind) {
       case "error":
         return this.#errorsOf(one.sql);
+      case "statement":
+        return asked(this.#bound(one.sql));
       case "explain":
         return explain(this.#explained(one.sql));
       case "query":
@@ -254,6 +256,29 @@ function printed(
   const count = errors === 1 ? "1 error" : `${errors} errors`;
   if (errors > 0) lines.push(`! ${count}: ${[...messages].sort().join("; ")}`);
   return lines.join("\n");
+}
+
+/** What a statement asks for: the records of an INSERT, else the statement as data. */
+function asked(statement: BoundStatement): string {
+  if (statement.kind === "insert") {
+    const rows = statement.rows.map((row) =>
+      row.kind === "raw" ? `raw ${Buffer.from(row.bytes).toString("utf8")}` : toStoredJson(row.fields),
+    );
+    return [`into ${statement.stream.name}`, ...rows].join("\n");
+  }
+  return JSON.stringify(statement, (key, value: unknown) => {
+    if (value instanceof Map) return Object.fromEntries(value as ReadonlyMap<string, unknown>);
+    if (typeof value !== "object" || value === null) return value;
+    if (key === "stream" || key === "relation") return (value as Relation).name;
+    if (key !== "query") return value;
+    const { output, emit, start, startAtMs, sources } = value as BoundQuery;
+    return {
+      columns: output.map(({ name }) => name),
+      emit: emit.kind,
+      from: startAtMs ?? start,
+      sources: sources.map(({ name }) => name),
+    };
+  });
 }
 
 function printedValue(value: SqlValue): string {

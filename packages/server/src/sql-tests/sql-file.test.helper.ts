@@ -10,8 +10,8 @@ import { must } from "@hstream/proto";
  *   feed NAME              records as JSON, one a line; of a view also with - before it: the row goes
  *   {"a":1}
  *
- *   query | changes | explain | error
- *   SELECT …;              a statement, up to the line of dashes
+ *   query | changes | explain | error | statement
+ *   SELECT …;              a statement, up to the line of dashes; of `statement` it is shown what it asks for
  *   ----                   then what is expected; left out, --complete fills it in
  *   a | b
  *   1 | 'x'
@@ -23,7 +23,7 @@ export type Block =
   | { readonly kind: "create"; readonly sql: string }
   | { readonly kind: "feed"; readonly relation: string; readonly lines: readonly string[] }
   | {
-      readonly kind: "query" | "changes" | "explain" | "error";
+      readonly kind: "query" | "changes" | "explain" | "error" | "statement";
       readonly sql: string;
       /** Undefined: to be filled in. */
       readonly expected: string | undefined;
@@ -57,13 +57,16 @@ function blockOf(head: string, rest: readonly string[], line: number): Block {
     case "query":
     case "changes":
     case "explain":
-    case "error": {
+    case "error":
+    case "statement": {
       const at = rest.indexOf(dashes);
       const sql = rest.slice(0, at < 0 ? undefined : at).join("\n");
       return { kind, sql, expected: at < 0 ? undefined : rest.slice(at + 1).join("\n"), line };
     }
     default:
-      throw new Error(`line ${line}: a block begins with create, feed, query, changes, explain or error`);
+      throw new Error(
+        `line ${line}: a block begins with create, feed, query, changes, explain, error or statement`,
+      );
   }
 }
 

@@ -112,7 +112,8 @@ export class ShardReaders {
 
   /**
    * What comes next, at most so many batches, fitting one answer. Waits for it as long as the reader's
-   * timeout says, and at least a few ms. Rejects with ReaderNotFound, DataLoss, the signal's reason.
+   * timeout says, and at least a few ms. Rejects with ReaderNotFound, StreamNotFound, DataLoss, the
+   * signal's reason.
    */
   async read(id: string, batchesMax: number, signal: AbortSignal): Promise<readonly Delivery[]> {
     const reader = this.#reader(id);
@@ -129,6 +130,9 @@ export class ShardReaders {
   #reader(id: string): OpenReader {
     const made = this.#documents.get(id);
     if (made === undefined) throw new HStreamError("ReaderNotFound", { reader: id });
+    if (this.#streams.ofShard(made.shardId) === undefined) {
+      throw new HStreamError("StreamNotFound", { stream: made.streamName });
+    }
     const present = this.#open.get(id);
     if (present !== undefined) return present;
     const scan = new ShardScan(this.#log, [made]);

@@ -44,6 +44,8 @@ export class StreamCatalogue {
   /** Who needs a stream's data: ids of subscriptions by the stream's id. */
   readonly #users = new Map<string, Set<string>>();
   readonly #beingDeleted = new Set<string>();
+  /** Who wants to hear of the end of a stream, by its id. */
+  readonly #followers = new Map<string, Set<() => void>>();
 
   private constructor(env: Env, log: LogStore, names: RelationNames, documents: CatalogueDocuments) {
     this.#env = env;
@@ -107,6 +109,20 @@ export class StreamCatalogue {
       .filter((stream) => stream.kind !== "internal" && stream.name.startsWith(prefix));
   }
 
+  /** The server's own streams, by name. */
+  listInternal(prefix: string): StreamDocument[] {
+    return this.#streams
+      .entries()
+      .map(([, stream]) => stream)
+      .filter((stream) => stream.kind === "internal" && stream.name.startsWith(prefix));
+  }
+
+  /** The streams, live or archived, that a user has registered for. */
+  usedBy(user: string): StreamDocument[] {
+    const ids = [...this.#users].filter(([, users]) => users.has(user)).map(([id]) => id);
+    return ids.flatMap((id) => this.byId(id)?.stream ?? []);
+  }
+
   /**
    * Makes a stream, whose shards exist before it can be seen. Of several callers with one name
    * exactly one succeeds; the others, and those with the name of a view, get StreamExists.
@@ -128,6 +144,30 @@ export class StreamCatalogue {
     } finally {
       release();
     }
+  }
+
+  /**
+   * Declares a stream anew: how long records are kept, and what SQL says of them. The records stay. Rejects
+   * with StreamNotFound, and as `create` does. The number of shards cannot change.
+   */
+  async redefine(options: StreamOptions): Promise<StreamDocument> {
+    const {
+      shardCount,
+      name,
+      replicationFactor,
+      backlogSeconds,
+      kind: _,
+      ...declared
+    } = checkOptions(options);
+    const { version, id, kind, creationTimeMs, shardIds } = this.get(name);
+    assert(shardCount === shardIds.length, "a stream keeps its shards");
+    const stream: StreamDocument = {
+      ...{ version, name, id, kind, replicationFactor, backlogSeconds, creationTimeMs, shardIds },
+      ...declared,
+    };
+    const result = await this.#streams.set(name, stream, this.#streams.revision(name));
+    if (result.kind === "conflict") throw new HStreamError("StreamNotFound", { stream: name });
+    return stream;
   }
 
   /**
@@ -184,6 +224,25 @@ export class StreamCatalogue {
     if (archived !== undefined && !this.#beingDeleted.has(streamId)) await this.#dropArchived(archived);
   }
 
+  /**
+   * Calls back once the stream is deleted, also when its data stay for its users; at once if it is gone
+   * already. The function returned forgets it.
+   */
+  onEnd(streamId: string, listener: () => void): () => void {
+    if (!this.#byId.has(streamId)) {
+      listener();
+      return () => {};
+    }
+    const followers = this.#followers.get(streamId) ?? new Set();
+    // A function of its own for each call, as the set tells them apart by it.
+    const entry = () => listener();
+    this.#followers.set(streamId, followers.add(entry));
+    return () => {
+      followers.delete(entry);
+      if (followers.size === 0) this.#followers.delete(streamId);
+    };
+  }
+
   /** Once all users have been registered at start: lets go of archived streams that nobody needs. */
   async dropUnused(): Promise<void> {
     for (const [id, stream] of this.#archived.entries()) {
@@ -220,6 +279,8 @@ export class StreamCatalogue {
     if (value !== undefined) {
       this.#byId.set(value.id, value);
       for (const shardId of value.shardIds) this.#byShard.set(shardId, value);
+    } else if (before !== undefined) {
+      for (const follower of [...(this.#followers.get(before.id) ?? [])]) follower();
     }
   }
 
@@ -278,6 +339,8 @@ function checkOptions(options: StreamOptions) {
     shardCount = 1,
     kind = "stream",
     columns,
+    timeColumn,
+    latenessMs,
   } = options;
   if (kind === "internal") assert(name.startsWith("_"), "internal names cannot be those of a user");
   else {
@@ -293,7 +356,11 @@ function checkOptions(options: StreamOptions) {
   if (!isWithin(backlogSeconds, 0, backlogSecondsMax)) {
     throw new HStreamError("InvalidBacklogDuration", { value: backlogSeconds });
   }
-  const declared = columns === undefined ? {} : { columns };
+  const declared = {
+    ...(columns === undefined ? {} : { columns }),
+    ...(timeColumn === undefined ? {} : { timeColumn }),
+    ...(latenessMs === undefined ? {} : { latenessMs }),
+  };
   return { name, replicationFactor, backlogSeconds, shardCount, kind, ...declared };
 }
 

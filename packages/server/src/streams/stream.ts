@@ -21,6 +21,9 @@ const document = z.object({
   shardIds: z.array(z.number().int()),
   /** The columns that SQL declared, in SQL's own form. */
   columns: z.array(z.json()).optional(),
+  /** The column that holds a record's time, and how late it may be, in ms, where SQL said so. */
+  timeColumn: z.string().optional(),
+  latenessMs: z.number().optional(),
 });
 
 /** What the metadata store keeps of a stream. */
@@ -40,6 +43,8 @@ export interface StreamOptions {
   /** "stream" if absent. Only internal streams may have names that begin with an underscore. */
   readonly kind?: StreamKind;
   readonly columns?: StreamDocument["columns"];
+  readonly timeColumn?: string | undefined;
+  readonly latenessMs?: number | undefined;
 }
 
 /** A part of a stream: the records whose keys hash into its range, in order. */

@@ -7,11 +7,8 @@ import type { BatchId, LogStore, ShardId, StoredBatch } from "../log/log-store.j
 import { type Delivery, deliveriesOf } from "../streams/delivery.js";
 import type { ProgressStore } from "./progress-store.js";
 import type { SavedProgress } from "./shard-progress.js";
-import {
-  type SubscriptionAction,
-  type SubscriptionSettings,
-  SubscriptionState,
-} from "./subscription-state.js";
+import type { SubscriptionAction, SubscriptionSettings } from "./subscription-action.js";
+import { SubscriptionState } from "./subscription-state.js";
 
 /** Who takes deliveries. None of its functions throws. */
 export interface Consumer {

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { type SavedProgress, startingAfter } from "./shard-progress.js";
-import {
-  type SubscriptionAction,
-  type SubscriptionSettings,
-  SubscriptionState,
-} from "./subscription-state.js";
+import type { SubscriptionAction, SubscriptionSettings } from "./subscription-action.js";
+import { SubscriptionState } from "./subscription-state.js";
 
 interface StoredBatch {
   readonly batchId: number;

@@ -20,7 +20,7 @@ import {
   type ShardBacklog,
   SubscriptionDriver,
 } from "./subscription-driver.js";
-import type { DispatchPolicy } from "./subscription-state.js";
+import type { DispatchPolicy } from "./subscription-action.js";
 
 export interface SubscriptionOptions {
   readonly id: string;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { startingAfter } from "./shard-progress.js";
-import { type DispatchPolicy, type SubscriptionAction, SubscriptionState } from "./subscription-state.js";
+import type { DispatchPolicy, SubscriptionAction } from "./subscription-action.js";
+import { SubscriptionState } from "./subscription-state.js";
 
 const ackTimeoutMs = 1_000;
 

@@ -79,6 +79,8 @@ export type ExpressionNode = { readonly span: Span } & (
       readonly args: readonly ExpressionNode[];
       readonly star: boolean;
       readonly distinct: boolean;
+      /** Of the values that an aggregate takes in. */
+      readonly orderBy: readonly OrderNode[];
       readonly filter: ExpressionNode | undefined;
       /** IGNORE NULLS. */
       readonly ignoreNulls: boolean;
@@ -93,6 +95,14 @@ export type ExpressionNode = { readonly span: Span } & (
       readonly query: QueryNode;
       readonly negated: boolean;
     }
+  /** x > ALL (SELECT …), x = ANY (SELECT …). */
+  | {
+      readonly kind: "quantified";
+      readonly operator: BinaryOperator;
+      readonly all: boolean;
+      readonly operand: ExpressionNode;
+      readonly query: QueryNode;
+    }
   | { readonly kind: "array"; readonly elements: readonly ExpressionNode[] }
   | { readonly kind: "element"; readonly operand: ExpressionNode; readonly index: ExpressionNode }
   | {
@@ -104,10 +114,18 @@ export type ExpressionNode = { readonly span: Span } & (
 );
 
 export interface OverNode {
+  /** A window of the WINDOW clause: `whole` for OVER w, else the beginning of OVER (w …). */
+  readonly base: { readonly name: NameNode; readonly whole: boolean } | undefined;
   readonly partitionBy: readonly ExpressionNode[];
   readonly orderBy: readonly OrderNode[];
   readonly frame: FrameNode | undefined;
   readonly span: Span;
+}
+
+/** WINDOW name AS (…). */
+export interface NamedWindowNode {
+  readonly name: NameNode;
+  readonly over: OverNode;
 }
 
 export interface FrameNode {
@@ -166,7 +184,7 @@ export type FromNode = { readonly span: Span } & (
     }
   | {
       readonly kind: "join";
-      readonly type: "inner" | "left" | "right" | "full" | "cross";
+      readonly type: JoinTypeNode;
       readonly natural: boolean;
       readonly using: readonly NameNode[] | undefined;
       readonly on: ExpressionNode | undefined;
@@ -175,6 +193,8 @@ export type FromNode = { readonly span: Span } & (
       readonly right: FromNode;
     }
 );
+
+export type JoinTypeNode = "inner" | "left" | "right" | "full" | "cross" | "semi" | "anti";
 
 export type WindowKind = "TUMBLE" | "HOP" | "SESSION" | "SLIDE";
 
@@ -223,6 +243,7 @@ export interface SelectNode {
   readonly where: ExpressionNode | undefined;
   readonly groupBy: readonly ExpressionNode[];
   readonly having: ExpressionNode | undefined;
+  readonly windows: readonly NamedWindowNode[];
 }
 
 export interface CommonTableNode {

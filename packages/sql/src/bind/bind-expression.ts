@@ -2,6 +2,7 @@ import { unreachable } from "@hstream/proto";
 import type { BinaryOperator, ExpressionNode, NameNode, TypeNode } from "../ast/ast.js";
 import type { Span } from "../diagnostic.js";
 import { nearestName } from "../diagnostics/nearest-name.js";
+import { orderedName } from "../functions/ordered-aggregates.js";
 import {
   aggregateFunction,
   callableNames,
@@ -11,7 +12,7 @@ import {
 } from "../functions/table.js";
 import type { AggregateCall, Expression } from "../plan/expression.js";
 import { columnExpression, type LogicalColumn } from "../plan/logical.js";
-import { columnsIn } from "../plan/rewrite.js";
+import { columnsIn, expressionKey } from "../plan/rewrite.js";
 import { printName } from "../print/print-expression.js";
 import { windowNamed } from "../tokens/window-names.js";
 import type { SqlType } from "../types/sql-type.js";
@@ -52,7 +53,10 @@ export interface ExpressionPlace {
   readonly constantsOnly?: string;
 }
 
-export type SubqueryNode = Extract<ExpressionNode, { kind: "subquery" | "exists" | "in-query" }>;
+export type SubqueryNode = Extract<
+  ExpressionNode,
+  { kind: "subquery" | "exists" | "in-query" | "quantified" }
+>;
 export type CallNode = Extract<ExpressionNode, { kind: "call" }>;
 
 const nullLiteral: Expression = { kind: "literal", value: null, type: NULL_TYPE };
@@ -134,8 +138,9 @@ export function bindExpression(node: ExpressionNode, place: ExpressionPlace): Ex
       ]);
     case "subquery":
     case "exists":
-    case "in-query": {
-      const operand = node.kind === "in-query" ? bind(node.operand) : undefined;
+    case "in-query":
+    case "quantified": {
+      const operand = "operand" in node ? bind(node.operand) : undefined;
       return (
         place.subquery?.(node, operand) ??
         place.findings.error(node.span, `A subquery cannot stand in ${place.clause}`)
@@ -429,8 +434,8 @@ function bindFunction(node: Extract<ExpressionNode, { kind: "call" }>, place: Ex
     );
   }
   if (node.ignoreNulls) return place.findings.error(node.span, `${name} takes no IGNORE NULLS`);
-  if (node.star || node.distinct || node.filter !== undefined) {
-    const what = node.star ? "*" : node.distinct ? "DISTINCT" : "FILTER";
+  if (node.star || node.distinct || node.filter !== undefined || node.orderBy.length > 0) {
+    const what = node.star ? "*" : node.distinct ? "DISTINCT" : node.filter ? "FILTER" : "ORDER BY";
     return place.findings.error(node.span, `${name} takes no ${what}`, "only aggregates do");
   }
   const args = node.args.map((arg) => bindExpression(arg, place));
@@ -496,7 +501,27 @@ export function aggregateCall(
   const signature = { parameters, optional, result, evaluate: () => null };
   const type = callSignature(entry, [signature], args, node.span, findings);
   if (type === undefined) return undefined;
-  const call = { function: name, args, distinct: node.distinct, type };
+  const call = orderedCall(node, { function: name, args, distinct: node.distinct, type }, inside);
   if (node.filter === undefined) return call;
   return { ...call, filter: bindCondition(node.filter, inside, "FILTER") };
+}
+
+/** The call with the order of its values, as ordered-aggregates.ts takes it. */
+function orderedCall(node: CallNode, call: AggregateCall, inside: ExpressionPlace): AggregateCall {
+  if (node.orderBy.length === 0) return call;
+  const keys = node.orderBy.map(({ expression }) => bindExpression(expression, inside));
+  const name = orderedName(call.function);
+  if (name === undefined) return call;
+  const [value, separator = nullLiteral] = call.args;
+  if (value === undefined) return call;
+  if (call.distinct && keys.some((key) => expressionKey(key) !== expressionKey(value))) {
+    const message = `${call.function}(DISTINCT …) is ordered only by what it collects`;
+    inside.findings.error(node.span, message, "order by the same expression");
+  }
+  const directions = node.orderBy.map(({ descending, nulls }) => {
+    const letter = descending ? "d" : "a";
+    return nulls === "first" ? letter.toUpperCase() : letter;
+  });
+  const order: Expression = { kind: "literal", value: directions.join(""), type: STRING };
+  return { ...call, function: name, args: [value, separator, order, ...keys] };
 }

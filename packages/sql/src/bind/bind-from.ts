@@ -4,10 +4,11 @@ import type { Catalog, Relation } from "../catalog/catalog.js";
 import type { Span } from "../diagnostic.js";
 import { nearestName } from "../diagnostics/nearest-name.js";
 import { relationsMax } from "../limits.js";
+import { type ClosingColumns, closingColumns } from "../optimize/close-windows.js";
 import { onlyGrows } from "../optimize/choose-append-only.js";
 import type { Expression } from "../plan/expression.js";
 import { inputsOf, type LogicalPlan } from "../plan/logical.js";
-import type { JoinType } from "../plan/physical.js";
+import type { JoinType, JoinWithin } from "../plan/physical.js";
 import { conjunction, conjunctsOf } from "../plan/rewrite.js";
 import { printName } from "../print/print-expression.js";
 import { BOOLEAN, commonType, DYNAMIC, INTERVAL, TIMESTAMP } from "../types/types.js";
@@ -24,6 +25,14 @@ import {
   Scope,
   type ScopeRelation,
 } from "./scope.js";
+import {
+  assignWindows,
+  bindWindow,
+  type BoundWindow,
+  namedTime,
+  type RowTime,
+  WindowedScope,
+} from "./windows.js";
 
 /** A bound FROM. Its plan is built last, when it is known what is read of it. */
 export interface FromRows {
@@ -32,9 +41,13 @@ export interface FromRows {
   readonly merged: readonly MergedColumn[];
   /** stream: rows that come for ever and never go. changing: rows that may go (views, aggregates). */
   readonly kind: "stream" | "changing" | "table" | "constant";
-  /** When a row came about; undefined where that has no meaning. */
-  time(): Expression | undefined;
+  /** When a row came about: by its stream, or by the column that is named. Undefined where that has no meaning. */
+  time(named?: string): RowTime | undefined;
   readonly grows: boolean;
+  /** Columns that windows close. */
+  readonly closing: ClosingColumns;
+  /** The window at its top. */
+  readonly window?: BoundWindow;
   /** Conditions that hold for all rows, up to outer joins. */
   readonly conditions: readonly Expression[];
 }
@@ -66,10 +79,8 @@ export function bindFrom(node: FromNode, place: QueryPlace): FromRows {
     case "subquery":
       return bindDerived(node.query, node.alias, { ...place, outer: undefined });
     case "window": {
-      const { findings } = place.context;
-      findings.error(node.span, `${node.window} windows are not run yet`, "leave the window out of FROM");
-      const input = bindFrom(node.input, place);
-      return node.alias === undefined ? input : input;
+      const input = bindFrom(node.input, { ...place, timed: true });
+      return windowed(input, node, node.alias, place.context);
     }
     case "join":
       return bindJoin(node, place);
@@ -110,13 +121,20 @@ function bindRelation(node: Extract<FromNode, { kind: "relation" }>, place: Quer
   checkAliases(alias, stand.columns.length, context.findings);
   const scope = new RelationScope(stand, alias?.name.text ?? name.text, context.ids, alias?.columns);
   const isStream = stand.kind === "stream" && stand.appendOnly;
+  const time = (named?: string): RowTime | undefined => {
+    if (stand.kind !== "stream") return undefined;
+    const field = named ?? stand.timeColumn;
+    const own = field === appendTimeName ? undefined : field;
+    return { time: scope.time(own), watermark: context.finite ? undefined : scope.watermark() };
+  };
   return {
     build: () => ({ kind: "scan", relation: stand, columns: scope.columns }),
     relations: [scope],
     merged: [],
     kind: isStream ? "stream" : stand.kind === "table" ? "table" : "changing",
-    time: () => (stand.kind === "stream" ? scope.resolve(stand.timeColumn ?? appendTimeName) : undefined),
+    time,
     grows: stand.appendOnly,
+    closing: new Map(),
     conditions: [],
   };
 }
@@ -153,8 +171,14 @@ function bindDerived(
     relations: [scope],
     merged: [],
     kind: kindOf(plan),
-    time: () => undefined,
+    time: (named) => {
+      // Whatever column it is, nothing is late in an answer over what is stored.
+      const column = named === undefined || !context.finite ? undefined : scope.resolve(named);
+      if (column !== undefined) return { time: column, watermark: undefined };
+      return named === undefined ? rows?.rowTime : undefined;
+    },
     grows: onlyGrows(plan, context.finite),
+    closing: closingColumns(plan),
     conditions: [],
   };
 }
@@ -179,13 +203,66 @@ function scansOf(plan: LogicalPlan): readonly Relation[] {
   return plan.kind === "scan" ? [plan.relation] : inputsOf(plan).flatMap(scansOf);
 }
 
+// ---- windows ----------------------------------------------------------------------------------------------
+
+type WindowNode = Pick<Extract<FromNode, { kind: "window" }>, "window" | "args" | "span">;
+
+/** The rows of `input` in windows; those of SLIDE and SESSION are made by the groups above. */
+export function windowed(
+  input: FromRows,
+  { window: kind, args, span }: WindowNode,
+  alias: AliasNode | undefined,
+  { findings, ids }: QueryContext,
+): FromRows {
+  if (input.window !== undefined) {
+    findings.error(span, "A window stands over rows that are in windows", "make a subquery of the inner one");
+    return input;
+  }
+  const named = namedTime(args);
+  const rowTime = input.time(named?.text);
+  const window = bindWindow(kind, args, span, rowTime, ids, findings);
+  if (window === undefined) return input;
+  if (window.kind !== "hop" && !input.grows) {
+    const hint = "SLIDE and SESSION take rows that only come";
+    findings.error(span, `${kind} cannot take rows back`, hint);
+  }
+  const [only, ...others] = input.relations;
+  const single = only !== undefined && others.length === 0;
+  const scope = new WindowedScope(
+    alias?.name.text ?? (single ? only.name : ""),
+    single ? only : undefined,
+    window,
+  );
+  const closing = new Map(input.closing);
+  if (window.shape?.kind === "hop") {
+    closing.set(window.start.id, window.shape.sizeMs);
+    closing.set(window.end.id, 0);
+  }
+  return {
+    ...input,
+    build: () => (window.kind === "hop" ? assignWindows(input.build(), window, []) : input.build()),
+    relations: single ? [scope] : [...input.relations, scope],
+    closing,
+    window,
+  };
+}
+
 // ---- joins ------------------------------------------------------------------------------------------------
 
 function bindJoin(node: JoinNode, place: QueryPlace): FromRows {
   const { context } = place;
   const { findings } = context;
-  const left = bindFrom(node.left, place);
-  const right = bindFrom(node.right, place);
+  const timed = place.timed === true || node.within !== undefined;
+  const left = bindFrom(node.left, { ...place, timed });
+  const right = bindFrom(node.right, { ...place, timed });
+  for (const side of [left, right]) {
+    if (side.window === undefined || side.window.kind === "hop") continue;
+    findings.error(
+      side.window.span,
+      "SLIDE and SESSION stand alone in FROM, under a GROUP BY",
+      "join subqueries that group by them",
+    );
+  }
   checkNames(left, right, node, findings);
   const { condition, merged } = joinCondition(node, left, right, findings);
   const within = bindWithin(node, left, right, findings);
@@ -194,8 +271,15 @@ function bindJoin(node: JoinNode, place: QueryPlace): FromRows {
   );
   const type: JoinType =
     node.type === "cross" && conditions.length > 0 ? "inner" : plainType(node, conditions);
-  const shape = pushShape(node, type, left, right, within !== undefined, context);
-  const steady = type === "inner" || type === "cross" || shape.lookup;
+  const byWindow = conditions.some((one) => closesBoth(one, left.closing, right.closing));
+  const shape = pushShape(node, type, left, right, { within: within !== undefined, byWindow }, context);
+  // Of a semi or anti join the right side is not seen.
+  const seen = type === "semi" || type === "anti" ? [left] : [left, right];
+  const steady =
+    type === "inner" ||
+    type === "cross" ||
+    shape.lookup ||
+    (within !== undefined && type !== "semi" && type !== "anti");
   const [first, second] = shape.swapped ? [right, left] : [left, right];
   return {
     build: () => ({
@@ -209,15 +293,23 @@ function bindJoin(node: JoinNode, place: QueryPlace): FromRows {
       leftAppendOnly: false,
       rightAppendOnly: false,
       lookup: shape.lookup,
-      withinMs: within?.ms,
+      within: within?.bounds,
     }),
-    relations: [...left.relations, ...right.relations],
+    relations: seen.flatMap(({ relations }) => relations),
     merged: [
       ...merged,
-      ...[...left.merged, ...right.merged].filter(({ name }) => !merged.some((one) => one.name === name)),
+      ...seen.flatMap((side) => side.merged).filter(({ name }) => !merged.some((one) => one.name === name)),
     ],
     kind: joinKind(left, right, steady, shape.lookup),
-    time: () => laterOf(left.time(), right.time()),
+    time: (named) => {
+      if (named !== undefined || seen.length === 1) return undefined;
+      if (shape.lookup) return first.time();
+      const [l, r] = [left.time(), right.time()];
+      if (within === undefined || l === undefined || r === undefined) return undefined;
+      // What is too late was held back below: its pairs are never late.
+      return { time: laterOf(l.time, r.time), watermark: undefined };
+    },
+    closing: byWindow ? new Map(seen.flatMap((side) => [...side.closing])) : new Map(),
     grows: (context.finite || steady) && left.grows && (right.grows || shape.lookup),
     conditions: [...left.conditions, ...right.conditions, ...conditions],
   };
@@ -336,7 +428,7 @@ function bindWithin(
   left: FromRows,
   right: FromRows,
   findings: Findings,
-): { readonly ms: number; readonly condition: Expression } | undefined {
+): { readonly bounds: JoinWithin; readonly condition: Expression } | undefined {
   if (node.within === undefined) return undefined;
   const ms = lengthOf(node.within, findings);
   const [l, r] = [left.time(), right.time()];
@@ -350,7 +442,22 @@ function bindWithin(
     const latest: Expression = { kind: "call", function: "+", args: [b, length], type: TIMESTAMP };
     return { kind: "call", function: "<=", args: [a, latest], type: BOOLEAN };
   };
-  return { ms, condition: conjunction([near(l, r), near(r, l)]) };
+  const bounds: JoinWithin = {
+    ms,
+    leftTime: l.time,
+    rightTime: r.time,
+    ...(l.watermark === undefined ? {} : { leftWatermark: l.watermark }),
+    ...(r.watermark === undefined ? {} : { rightWatermark: r.watermark }),
+  };
+  return { bounds, condition: conjunction([near(l.time, r.time), near(r.time, l.time)]) };
+}
+
+/** Whether an equality ties columns of both sides that close with their windows. */
+function closesBoth(condition: Expression, left: ClosingColumns, right: ClosingColumns): boolean {
+  if (condition.kind !== "call" || condition.function !== "=") return false;
+  const [a, b] = condition.args;
+  if (a?.kind !== "column" || b?.kind !== "column") return false;
+  return (left.has(a.index) && right.has(b.index)) || (left.has(b.index) && right.has(a.index));
 }
 
 function lengthOf(node: ExpressionNode, findings: Findings): number | undefined {
@@ -364,8 +471,7 @@ function lengthOf(node: ExpressionNode, findings: Findings): number | undefined 
   return undefined;
 }
 
-function laterOf(a: Expression | undefined, b: Expression | undefined): Expression | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
+function laterOf(a: Expression, b: Expression): Expression {
   return { kind: "call", function: "GREATEST", args: [a, b], type: TIMESTAMP };
 }
 
@@ -384,11 +490,12 @@ function pushShape(
   type: JoinType,
   left: FromRows,
   right: FromRows,
-  within: boolean,
+  { within, byWindow }: { readonly within: boolean; readonly byWindow: boolean },
   { finite, findings }: QueryContext,
 ): PushShape {
   const plain = { type, lookup: false, swapped: false };
-  if (finite) return plain;
+  // Rows of the same window meet, whichever comes first, until it closes.
+  if (finite || byWindow) return plain;
   if (left.kind === "stream" && right.kind === "stream") {
     if (!within && !findings.failed) {
       findings.error(
@@ -399,6 +506,7 @@ function pushShape(
     }
     return plain;
   }
+  if (type === "semi" || type === "anti") return plain;
   const looksUp = (stream: FromRows, view: FromRows): boolean =>
     stream.kind === "stream" && view.kind === "changing";
   const outerLeft = type === "left" || type === "inner" || type === "cross";

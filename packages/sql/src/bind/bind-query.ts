@@ -2,10 +2,19 @@ import { unreachable } from "@hstream/proto";
 import type { EmitNode, QueryBodyNode, QueryNode } from "../ast/ast.js";
 import type { Catalog, Relation } from "../catalog/catalog.js";
 import type { SortKey } from "../plan/expression.js";
-import { columnExpression, type LogicalColumn, type LogicalPlan, type ProjectItem } from "../plan/logical.js";
+import { onlyGrows } from "../optimize/choose-append-only.js";
+import { optimise } from "../optimize/optimise.js";
+import {
+  columnExpression,
+  inputsOf,
+  type LogicalColumn,
+  type LogicalPlan,
+  type ProjectItem,
+} from "../plan/logical.js";
 import type { EmitMode, OutputColumn } from "../plan/physical.js";
 import type { SqlType } from "../types/sql-type.js";
 import { commonType, DYNAMIC, sameType, typeName } from "../types/types.js";
+import { intervalMs } from "../values/calendar.js";
 import { bindExpression, castTo, unified } from "./bind-expression.js";
 import { SelectBinder } from "./bind-select.js";
 import { countOf, distinct, limited, type OrderAndLimit, positionOf } from "./order.js";
@@ -55,14 +64,30 @@ function bindWhole(node: QueryNode, catalog: Catalog, findings: Findings, use: Q
   const query: BoundQuery = {
     plan: rows.plan,
     output,
-    emit: emitMode(node.emit, use),
+    emit: emitMode(node.emit, use, findings),
+    ...(node.emit?.mode === "final" && use !== "query" ? { final: true } : {}),
     start:
       use === "query" && node.emit !== undefined
         ? (node.emit.from ?? "latest")
         : (node.emit?.from ?? "earliest"),
     sources: [...sources.values()],
   };
+  if (node.emit?.mode === "final" && !findings.failed) checkFinal(query, node.emit, findings);
   return emitLimit === undefined ? query : { ...query, emitLimit };
+}
+
+/** What is given once must be closed by a window. */
+function checkFinal(query: BoundQuery, emit: EmitNode, findings: Findings): void {
+  const { plan } = optimise(query);
+  const isFinal = (node: LogicalPlan): boolean =>
+    ("final" in node && node.final === true) || inputsOf(node).some(isFinal);
+  if (!isFinal(plan)) {
+    const hint = "group by a window: FROM TUMBLE(s, INTERVAL 10 SECOND) … GROUP BY k";
+    findings.error(emit.span, "EMIT FINAL needs a window", hint);
+  } else if (!onlyGrows(plan, false)) {
+    const hint = "group, rank and join by the window's bounds too, or write EMIT CHANGES";
+    findings.error(emit.span, "EMIT FINAL: something above the windows never closes", hint);
+  }
 }
 
 /** A query in FROM, in an expression or in parentheses. */
@@ -127,7 +152,10 @@ function ordered(rows: BoundRows, order: OrderAndLimit, place: QueryPlace): Boun
     return { expression, descending: node.descending, nullsFirst: node.nulls === "first" };
   });
   const plan = limited(rows.plan, keys, order, [], place.context);
-  return { ...rows, plan, single: rows.single || (order.limit ?? 2) <= 1 };
+  const bound = { ...rows, plan, single: rows.single || (order.limit ?? 2) <= 1 };
+  if (order.limit === undefined) return bound;
+  const { rowTime: _, ...untimed } = bound;
+  return untimed;
 }
 
 // ---- VALUES, UNION and their kind -------------------------------------------------------------------------
@@ -170,7 +198,7 @@ function bindSetOperation(
   // A whole chain of one operator is one node.
   const inputs = operandsOf(body, body.operator, body.all).map((one) => ({
     node: one,
-    rows: bindBody(one, { ...place, outer: undefined }, unordered),
+    rows: bindBody(one, { ...place, outer: undefined, timed: false }, unordered),
   }));
   const [first] = inputs;
   const width = first?.rows.columns.length ?? 0;
@@ -248,28 +276,42 @@ function castColumns(rows: BoundRows, to: readonly OutputItem[], ids: ColumnIds)
 
 // ---- the whole statement ----------------------------------------------------------------------------------
 
-function emitMode(emit: EmitNode | undefined, use: QueryUse): EmitMode {
+function emitMode(emit: EmitNode | undefined, use: QueryUse, findings: Findings): EmitMode {
   if (use === "view") return { kind: "coalesced" };
-  if (use === "stream") return { kind: "changes" };
+  if (emit?.mode === "every") return everyMode(emit, findings);
+  if (use === "stream") return { kind: emit?.mode === "final" ? "final" : "changes" };
   switch (emit?.mode) {
     case undefined:
       return { kind: "pull" };
     case "changes":
     case "coalesced":
     case "retractions":
-      return { kind: emit?.mode ?? "changes" };
-    // A finding says that they do not run.
     case "final":
-    case "every":
-      return { kind: "changes" };
+      return { kind: emit?.mode ?? "changes" };
   }
+}
+
+function everyMode({ interval, span }: EmitNode, findings: Findings): EmitMode {
+  const bound =
+    interval === undefined
+      ? undefined
+      : bindExpression(interval, { findings, scope: undefined, clause: "EMIT EVERY" });
+  const value = bound?.kind === "literal" ? bound.value : null;
+  const length = typeof value === "object" && value !== null && "kind" in value && value.kind === "interval";
+  const intervalMilliseconds = length ? intervalMs(value) : 0;
+  if (intervalMilliseconds > 0) return { kind: "every", intervalMs: intervalMilliseconds };
+  findings.error(
+    interval?.span ?? span,
+    "EMIT EVERY takes a length of time above 0",
+    "EMIT EVERY INTERVAL 10 SECOND",
+  );
+  return { kind: "changes" };
 }
 
 function checkEmission(node: QueryNode, use: QueryUse, findings: Findings): void {
   const { emit, orderBy, limit, offset } = node;
-  if (emit?.mode === "final" || emit?.mode === "every") {
-    const hint = emit.mode === "final" ? "windows, which it needs, are not run yet" : "write EMIT CHANGES";
-    findings.error(emit.span, `EMIT ${emit.mode.toUpperCase()} is not run yet`, hint);
+  if (emit?.mode === "every" && use === "view") {
+    findings.error(emit.span, "A view is kept up to date with every record", "leave out EMIT EVERY");
   }
   const push = emit !== undefined && use === "query";
   if (use === "query" && !push) return;

@@ -5,6 +5,8 @@ import type { AggregateCall, Expression, SortKey } from "../plan/expression.js";
 import {
   columnExpression,
   columnsOf,
+  expressionsOf,
+  inputsOf,
   type LogicalColumn,
   type LogicalPlan,
   type ProjectItem,
@@ -20,15 +22,17 @@ import {
 import { columnNameOf, printName } from "../print/print-expression.js";
 import { BOOLEAN, NULL_TYPE } from "../types/types.js";
 import { bindCondition, bindExpression, type ExpressionPlace, type SubqueryNode } from "./bind-expression.js";
-import { bindFrom, type FromRows } from "./bind-from.js";
+import { bindFrom, type FromRows, windowed } from "./bind-from.js";
 import { distinct, limited, type OrderAndLimit, positionOf } from "./order.js";
 import { EqualColumns } from "./equal-columns.js";
 import { unboundExpression } from "./findings.js";
-import { type GroupedInput, Grouping, isGrouped, mentions } from "./grouping.js";
-import type { BoundRows, Correlation, OutputItem, QueryPlace } from "./query-context.js";
+import { joinedWith, outerRowsOf } from "./outer-rows.js";
+import { type GroupedInput, Grouping, hasWindowFunction, isGrouped, mentions } from "./grouping.js";
+import type { BoundRows, Correlation, OuterRows, OutputItem, QueryPlace } from "./query-context.js";
 import { Scope } from "./scope.js";
 import { Subqueries, unresolvedIn } from "./subqueries.js";
 import { WindowCalls } from "./window-calls.js";
+import { assignWindows, type RowTime, windowInGroupBy } from "./windows.js";
 
 interface Item {
   readonly name: string;
@@ -46,6 +50,7 @@ export class SelectBinder {
   readonly #select: SelectNode;
   readonly #order: OrderAndLimit;
   readonly #place: QueryPlace;
+  readonly #timed: boolean;
   readonly #from: FromRows | undefined;
   readonly #scope: Scope;
   readonly #grouping: Grouping | undefined;
@@ -57,15 +62,24 @@ export class SelectBinder {
   readonly #equal = new EqualColumns();
 
   constructor(select: SelectNode, order: OrderAndLimit, place: QueryPlace) {
+    const [inGroupBy, ...more] = select.groupBy.filter((node) => windowInGroupBy(node) !== undefined);
+    for (const node of more) {
+      place.context.findings.error(node.span, "A GROUP BY has one window");
+    }
     this.#select = select;
     this.#order = order;
-    this.#place = place;
-    this.#from = select.from === undefined ? undefined : bindFrom(select.from, place);
+    this.#timed = place.timed === true;
+    // Its subqueries stand for themselves.
+    const { timed: _, ...untimed } = place;
+    this.#place = untimed;
+    const timed = this.#timed || inGroupBy !== undefined;
+    const from = select.from === undefined ? undefined : bindFrom(select.from, { ...untimed, timed });
+    this.#from = windowFromGroupBy(from, inGroupBy, place);
     this.#scope = new Scope(this.#from?.relations ?? [], this.#from?.merged ?? [], place.outer);
     const { ids } = place.context;
     this.#grouping = isGrouped(select, order.orderBy) ? new Grouping(ids) : undefined;
     const here = (expression: Expression, span: Span): Expression => this.#overGroups(expression, span);
-    this.#windows = new WindowCalls(ids, here);
+    this.#windows = new WindowCalls(ids, select.windows, here);
     this.#where = new Subqueries(place, this.#scope);
     this.#below = new Subqueries(place, this.#scope);
     this.#above = new Subqueries(place, this.#scope, here);
@@ -76,34 +90,123 @@ export class SelectBinder {
     const select = this.#select;
     const conditions = this.#conditions(select.where, this.#where, this.#wherePlace(), "WHERE");
     for (const condition of [...(this.#from?.conditions ?? []), ...conditions]) this.#equal.add(condition);
-    for (const node of select.groupBy) this.#bindKey(node);
+    for (const node of select.groupBy) {
+      if (windowInGroupBy(node) === undefined) this.#bindKey(node);
+    }
+    this.#bindWindow();
     const correlation = this.#correlate(conditions);
     const items = select.items.flatMap((item) => this.#bindItem(item));
     const having = this.#having();
     const order = this.#order.orderBy.map((node) => this.#bindOrder(node, items));
 
+    const rowTime = this.#rowTime();
+
     let plan = this.#where.attach(this.#from?.build() ?? { kind: "values", columns: [], rows: [[]] });
     const own = conditions.filter((condition) => !this.#isOuter(condition));
     if (own.length > 0) plan = { kind: "filter", input: plan, predicate: conjunction(own) };
     plan = this.#below.attach(plan);
+    if (correlation?.outerRows !== undefined)
+      plan = joinedWith(plan, correlation.outerRows, correlation.joining);
     const outer = correlation?.pairs ?? [];
-    if (this.#grouping !== undefined) {
-      const { keys, calls } = this.#grouping;
-      plan = { kind: "aggregate", input: plan, keys, calls, appendOnly: false };
-    }
+    if (this.#grouping !== undefined) plan = this.#grouped(plan, this.#grouping);
     plan = this.#above.attach(plan);
     if (having.length > 0) plan = { kind: "filter", input: plan, predicate: conjunction(having) };
     plan = this.#windows.attach(
       plan,
       outer.map(({ inner }) => inner),
     );
-    const hidden = this.#hidden(plan, correlation);
+    const hidden = [...this.#hidden(plan, correlation), ...(rowTime?.items ?? [])];
     const named = this.#named(items);
     const rows = select.distinct
       ? this.#distinct(plan, named, order, items, hidden)
       : this.#projected(plan, named, order, hidden);
     const empty = correlation === undefined ? undefined : this.#empty(items);
-    return this.#finish(rows, named, correlation, hidden, empty, context.findings.failed);
+    const bound = this.#finish(rows, named, correlation, hidden, empty, context.findings.failed);
+    return rowTime === undefined ? bound : { ...bound, rowTime: rowTime.rowTime };
+  }
+
+  // ---- windows and time -----------------------------------------------------------------------------------
+
+  /** The bounds of the window at the top of FROM are keys of the groups, written or not. */
+  #bindWindow(): void {
+    const window = this.#from?.window;
+    if (window === undefined) return;
+    if (this.#grouping !== undefined) {
+      this.#grouping.addKey(columnExpression(window.start), window.start.name);
+      this.#grouping.addKey(columnExpression(window.end), window.end.name);
+    } else if (window.kind !== "hop") {
+      this.#place.context.findings.error(
+        window.span,
+        `${window.kind.toUpperCase()} needs GROUP BY or an aggregate`,
+        "its windows are made by the rows of a group",
+      );
+    }
+  }
+
+  #grouped(input: LogicalPlan, { keys, calls }: Grouping): LogicalPlan {
+    const window = this.#from?.window;
+    const plain = { kind: "aggregate", keys, calls, appendOnly: false } as const;
+    if (window === undefined || window.kind === "hop") return { ...plain, input };
+    const bounds = [window.start.id, window.end.id];
+    const isBound = ({ expression }: ProjectItem): boolean =>
+      expression.kind === "column" && bounds.includes(expression.index);
+    const own = keys.filter((key) => !isBound(key));
+    const below = [
+      ...own.map(({ expression }) => expression),
+      ...calls.flatMap(({ call }) => [...call.args, ...(call.filter === undefined ? [] : [call.filter])]),
+      ...expressionsBelow(input),
+    ];
+    if (below.some((expression) => [...columnsIn(expression)].some((id) => bounds.includes(id)))) {
+      this.#place.context.findings.error(
+        window.span,
+        "The bounds of SLIDE and SESSION are known above the groups only",
+        "select them, or filter them in HAVING",
+      );
+    }
+    if (window.kind === "slide") {
+      const partition = own.map(({ expression }) => expression);
+      return { ...plain, input: assignWindows(input, window, partition) };
+    }
+    const [start, end] = bounds.map((id) => {
+      const key = keys.find(({ expression }) => expression.kind === "column" && expression.index === id);
+      return key?.column ?? window.start;
+    });
+    const { gapMs, rowTime } = window;
+    return {
+      kind: "session",
+      input,
+      gapMs,
+      ...rowTime,
+      keys: own,
+      start: start ?? window.start,
+      end: end ?? window.end,
+      calls,
+    };
+  }
+
+  /** Where the times of the rows are wanted: they pass through a plain SELECT. */
+  #rowTime(): { readonly rowTime: RowTime; readonly items: readonly ProjectItem[] } | undefined {
+    const plain =
+      this.#timed &&
+      this.#grouping === undefined &&
+      !this.#select.distinct &&
+      this.#order.limit === undefined &&
+      this.#windows.columns.size === 0;
+    const own = plain ? this.#from?.time() : undefined;
+    if (own === undefined) return undefined;
+    const { ids } = this.#place.context;
+    const item = (name: string, expression: Expression): ProjectItem => {
+      return { column: { id: ids.next(), name, type: expression.type }, expression };
+    };
+    const time = item("time", own.time);
+    const watermark = own.watermark === undefined ? undefined : item("watermark", own.watermark);
+    return {
+      rowTime: {
+        time: columnExpression(time.column),
+        watermark: watermark === undefined ? undefined : columnExpression(watermark.column),
+      },
+      items: watermark === undefined ? [time] : [time, watermark],
+    };
   }
 
   // ---- where expressions stand ----------------------------------------------------------------------------
@@ -229,7 +332,34 @@ export class SelectBinder {
         pairs.push(this.#pair(b, a, nullsEqual));
       else residuals.push(condition);
     }
-    return { pairs, residuals };
+    const plain = this.#place.forValue !== true && !this.#blocksConditions();
+    if (residuals.length === 0 || plain) return { pairs, residuals, outerRows: undefined, joining: [] };
+    return this.#withOuterRows(pairs, residuals);
+  }
+
+  /** Whether conditions over both queries cannot wait until the rows of this one meet those of the other. */
+  #blocksConditions(): boolean {
+    const { items, distinct } = this.#select;
+    const cut = this.#order.limit !== undefined || this.#order.offset > 0;
+    const windows = items.some((item) => item.kind === "expression" && hasWindowFunction(item.expression));
+    return this.#grouping !== undefined || distinct || cut || windows;
+  }
+
+  /** The rows of the query around this one come in, and go out again as keys. */
+  #withOuterRows(
+    pairs: BlockCorrelation["pairs"][number][],
+    residuals: readonly Expression[],
+  ): BlockCorrelation {
+    const { outerRows, joining } = outerRowsOf(
+      residuals,
+      this.#scope.correlated,
+      this.#select.span,
+      this.#place.context,
+    );
+    for (const { outer, column } of outerRows.columns) {
+      pairs.push(this.#pair(outer, columnExpression(column), true));
+    }
+    return { pairs, residuals: [], outerRows, joining };
   }
 
   #pair(left: Expression, inner: Expression, nullsEqual: boolean): BlockCorrelation["pairs"][number] {
@@ -245,24 +375,9 @@ export class SelectBinder {
   /** What the query around this one needs of it beside its columns. */
   #hidden(plan: LogicalPlan, correlation: BlockCorrelation | undefined): readonly ProjectItem[] {
     if (correlation === undefined) return [];
-    const { findings } = this.#place.context;
     const { residuals, pairs } = correlation;
     const items = new Map<number, ProjectItem>();
     for (const { column, inner } of pairs) items.set(column.id, { column, expression: inner });
-    const blocked =
-      this.#grouping !== undefined ||
-      this.#select.distinct ||
-      this.#order.limit !== undefined ||
-      this.#order.offset > 0 ||
-      this.#windows.columns.size > 0;
-    if (residuals.length > 0 && blocked) {
-      const hint = "groups, DISTINCT and LIMIT go only with equalities such as t.k = s.k";
-      findings.error(
-        this.#select.span,
-        "This subquery hangs on the row around it by more than equalities",
-        hint,
-      );
-    }
     const given = new Map(columnsOf(plan).map((column) => [column.id, column]));
     for (const id of residuals.flatMap((residual) => [...columnsIn(residual)])) {
       const column = given.get(id);
@@ -453,7 +568,8 @@ export class SelectBinder {
   /** What the items are where an aggregate without GROUP BY has no record, if that can be. */
   #empty(items: readonly Item[]): readonly Expression[] | undefined {
     const grouping = this.#grouping;
-    if (grouping === undefined || this.#select.groupBy.length > 0) return undefined;
+    if (grouping === undefined || this.#select.groupBy.length > 0 || this.#from?.window !== undefined)
+      return undefined;
     if (this.#select.having !== undefined) {
       const { findings } = this.#place.context;
       findings.error(
@@ -483,7 +599,8 @@ export class SelectBinder {
     failed: boolean,
   ): BoundRows {
     const { context } = this.#place;
-    const global = this.#grouping !== undefined && this.#select.groupBy.length === 0;
+    const global =
+      this.#grouping !== undefined && this.#select.groupBy.length === 0 && this.#from?.window === undefined;
     const fromOne = this.#from === undefined;
     const single = global || fromOne || (this.#order.limit ?? 2) <= 1;
     if (!failed && this.#scope.correlated.size > 0 && unresolvedIn(plan, this.#scope.correlated)) {
@@ -502,6 +619,7 @@ export class SelectBinder {
       pairs,
       residuals: correlation.residuals,
       hidden: hidden.map(({ column }) => column),
+      outerRows: correlation.outerRows,
       empty: undefined,
     };
     if (empty === undefined) return { plan, columns, single, correlation: whole };
@@ -529,12 +647,31 @@ interface BlockCorrelation {
     readonly nullsEqual: boolean;
   }[];
   readonly residuals: readonly Expression[];
+  readonly outerRows: OuterRows | undefined;
+  /** What the outer rows are joined by. */
+  readonly joining: readonly Expression[];
 }
 
 type NamedItem = OutputItem & { readonly expression: Expression };
 
 function projectItems(named: readonly NamedItem[]): ProjectItem[] {
   return named.map(({ column, expression }) => ({ column, expression }));
+}
+
+/** D1 writes the window into GROUP BY: it stands over FROM. */
+function windowFromGroupBy(
+  from: FromRows | undefined,
+  node: ExpressionNode | undefined,
+  { context }: QueryPlace,
+): FromRows | undefined {
+  const called = node === undefined ? undefined : windowInGroupBy(node);
+  if (from === undefined || node === undefined || called === undefined) return from;
+  return windowed(from, { ...called, span: node.span }, undefined, context);
+}
+
+/** What filters and the like above the source read. */
+function expressionsBelow(plan: LogicalPlan): readonly Expression[] {
+  return [...expressionsOf(plan), ...inputsOf(plan).flatMap(expressionsBelow)];
 }
 
 /** Parts of the expression that are items, as the items' columns. */

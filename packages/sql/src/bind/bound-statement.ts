@@ -90,6 +90,8 @@ export interface BoundQuery {
   /** One for each column of the plan, in order. */
   readonly output: readonly OutputColumn[];
   readonly emit: EmitMode;
+  /** EMIT FINAL of a view or stream: what closes is given once, when it does. */
+  readonly final?: boolean;
   /** LIMIT of a push query: it ends after so many emitted changes. */
   readonly emitLimit?: number;
   /** Where its sources start; a pull and a view read what is stored. */

@@ -1,4 +1,4 @@
-import type { ExpressionNode, OrderNode, SelectNode } from "../ast/ast.js";
+import type { ExpressionNode, OrderNode, OverNode, SelectNode } from "../ast/ast.js";
 import type { Span } from "../diagnostic.js";
 import { aggregateFunction } from "../functions/table.js";
 import type { AggregateCall, Expression } from "../plan/expression.js";
@@ -92,8 +92,13 @@ export function isGrouped(select: SelectNode, orderBy: readonly OrderNode[]): bo
     select.groupBy.length > 0 ||
     select.having !== undefined ||
     select.items.some((item) => item.kind === "expression" && hasAggregate(item.expression)) ||
+    select.windows.some(({ over }) => expressionsIn(over).some(hasAggregate)) ||
     orderBy.some((order) => hasAggregate(order.expression))
   );
+}
+
+function expressionsIn({ partitionBy, orderBy }: OverNode): readonly ExpressionNode[] {
+  return [...partitionBy, ...orderBy.map((order) => order.expression)];
 }
 
 export function hasAggregate(node: ExpressionNode): boolean {
@@ -105,6 +110,10 @@ export function hasAggregate(node: ExpressionNode): boolean {
     return true;
   }
   return childrenOf(node).some(hasAggregate);
+}
+
+export function hasWindowFunction(node: ExpressionNode): boolean {
+  return (node.kind === "call" && node.over !== undefined) || childrenOf(node).some(hasWindowFunction);
 }
 
 /** Whether a column of that name is written in the expression. */
@@ -125,6 +134,7 @@ function childrenOf(node: ExpressionNode): readonly ExpressionNode[] {
     case "is":
     case "cast":
     case "in-query":
+    case "quantified":
       return [node.operand];
     case "binary":
     case "is-distinct":
@@ -146,9 +156,9 @@ function childrenOf(node: ExpressionNode): readonly ExpressionNode[] {
     case "call":
       return [
         ...node.args,
+        ...node.orderBy.map((order) => order.expression),
         ...(node.filter === undefined ? [] : [node.filter]),
-        ...(node.over?.partitionBy ?? []),
-        ...(node.over?.orderBy ?? []).map((order) => order.expression),
+        ...(node.over === undefined ? [] : expressionsIn(node.over)),
       ];
     case "array":
       return node.elements;

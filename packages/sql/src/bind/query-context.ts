@@ -4,6 +4,7 @@ import type { Span } from "../diagnostic.js";
 import type { Expression } from "../plan/expression.js";
 import type { LogicalColumn, LogicalPlan } from "../plan/logical.js";
 import type { Findings } from "./findings.js";
+import type { RowTime } from "./windows.js";
 import type { ColumnIds, QueryColumn, Scope } from "./scope.js";
 
 /** What all query blocks of a statement share. */
@@ -28,6 +29,10 @@ export interface QueryPlace {
   readonly tables: ReadonlyMap<string, CommonTable>;
   /** Of the query around a subquery in an expression. */
   readonly outer: Scope | undefined;
+  /** The subquery stands for a value, so that it must be joined by equal keys. */
+  readonly forValue?: boolean;
+  /** The times of its rows are wanted, by a window or a WITHIN. */
+  readonly timed?: boolean;
 }
 
 /** Bound anew at each use, so that each use has columns of its own. */
@@ -46,6 +51,8 @@ export interface BoundRows {
   readonly single: boolean;
   /** How it hangs on the query around it; undefined where it stands alone. */
   readonly correlation: Correlation | undefined;
+  /** Where the times of its rows are wanted, and they have one: columns of the plan that are no columns of the block. */
+  readonly rowTime?: RowTime;
 }
 
 export interface OutputItem extends QueryColumn {
@@ -55,7 +62,19 @@ export interface OutputItem extends QueryColumn {
   readonly repeats?: { readonly name: string; readonly span: Span };
 }
 
+/**
+ * The different rows of the query around a subquery, as far as the subquery reads them: a join with them makes of
+ * any condition an equality (Neumann and Kemper 2015). The plan has `placeholder` where they shall stand.
+ */
+export interface OuterRows {
+  readonly placeholder: LogicalPlan;
+  readonly span: Span;
+  /** `outer` over the outer query's columns. */
+  readonly columns: readonly { readonly outer: Expression; readonly column: LogicalColumn }[];
+}
+
 export interface Correlation {
+  readonly outerRows: OuterRows | undefined;
   /** `left` over the outer query's columns, `right` over the plan's. */
   readonly pairs: readonly {
     readonly left: Expression;

@@ -83,6 +83,32 @@ export class RelationScope implements ScopeRelation {
       : [...this.#columns.values(), this.#record];
   }
 
+  /** The records' time: the named field, or the append time. */
+  time(name: string | undefined): Expression {
+    const own = name === undefined ? undefined : (this.#renamed.get(name) ?? name);
+    const type = this.relation.columns.find((column) => column.name === own)?.type ?? DYNAMIC;
+    const from =
+      own === undefined
+        ? ({ kind: "time" } as const)
+        : ({ kind: "time", field: { name: own, type } } as const);
+    return this.#hidden("time", own ?? appendTimeName, from);
+  }
+
+  /** The source's watermark before each record. */
+  watermark(): Expression {
+    return this.#hidden("watermark", "watermark", { kind: "watermark" });
+  }
+
+  /** A column that no name in the query means. */
+  #hidden(what: string, name: string, from: ScanOutput["from"]): Expression {
+    const key = ` ${what}`;
+    const known = this.#columns.get(key);
+    if (known !== undefined) return columnExpression(known);
+    const column: ScanOutput = { id: this.#ids.next(), name, type: TIMESTAMP, from };
+    this.#columns.set(key, column);
+    return columnExpression(column);
+  }
+
   declares(name: string): boolean {
     const own = this.#renamed.get(name) ?? name;
     return this.relation.columns.some((column) => column.name === own);
@@ -97,12 +123,14 @@ export class RelationScope implements ScopeRelation {
     return columnExpression(column);
   }
 
+  /** The declared columns, by their types, then the fields that nobody declared. */
   star(): readonly StarColumn[] {
-    if (this.open) return [{ name: "*", expression: columnExpression(this.#wholeRecord()), spread: true }];
-    return this.columnNames.flatMap((name) => {
+    const declared = this.columnNames.flatMap((name) => {
       const expression = this.resolve(name);
       return expression === undefined ? [] : [{ name, expression, spread: false }];
     });
+    if (!this.open) return declared;
+    return [...declared, { name: "*", expression: columnExpression(this.#rest()), spread: true }];
   }
 
   #create(name: string): ScanOutput | undefined {
@@ -125,8 +153,9 @@ export class RelationScope implements ScopeRelation {
     return { id: this.#ids.next(), name, type: DYNAMIC, from: { kind: "field", name, type: DYNAMIC } };
   }
 
-  #wholeRecord(): LogicalColumn {
-    this.#record ??= { id: this.#ids.next(), name: "*", type: JSONB, from: { kind: "record" } };
+  #rest(): LogicalColumn {
+    const without = this.relation.columns.map((column) => column.name);
+    this.#record ??= { id: this.#ids.next(), name: "*", type: JSONB, from: { kind: "record", without } };
     return this.#record;
   }
 }

@@ -8,6 +8,7 @@ import {
   type LogicalColumn,
   type LogicalPlan,
   type ProjectItem,
+  withInputs,
 } from "../plan/logical.js";
 import type { JoinKey, JoinType } from "../plan/physical.js";
 import { columnsIn, conjunction } from "../plan/rewrite.js";
@@ -15,8 +16,10 @@ import { BOOLEAN, INTEGER, NULL_TYPE } from "../types/types.js";
 import type { SubqueryNode } from "./bind-expression.js";
 import { comparable } from "./call-types.js";
 import { unboundExpression } from "./findings.js";
-import type { BoundRows, QueryPlace } from "./query-context.js";
+import type { BoundRows, OuterRows, QueryPlace } from "./query-context.js";
 import type { Scope } from "./scope.js";
+
+type QuantifiedNode = Extract<SubqueryNode, { kind: "quantified" }>;
 
 /** A subquery beside the rows that it belongs to. */
 interface AttachedJoin {
@@ -25,6 +28,8 @@ interface AttachedJoin {
   readonly keys: readonly JoinKey[];
   readonly residual: Expression | undefined;
   readonly notIn: { readonly left: Expression; readonly right: Expression } | undefined;
+  /** Of the input, to be put into `right`. */
+  readonly outerRows: OuterRows | undefined;
 }
 
 /**
@@ -54,32 +59,43 @@ export class Subqueries {
   /** The input with all subqueries beside it. */
   attach(input: LogicalPlan): LogicalPlan {
     return this.#joins.reduce<LogicalPlan>(
-      (left, join) => ({
+      (left, { outerRows, right, ...join }) => ({
         kind: "join",
         leftAppendOnly: false,
         rightAppendOnly: false,
         lookup: false,
-        withinMs: undefined,
+        within: undefined,
         ...join,
         left,
+        right: outerRows === undefined ? right : this.#filled(right, outerRows, input),
       }),
       input,
     );
   }
 
+  #filled(plan: LogicalPlan, outerRows: OuterRows, input: LogicalPlan): LogicalPlan {
+    if (plan !== outerRows.placeholder) return withInputs(plan, (one) => this.#filled(one, outerRows, input));
+    const keys = outerRows.columns.map(({ outer, column }): ProjectItem => {
+      return { column, expression: this.#here(outer, outerRows.span) };
+    });
+    return { kind: "aggregate", input, keys, calls: [], appendOnly: false };
+  }
+
   /** The value of a subquery where a value stands. */
   value(node: SubqueryNode, operand: Expression | undefined): Expression {
     const { findings } = this.#place.context;
-    const rows = this.#bind(node);
+    const rows = this.#bind(node, true);
     if (findings.failed) return unboundExpression;
-    if (rows.correlation !== undefined && rows.correlation.residuals.length > 0) {
-      return findings.error(
-        node.span,
-        "A subquery for a value can only hang on equalities of the row around it",
-      );
+    switch (node.kind) {
+      case "subquery":
+        return this.#scalar(rows, node);
+      case "exists":
+        return this.#exists(rows, node);
+      case "in-query":
+        return this.#isIn(rows, node, operand);
+      case "quantified":
+        return this.#quantified(rows, node, operand);
     }
-    if (node.kind === "subquery") return this.#scalar(rows, node);
-    return node.kind === "exists" ? this.#exists(rows, node) : this.#isIn(rows, node, operand);
   }
 
   /** EXISTS and IN as a condition of the row. */
@@ -89,7 +105,7 @@ export class Subqueries {
     operand: Expression | undefined,
   ): void {
     const { findings } = this.#place.context;
-    const rows = this.#bind(node);
+    const rows = this.#bind(node, false);
     if (findings.failed) return;
     if (rows.correlation?.empty !== undefined) {
       findings.error(
@@ -113,11 +129,12 @@ export class Subqueries {
     }
     const anti = node.kind === "in-query" ? node.negated !== negated : negated;
     const residual = conditions.length === 0 ? undefined : conjunction(conditions);
-    this.#joins.push({ type: anti ? "anti" : "semi", right: rows.plan, keys, residual, notIn });
+    const outerRows = rows.correlation?.outerRows;
+    this.#joins.push({ type: anti ? "anti" : "semi", right: rows.plan, keys, residual, notIn, outerRows });
   }
 
-  #bind(node: SubqueryNode): BoundRows {
-    return this.#place.context.bindSubquery(node.query, { ...this.#place, outer: this.#scope });
+  #bind(node: SubqueryNode, forValue: boolean): BoundRows {
+    return this.#place.context.bindSubquery(node.query, { ...this.#place, outer: this.#scope, forValue });
   }
 
   #keys(rows: BoundRows, span: Span): readonly JoinKey[] {
@@ -132,8 +149,9 @@ export class Subqueries {
     return undefined;
   }
 
-  #left(right: LogicalPlan, keys: readonly JoinKey[]): void {
-    this.#joins.push({ type: "left", right, keys, residual: undefined, notIn: undefined });
+  #left(rows: BoundRows, right: LogicalPlan, keys: readonly JoinKey[]): void {
+    const outerRows = rows.correlation?.outerRows;
+    this.#joins.push({ type: "left", right, keys, residual: undefined, notIn: undefined, outerRows });
   }
 
   #came(column: LogicalColumn): Expression {
@@ -146,7 +164,7 @@ export class Subqueries {
     if (value === undefined) return unboundExpression;
     const keys = this.#keys(rows, node.span);
     if (rows.single) {
-      this.#left(rows.plan, keys);
+      this.#left(rows, rows.plan, keys);
       const empty = rows.correlation?.empty;
       const [otherwise] = empty?.values ?? [];
       if (empty === undefined || otherwise === undefined) return this.#came(value);
@@ -166,7 +184,7 @@ export class Subqueries {
       distinct: false,
       type: value.type,
     };
-    this.#left(this.#grouped(rows, [], [{ column: only, call }]), keys);
+    this.#left(rows, this.#grouped(rows, [], [{ column: only, call }]), keys);
     return this.#came(only);
   }
 
@@ -193,7 +211,7 @@ export class Subqueries {
 
   #exists(rows: BoundRows, node: SubqueryNode): Expression {
     const count = this.#counter("rows", []);
-    this.#left(this.#grouped(rows, [], [count]), this.#keys(rows, node.span));
+    this.#left(rows, this.#grouped(rows, [], [count]), this.#keys(rows, node.span));
     return positive(this.#came(count.column));
   }
 
@@ -210,7 +228,7 @@ export class Subqueries {
     if (left === undefined || right === undefined) return unboundExpression;
     const keys = this.#keys(rows, node.span);
     const [all, known] = [this.#counter("rows", []), this.#counter("values", [columnExpression(value)])];
-    this.#left(this.#grouped(rows, [], [all, known]), keys);
+    this.#left(rows, this.#grouped(rows, [], [all, known]), keys);
     const equal: LogicalColumn = { ...value, id: ids.next() };
     const hidden = (rows.correlation?.hidden ?? []).map((column) => ({
       from: column,
@@ -232,39 +250,90 @@ export class Subqueries {
       return to === undefined ? key : { ...key, right: columnExpression(to) };
     });
     const x = this.#here(left, node.span);
-    this.#left(found, [...moved, { left: x, right: columnExpression(equal), nullsEqual: false }]);
+    this.#left(rows, found, [...moved, { left: x, right: columnExpression(equal), nullsEqual: false }]);
     const rowsCount = this.#came(all.column);
-    const call = (name: string, args: readonly Expression[]): Expression => ({
-      kind: "call",
-      function: name,
-      args,
-      type: BOOLEAN,
-    });
-    const literal = (it: boolean | null): Expression => ({
-      kind: "literal",
-      value: it,
-      type: it === null ? NULL_TYPE : BOOLEAN,
-    });
     const isIn: Expression = {
       kind: "case",
       branches: [
-        { when: call("IS NOT NULL", [this.#came(equal)]), then: literal(true) },
-        { when: call("NOT", [positive(rowsCount)]), then: literal(false) },
-        { when: call("IS NULL", [x]), then: literal(null) },
-        { when: call(">", [rowsCount, this.#came(known.column)]), then: literal(null) },
+        { when: test("IS NOT NULL", [this.#came(equal)]), then: truth(true) },
+        { when: test("NOT", [positive(rowsCount)]), then: truth(false) },
+        { when: test("IS NULL", [x]), then: truth(null) },
+        { when: test(">", [rowsCount, this.#came(known.column)]), then: truth(null) },
       ],
-      otherwise: literal(false),
+      otherwise: truth(false),
       type: BOOLEAN,
     };
-    return node.kind === "in-query" && node.negated ? call("NOT", [isIn]) : isIn;
+    return node.kind === "in-query" && node.negated ? test("NOT", [isIn]) : isIn;
+  }
+
+  /**
+   * x > ALL (…): FALSE where some element says so, NULL where x or an element is NULL, else TRUE, even where there
+   * is no row at all; ANY is its mirror image. Which element says so the least or the greatest one tells.
+   */
+  #quantified(rows: BoundRows, node: QuantifiedNode, operand: Expression | undefined): Expression {
+    const { operator, all } = node;
+    if (operator === (all ? "<>" : "=")) {
+      const { query, span } = node;
+      const membership = { kind: "in-query", operand: node.operand, query, negated: all, span } as const;
+      return this.#isIn(rows, membership, operand);
+    }
+    const value = this.#onlyColumn(rows, node.span);
+    assert(operand !== undefined, "a quantified comparison has an operand");
+    if (value === undefined) return unboundExpression;
+    const { ids, findings } = this.#place.context;
+    const [left, right] = comparable([operand, columnExpression(value)], node.span, findings, operator);
+    if (left === undefined || right === undefined) return unboundExpression;
+    const [count, known] = [this.#counter("rows", []), this.#counter("values", [columnExpression(value)])];
+    const extremes = (extremesOf[operator]?.[all ? "all" : "any"] ?? []).map((name) => {
+      const column: LogicalColumn = { id: ids.next(), name, type: right.type };
+      return { column, call: { function: name, args: [right], distinct: false, type: right.type } };
+    });
+    this.#left(rows, this.#grouped(rows, [], [count, known, ...extremes]), this.#keys(rows, node.span));
+    const x = this.#here(left, node.span);
+    const says = extremes.map(({ column }) => test(operator, [x, this.#came(column)]));
+    const rowsCount = this.#came(count.column);
+    const decided: Expression = all
+      ? test("NOT", [conjunction(says)])
+      : { kind: "or", args: says, type: BOOLEAN };
+    return {
+      kind: "case",
+      branches: [
+        { when: test("NOT", [positive(rowsCount)]), then: truth(all) },
+        { when: decided, then: truth(!all) },
+        { when: test("IS NULL", [x]), then: truth(null) },
+        { when: test(">", [rowsCount, this.#came(known.column)]), then: truth(null) },
+      ],
+      otherwise: truth(all),
+      type: BOOLEAN,
+    };
   }
 }
+
+/** x op ANY or ALL of a few values: of all of them, by their least and greatest. */
+const extremesOf: Readonly<
+  Record<string, { readonly any: readonly ("MIN" | "MAX")[]; readonly all: readonly ("MIN" | "MAX")[] }>
+> = {
+  "<": { any: ["MAX"], all: ["MIN"] },
+  "<=": { any: ["MAX"], all: ["MIN"] },
+  ">": { any: ["MIN"], all: ["MAX"] },
+  ">=": { any: ["MIN"], all: ["MAX"] },
+  "=": { any: [], all: ["MIN", "MAX"] },
+  "<>": { any: ["MIN", "MAX"], all: [] },
+};
 
 /** A count that may be missing is above 0. */
 function positive(count: Expression): Expression {
   const zero: Expression = { kind: "literal", value: 0, type: INTEGER };
   const known: Expression = { kind: "call", function: "COALESCE", args: [count, zero], type: INTEGER };
   return { kind: "call", function: ">", args: [known, zero], type: BOOLEAN };
+}
+
+function test(name: string, args: readonly Expression[]): Expression {
+  return { kind: "call", function: name, args, type: BOOLEAN };
+}
+
+function truth(value: boolean | null): Expression {
+  return { kind: "literal", value, type: value === null ? NULL_TYPE : BOOLEAN };
 }
 
 /** Ids that a plan reads although nothing below gives them. */

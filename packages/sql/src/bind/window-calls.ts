@@ -1,4 +1,4 @@
-import type { ExpressionNode, FrameBoundNode, OrderNode } from "../ast/ast.js";
+import type { ExpressionNode, FrameBoundNode, NamedWindowNode, OrderNode, OverNode } from "../ast/ast.js";
 import { aggregateFunction, windowFunction } from "../functions/table.js";
 import { nearestName } from "../diagnostics/nearest-name.js";
 import { callableNames } from "../functions/table.js";
@@ -6,6 +6,7 @@ import type { Expression, FrameBound, SortKey, WindowCall, WindowFrame } from ".
 import { columnExpression, type LogicalColumn, type LogicalPlan, mapCall } from "../plan/logical.js";
 import { expressionKey } from "../plan/rewrite.js";
 import { printWindowCall } from "../print/print-bound.js";
+import { printName } from "../print/print-expression.js";
 import type { Span } from "../diagnostic.js";
 import { aggregateCall, bindExpression, type CallNode, type ExpressionPlace } from "./bind-expression.js";
 import { callSignature } from "./call-types.js";
@@ -23,12 +24,19 @@ export class WindowCalls {
   readonly #ids: ColumnIds;
   /** What an expression over the input is where windows are computed: above the groups. */
   readonly #here: (expression: Expression, span: Span) => Expression;
+  /** Of the WINDOW clause. */
+  readonly #named: readonly NamedWindowNode[];
   readonly #overs = new Map<string, Over>();
   /** Ids of the results. */
   readonly columns = new Set<number>();
 
-  constructor(ids: ColumnIds, here: (expression: Expression, span: Span) => Expression) {
+  constructor(
+    ids: ColumnIds,
+    named: readonly NamedWindowNode[],
+    here: (expression: Expression, span: Span) => Expression,
+  ) {
     this.#ids = ids;
+    this.#named = named;
     this.#here = here;
   }
 
@@ -47,20 +55,58 @@ export class WindowCalls {
     );
   }
 
-  bind(node: CallNode, place: ExpressionPlace): Expression {
+  bind(call: CallNode, place: ExpressionPlace): Expression {
     const { findings } = place;
-    const { over } = node;
+    const over = call.over === undefined ? undefined : this.#resolved(call.over, findings);
     if (over === undefined) return unboundExpression;
+    const node: CallNode = { ...call, over };
     const { window: _, ...inside } = place;
-    const call = bindCall(node, { ...inside, clause: "a window function" });
-    if (call === undefined) return unboundExpression;
+    const bound = bindCall(node, { ...inside, clause: "a window function" });
+    if (bound === undefined) return unboundExpression;
     const partition = over.partitionBy.map((one) => this.#here(bindExpression(one, inside), one.span));
     const keys = over.orderBy.map((order) => this.#sortKey(order, inside));
     const frame = bindFrame(node, keys, findings);
-    const whole: WindowCall = mapCall({ ...call, ignoreNulls: node.ignoreNulls, frame }, (one) =>
+    const whole: WindowCall = mapCall({ ...bound, ignoreNulls: node.ignoreNulls, frame }, (one) =>
       this.#here(one, node.span),
     );
     return columnExpression(this.#add(partition, keys, whole));
+  }
+
+  /** OVER (…) with what the named window that it builds on says; undefined after a finding. */
+  #resolved(over: OverNode, findings: Findings): OverNode | undefined {
+    const { base } = over;
+    if (base === undefined) return over;
+    const at = this.#named.findIndex(({ name }) => name.text === base.name.text);
+    const found = this.#named[at];
+    if (found === undefined) {
+      const names = this.#named.map(({ name }) => name.text);
+      const near = nearestName(base.name.text, names);
+      const hint = near === undefined ? "WINDOW name AS (…) after HAVING names one" : `did you mean ${near}?`;
+      findings.error(base.name.span, `There is no window ${printName(base.name)}`, hint);
+      return undefined;
+    }
+    // A window may build on those before it only.
+    const earlier = found.over.base === undefined ? found.over : this.#earlier(at, findings);
+    if (earlier === undefined || base.whole) return earlier;
+    const clash =
+      over.partitionBy.length > 0
+        ? "PARTITION BY"
+        : over.orderBy.length > 0 && earlier.orderBy.length > 0
+          ? "another ORDER BY"
+          : earlier.frame === undefined
+            ? undefined
+            : "anything, as it has a frame";
+    if (clash !== undefined) {
+      findings.error(over.span, `Window ${printName(base.name)} cannot be given ${clash}`, "write it out");
+    }
+    const orderBy = over.orderBy.length > 0 ? over.orderBy : earlier.orderBy;
+    return { ...over, base: undefined, partitionBy: earlier.partitionBy, orderBy };
+  }
+
+  #earlier(at: number, findings: Findings): OverNode | undefined {
+    const over = this.#named[at]?.over;
+    if (over === undefined) return undefined;
+    return new WindowCalls(this.#ids, this.#named.slice(0, at), this.#here).#resolved(over, findings);
   }
 
   #sortKey({ expression, descending, nulls }: OrderNode, place: ExpressionPlace): SortKey {
@@ -99,8 +145,8 @@ function bindCall(
     findings.error(node.name.span, `There is no window function ${name}`, hint);
     return undefined;
   }
-  if (node.star || node.distinct || node.filter !== undefined) {
-    const what = node.star ? "*" : node.distinct ? "DISTINCT" : "FILTER";
+  if (node.star || node.distinct || node.filter !== undefined || node.orderBy.length > 0) {
+    const what = node.star ? "*" : node.distinct ? "DISTINCT" : node.filter ? "FILTER" : "ORDER BY";
     findings.error(node.span, `${name} takes no ${what}`, "only aggregates do");
     return undefined;
   }

@@ -22,6 +22,8 @@ export interface Relation {
   readonly appendOnly: boolean;
   /** The declared column that holds a stream's time; without it, that is the append time. */
   readonly timeColumn?: string;
+  /** How far a record may lie behind and not be late; else 0 for append time and 10 s for a column. */
+  readonly latenessMs?: number;
 }
 
 /** The names that a statement may speak of, at one moment. */

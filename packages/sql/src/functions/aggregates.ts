@@ -1,60 +1,15 @@
-import { must } from "@hstream/proto";
 import type { SqlValue } from "../types/sql-value.js";
 import { FLOAT, INTEGER } from "../types/types.js";
 import { compareTotal } from "../values/compare.js";
-import {
-  arithmetic,
-  decimalText,
-  float,
-  integer,
-  isDecimal,
-  isNumber,
-  parseDecimal,
-  type SqlNumber,
-  toDecimal,
-  toFloat,
-} from "../values/numbers.js";
 import { rowKeyText } from "../values/row-key.js";
-import { isArray, valueKind } from "../values/value-kind.js";
+import { implement, savedArray, savedNumber } from "./aggregate-state.js";
 import {
   type AggregateFunction,
   type AggregateImplementation,
-  type AggregateState,
-  type EvaluationContext,
   firstResult,
   numericResult,
 } from "./function.js";
-
-/** The interface erases the states' types so that one table can hold all; this is where it happens. */
-export function implement<S extends AggregateState>(implementation: {
-  create(appendOnly: boolean): S;
-  add(state: S, args: readonly SqlValue[], weight: number, context: EvaluationContext): void;
-  result(state: S, context: EvaluationContext): SqlValue;
-  stateBytes(state: S): number;
-  save(state: S): SqlValue;
-  load(saved: SqlValue, appendOnly: boolean): S;
-}): AggregateImplementation {
-  return implementation;
-}
-
-/** What save made of a state, taken apart again. */
-export function savedArray(saved: SqlValue | undefined): readonly SqlValue[] {
-  return must(saved !== undefined && isArray(saved) ? saved : undefined, "a saved state is a list");
-}
-
-/** Infinities and -0, which no SQL value is, are kept as texts. */
-export function savedFloat(value: number): SqlValue {
-  return Number.isFinite(value) && !Object.is(value, -0)
-    ? value
-    : Object.is(value, -0)
-      ? "-0"
-      : String(value);
-}
-
-export function savedNumber(saved: SqlValue | undefined): number {
-  if (typeof saved === "string") return Number(saved);
-  return must(typeof saved === "number" ? saved : undefined, "a saved count is a number");
-}
+import { average, floatSum, sum } from "./sum.js";
 
 const count = implement({
   create: () => ({ rows: 0 }),
@@ -65,147 +20,6 @@ const count = implement({
   stateBytes: () => 24,
   save: (state) => state.rows,
   load: (saved) => ({ rows: savedNumber(saved) }),
-});
-
-/**
- * Sums of integers, decimals and floats are kept apart: the first two exactly, the floats with a
- * compensation (Neumaier 1974), and zero again once the last float is taken back.
- */
-class SumState {
-  rows = 0;
-  /** Exact while it is safe; what does not fit goes to `large`. */
-  small = 0;
-  large = 0n;
-  floats = 0;
-  floatSum = 0;
-  compensation = 0;
-  decimals = 0;
-  decimalSum: SqlNumber = 0;
-
-  add(value: SqlNumber, weight: number, context: EvaluationContext): void {
-    this.rows += weight;
-    if (typeof value === "number") {
-      if (Number.isSafeInteger(value)) {
-        const sum = this.small + value * weight;
-        if (Number.isSafeInteger(sum) && Number.isSafeInteger(value * weight)) this.small = sum;
-        else this.large += BigInt(value) * BigInt(weight);
-      } else this.#addFloat(value * weight, weight);
-    } else if (typeof value === "bigint") {
-      this.large += value * BigInt(weight);
-    } else {
-      this.decimals += weight;
-      const product = arithmetic("*", value, toDecimal(weight) ?? weight);
-      const sum = product === null ? null : arithmetic("+", this.decimalSum, product);
-      if (sum === null) context.error("SUM: DECIMAL out of range");
-      else this.decimalSum = sum;
-    }
-  }
-
-  #addFloat(value: number, weight: number): void {
-    this.floats += weight;
-    if (this.floats === 0) {
-      this.floatSum = 0;
-      this.compensation = 0;
-      return;
-    }
-    const sum = this.floatSum + value;
-    const larger = Math.abs(this.floatSum) >= Math.abs(value);
-    this.compensation += larger ? this.floatSum - sum + value : value - sum + this.floatSum;
-    this.floatSum = sum;
-  }
-
-  save(): SqlValue {
-    return [
-      this.rows,
-      this.small,
-      this.large.toString(),
-      this.floats,
-      savedFloat(this.floatSum),
-      savedFloat(this.compensation),
-      this.decimals,
-      // As text: a reader of row keys cannot tell a DECIMAL from a FLOAT.
-      isDecimal(this.decimalSum) ? decimalText(this.decimalSum) : "0",
-    ];
-  }
-
-  static load(saved: SqlValue): SumState {
-    const parts = savedArray(saved);
-    const state = new SumState();
-    const [rows, small, large, floats, floatSum, compensation, decimals, decimalSum] = parts;
-    state.rows = savedNumber(rows);
-    state.small = savedNumber(small);
-    state.large = BigInt(typeof large === "string" ? large : 0);
-    state.floats = savedNumber(floats);
-    state.floatSum = savedNumber(floatSum);
-    state.compensation = savedNumber(compensation);
-    state.decimals = savedNumber(decimals);
-    state.decimalSum = (typeof decimalSum === "string" ? parseDecimal(decimalSum) : null) ?? 0;
-    return state;
-  }
-
-  /** The nearest double; infinite when there is none. */
-  approximate(): number {
-    const integers = this.large === 0n ? this.small : Number(this.large + BigInt(this.small));
-    return this.floatSum + this.compensation + integers + toFloat(this.decimalSum);
-  }
-
-  /** The sum, null when it is out of range. */
-  total(): SqlNumber | null {
-    if (this.floats !== 0) return float(this.approximate());
-    const integers = this.large + BigInt(this.small);
-    const whole = this.large === 0n ? this.small : integer(integers);
-    return this.decimals === 0 || whole === null
-      ? whole
-      : arithmetic("+", toDecimal(whole) ?? whole, this.decimalSum);
-  }
-}
-
-function addNumber(
-  name: string,
-  state: SumState,
-  args: readonly SqlValue[],
-  weight: number,
-  context: EvaluationContext,
-): void {
-  const value = args[0] ?? null;
-  if (value === null) return;
-  if (isNumber(value)) state.add(value, weight, context);
-  // For the +1 only: the same row was refused when it came.
-  else if (weight > 0) context.error(`${name} cannot work on ${valueKind(value).toUpperCase()}`);
-}
-
-const sum = implement({
-  create: () => new SumState(),
-  add: (state, args, weight, context) => addNumber("SUM", state, args, weight, context),
-  result: (state, context) =>
-    state.rows === 0 ? null : (state.total() ?? context.error("SUM is out of range")),
-  stateBytes: () => 120,
-  save: (state) => state.save(),
-  load: (saved) => SumState.load(saved),
-});
-
-/** Of FLOATs only: whole ones are no integers, so the sum cannot leave 64 bits. */
-const floatSum = implement({
-  create: () => new SumState(),
-  add: (state, args, weight, context) => addNumber("SUM", state, args, weight, context),
-  result: (state, context) =>
-    state.rows === 0 ? null : (float(state.approximate()) ?? context.error("SUM is out of range")),
-  stateBytes: () => 120,
-  save: (state) => state.save(),
-  load: (saved) => SumState.load(saved),
-});
-
-const average = implement({
-  create: () => new SumState(),
-  add: (state, args, weight, context) => addNumber("AVG", state, args, weight, context),
-  result(state, context) {
-    if (state.rows === 0) return null;
-    // Of the nearest double, since an INTEGER sum beyond 64 bits still has a mean.
-    return float(state.approximate() / state.rows) ?? context.error("AVG is out of range");
-  },
-  stateBytes: () => 120,
-  save: (state) => state.save(),
-  load: (saved) => SumState.load(saved),
 });
 
 export interface Counted {
@@ -551,9 +365,12 @@ export const aggregates: readonly AggregateFunction[] = [
     parameters: ["any"],
     result: firstResult,
     implementation: arrival(true),
-    help: "Value of the group's latest record, even if it is NULL.",
+    help: "Value of the group's latest record, or of the last one by ORDER BY, even if it is NULL.",
     exampleRows,
-    examples: [{ sql: "LATEST(x)", result: "2.5" }],
+    examples: [
+      { sql: "LATEST(x)", result: "2.5" },
+      { sql: "LATEST(x ORDER BY x NULLS FIRST)", result: "3" },
+    ],
   },
   {
     kind: "aggregate",
@@ -562,8 +379,11 @@ export const aggregates: readonly AggregateFunction[] = [
     parameters: ["any"],
     result: firstResult,
     implementation: arrival(false),
-    help: "Value of the group's first record, even if it is NULL.",
+    help: "Value of the group's first record, or of the first one by ORDER BY, even if it is NULL.",
     exampleRows,
-    examples: [{ sql: "EARLIEST(x)", result: "3" }],
+    examples: [
+      { sql: "EARLIEST(x)", result: "3" },
+      { sql: "EARLIEST(x ORDER BY x)", result: "1" },
+    ],
   },
 ];

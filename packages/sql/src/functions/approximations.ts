@@ -1,7 +1,7 @@
 import type { SqlValue } from "../types/sql-value.js";
 import { float } from "../values/numbers.js";
 import { encodeRowKey } from "../values/row-key.js";
-import { implement, savedArray, savedNumber } from "./aggregates.js";
+import { implement, savedArray, savedNumber } from "./aggregate-state.js";
 import { fraction, numberOf } from "./define-aggregate.js";
 import { Multiset } from "./multiset.js";
 

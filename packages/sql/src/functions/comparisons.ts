@@ -119,6 +119,36 @@ function like(
   };
 }
 
+/** IS … and IS NOT …, neither of which is ever NULL. */
+function is(word: string, what: SqlValue, help: string, negatedHelp: string): readonly ScalarFunction[] {
+  const [yes, no] = [`NULL IS ${word}`, `NULL IS NOT ${word}`];
+  const isNull = what === null;
+  return [
+    anyOperator(
+      `IS ${word}`,
+      1,
+      "called",
+      help,
+      [
+        { sql: yes, result: isNull ? "TRUE" : "FALSE" },
+        { sql: `(1 = 1) IS ${word}`, result: what === true ? "TRUE" : "FALSE" },
+      ],
+      ([a = null]) => a === what,
+    ),
+    anyOperator(
+      `IS NOT ${word}`,
+      1,
+      "called",
+      negatedHelp,
+      [
+        { sql: no, result: isNull ? "FALSE" : "TRUE" },
+        { sql: `(1 = 1) IS NOT ${word}`, result: what === true ? "FALSE" : "TRUE" },
+      ],
+      ([a = null]) => a !== what,
+    ),
+  ];
+}
+
 /** Comparisons, tests for NULL and TRUE, NOT, IN, LIKE. */
 export const comparisonOperators: readonly ScalarFunction[] = [
   anyOperator(
@@ -162,54 +192,9 @@ export const comparisonOperators: readonly ScalarFunction[] = [
     ],
     signatures: [{ parameters: ["boolean"], result: BOOLEAN, evaluate: ([value]) => value === false }],
   },
-  anyOperator(
-    "IS NULL",
-    1,
-    "called",
-    "Whether there is no value.",
-    [{ sql: "NULL IS NULL", result: "TRUE" }],
-    ([a]) => a === null,
-  ),
-  anyOperator(
-    "IS NOT NULL",
-    1,
-    "called",
-    "Whether there is a value.",
-    [{ sql: "1 IS NOT NULL", result: "TRUE" }],
-    ([a]) => a !== null,
-  ),
-  anyOperator(
-    "IS TRUE",
-    1,
-    "called",
-    "TRUE for TRUE, else FALSE.",
-    [{ sql: "NULL IS TRUE", result: "FALSE" }],
-    ([a]) => a === true,
-  ),
-  anyOperator(
-    "IS NOT TRUE",
-    1,
-    "called",
-    "FALSE for TRUE, else TRUE.",
-    [{ sql: "NULL IS NOT TRUE", result: "TRUE" }],
-    ([a]) => a !== true,
-  ),
-  anyOperator(
-    "IS FALSE",
-    1,
-    "called",
-    "TRUE for FALSE, else FALSE.",
-    [{ sql: "FALSE IS FALSE", result: "TRUE" }],
-    ([a]) => a === false,
-  ),
-  anyOperator(
-    "IS NOT FALSE",
-    1,
-    "called",
-    "FALSE for FALSE, else TRUE.",
-    [{ sql: "NULL IS NOT FALSE", result: "TRUE" }],
-    ([a]) => a !== false,
-  ),
+  ...is("NULL", null, "Whether there is no value.", "Whether there is a value."),
+  ...is("TRUE", true, "TRUE for TRUE, else FALSE.", "FALSE for TRUE, else TRUE."),
+  ...is("FALSE", false, "TRUE for FALSE, else FALSE.", "FALSE for FALSE, else TRUE."),
   anyOperator(
     "IS DISTINCT FROM",
     2,

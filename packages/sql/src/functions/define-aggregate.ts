@@ -2,7 +2,13 @@ import type { SqlType } from "../types/sql-type.js";
 import type { SqlValue } from "../types/sql-value.js";
 import { isNumber, toFloat } from "../values/numbers.js";
 import { valueKind } from "../values/value-kind.js";
-import type { AggregateFunction, AggregateImplementation, EvaluationContext, Family } from "./function.js";
+import type {
+  AggregateFunction,
+  AggregateImplementation,
+  EvaluationContext,
+  Example,
+  Family,
+} from "./function.js";
 
 const exampleRows = "3, 1, NULL, 1, 2.5";
 
@@ -14,10 +20,14 @@ export function aggregate(
   help: string,
   sql: string,
   expected: string,
-  more: { readonly aliases?: readonly string[]; readonly optional?: number } = {},
+  more: {
+    readonly aliases?: readonly string[];
+    readonly optional?: number;
+    readonly also?: readonly Example[];
+  } = {},
 ): AggregateFunction {
-  const { aliases = [], optional = 0 } = more;
-  const examples = [{ sql, result: expected }];
+  const { aliases = [], optional = 0, also = [] } = more;
+  const examples = [{ sql, result: expected }, ...also];
   return {
     kind: "aggregate",
     name,

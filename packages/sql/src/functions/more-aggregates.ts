@@ -6,7 +6,8 @@ import { float, isNumber, toFloat } from "../values/numbers.js";
 import { rowKeyText } from "../values/row-key.js";
 import { toText } from "../values/text.js";
 import { isArray, valueKind } from "../values/value-kind.js";
-import { type Counted, extreme, implement, savedArray, savedNumber } from "./aggregates.js";
+import { implement, savedArray, savedNumber } from "./aggregate-state.js";
+import { type Counted, extreme } from "./aggregates.js";
 import { approximateCount, approximateQuantile } from "./approximations.js";
 import { aggregate, fraction, numberOf } from "./define-aggregate.js";
 import {
@@ -240,20 +241,24 @@ export const moreAggregates: readonly AggregateFunction[] = [
     ["any"],
     listOf,
     collected(false),
-    "All values in order of arrival, NULLs too; NULL of no row.",
+    "All values in order of arrival or by ORDER BY, NULLs too; NULL of no row.",
     "ARRAY_AGG(x)",
     "[3,1,NULL,1,2.5]",
-    { aliases: ["LIST"] },
+    { aliases: ["LIST"], also: [{ sql: "ARRAY_AGG(x ORDER BY x DESC)", result: "[3,2.5,1,1,NULL]" }] },
   ),
   aggregate(
     "STRING_AGG",
     ["any", "string"],
     STRING,
     collected(true),
-    "The texts in order of arrival, with a separator (,) between them.",
+    "The texts in order of arrival or by ORDER BY, with a separator (,) between them.",
     "STRING_AGG(x, '-')",
     "3-1-1-2.5",
-    { aliases: ["GROUP_CONCAT", "LISTAGG"], optional: 1 },
+    {
+      aliases: ["GROUP_CONCAT", "LISTAGG"],
+      optional: 1,
+      also: [{ sql: "STRING_AGG(x, '-' ORDER BY x)", result: "1-1-2.5-3" }],
+    },
   ),
   aggregate(
     "MODE",

@@ -1,6 +1,6 @@
 import type { SqlValue } from "../types/sql-value.js";
 import { FLOAT, INTEGER } from "../types/types.js";
-import { float, integer, toFloat } from "../values/numbers.js";
+import { float, integer, toDecimal, toFloat } from "../values/numbers.js";
 import { must } from "@hstream/proto";
 import { numberArg } from "./arguments.js";
 import { define } from "./define.js";
@@ -113,8 +113,13 @@ export const moreNumericFunctions: readonly ScalarFunction[] = [
     optional: 1,
     result: FLOAT,
     evaluate: (args, context) => {
-      const scale = 10 ** (args.length > 1 ? x(args, 1) : 0);
-      return float(Math.trunc(x(args) * scale) / scale) ?? context.error("TRUNC: out of range");
+      // On the decimal text: 4.35 to two digits is 4.35, though the double is a little below.
+      const exact = toDecimal(numberArg(args, 0));
+      if (exact === null) return context.error("TRUNC: out of range");
+      const cut = exact.scale - Math.min(400, Math.max(-400, args.length > 1 ? x(args, 1) : 0));
+      if (cut <= 0) return float(x(args));
+      const unit = 10n ** BigInt(cut);
+      return float(Number(`${(exact.unscaled / unit) * unit}e-${exact.scale}`));
     },
     help: "TRUNC(x): towards zero; TRUNC(x, n): n digits after the point.",
     examples: [

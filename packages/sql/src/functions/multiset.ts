@@ -1,7 +1,8 @@
 import type { SqlValue } from "../types/sql-value.js";
 import { compareTotal } from "../values/compare.js";
 import { rowKeyText } from "../values/row-key.js";
-import { type Counted, savedArray, savedNumber } from "./aggregates.js";
+import { savedArray, savedNumber } from "./aggregate-state.js";
+import type { Counted } from "./aggregates.js";
 
 /** Each different value with its number of copies. */
 export class Multiset {

@@ -3,14 +3,17 @@ import { roundDecimal } from "../values/cast.js";
 import {
   arithmetic,
   compareNumbers,
+  decimal,
   exactDecimal,
   float,
   integer,
+  isInteger,
+  isNumber,
   type SqlNumber,
   toDecimal,
   toFloat,
 } from "../values/numbers.js";
-import type { SqlValue } from "../types/sql-value.js";
+import type { SqlDecimal, SqlValue } from "../types/sql-value.js";
 import {
   type EvaluationContext,
   type Example,
@@ -78,18 +81,27 @@ function toInteger(
   };
 }
 
-/** Half away from zero, on the decimal text of the number: 2.675 to two digits is 2.68. */
+/**
+ * Half away from zero, on the decimal text of the number: 2.675 to two digits is 2.68. Below zero digits, to tens,
+ * hundreds …
+ */
 function round(value: SqlNumber, digits: number, context: EvaluationContext): SqlValue {
   const exact = toDecimal(value);
   if (exact === null) return value;
-  const scale = Math.max(0, Math.min(digits, 400));
-  const rounded = roundDecimal(exact.unscaled, exact.scale, scale);
-  if (typeof value === "object" || rounded === null) return rounded;
-  return typeof rounded === "object" && "kind" in rounded && rounded.kind === "decimal"
-    ? rounded.scale === 0
-      ? (integer(rounded.unscaled) ?? context.error("ROUND: INTEGER out of range"))
-      : toFloat(rounded)
-    : rounded;
+  const rounded =
+    digits < 0
+      ? roundToPower(exact, Math.min(-digits, 400))
+      : roundDecimal(exact.unscaled, exact.scale, Math.min(digits, 400));
+  if (typeof value === "object" || !isNumber(rounded)) return rounded;
+  if (!isInteger(value)) return float(toFloat(rounded));
+  const whole = exactDecimal(rounded);
+  return integer(whole.unscaled) ?? context.error("ROUND: INTEGER out of range");
+}
+
+/** To a multiple of 10^power. */
+function roundToPower({ unscaled, scale }: SqlDecimal, power: number): SqlValue {
+  const whole = roundDecimal(unscaled, scale + power, 0);
+  return isNumber(whole) ? decimal(exactDecimal(whole).unscaled * 10n ** BigInt(power), 0) : null;
 }
 
 function roundToInteger(value: SqlNumber): SqlValue {
@@ -156,6 +168,7 @@ export const numericFunctions: readonly ScalarFunction[] = [
       { sql: "ROUND(2.5)", result: "3" },
       { sql: "ROUND(-2.5)", result: "-3" },
       { sql: "ROUND(2.675, 2)", result: "2.68" },
+      { sql: "ROUND(1234.5, -2)", result: "1200" },
     ],
     signatures: [
       {

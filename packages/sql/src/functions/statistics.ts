@@ -1,49 +1,110 @@
 import type { SqlValue } from "../types/sql-value.js";
 import { FLOAT } from "../types/types.js";
 import { float } from "../values/numbers.js";
-import { implement, savedArray, savedFloat, savedNumber } from "./aggregates.js";
+import { implement, savedArray, savedNumber } from "./aggregate-state.js";
+import { ExactSum } from "./exact-sum.js";
 import { aggregate, numberOf } from "./define-aggregate.js";
 import type { AggregateFunction, AggregateImplementation } from "./function.js";
 
-/** Count, means and comoments of x and y, updated and taken back as Welford (1962) has it. */
+/** Beyond it squares would leave the doubles. */
+const valueMax = 2 ** 400;
+
+/**
+ * The sums of x, y and their products, all without rounding, so that taking back leaves nothing behind; the
+ * moments about the mean are then differences of which some hundred bits are known.
+ */
 class Moments {
   rows = 0;
-  meanX = 0;
-  meanY = 0;
-  xx = 0;
-  yy = 0;
-  xy = 0;
+  /** Rows with a number beyond valueMax: with any of them there is no answer. */
+  outside = 0;
+  readonly #sums: readonly ExactSum[];
 
-  add(x: number, y: number, weight: number): void {
-    const times = Math.abs(weight);
-    const sign = weight < 0 ? -1 : 1;
-    for (let i = 0; i < times; i++) this.#one(x, y, sign);
+  constructor(sums = Array.from({ length: 5 }, () => new ExactSum())) {
+    this.#sums = sums;
   }
 
-  #one(x: number, y: number, sign: 1 | -1): void {
-    const rows = this.rows + sign;
-    if (rows <= 0) {
-      Object.assign(this, new Moments());
+  add(x: number, y: number, weight: number): void {
+    this.rows += weight;
+    if (Math.abs(x) > valueMax || Math.abs(y) > valueMax) {
+      this.outside += weight;
       return;
     }
-    const [dx, dy] = [x - this.meanX, y - this.meanY];
-    this.meanX += (sign * dx) / rows;
-    this.meanY += (sign * dy) / rows;
-    this.xx = Math.max(0, this.xx + sign * dx * (x - this.meanX));
-    this.yy = Math.max(0, this.yy + sign * dy * (y - this.meanY));
-    this.xy += sign * dx * (y - this.meanY);
-    this.rows = rows;
+    const [sumX, sumY, squaresX, squaresY, products] = this.#sums as Sums;
+    sumX.add(x, weight);
+    addProduct(squaresX, x, x, weight);
+    if (y === 0) return;
+    sumY.add(y, weight);
+    addProduct(squaresY, y, y, weight);
+    addProduct(products, x, y, weight);
+  }
+
+  get meanX(): number {
+    return (this.#sums as Sums)[0].nearest() / this.rows;
+  }
+
+  get meanY(): number {
+    return (this.#sums as Sums)[1].nearest() / this.rows;
+  }
+
+  /** The sums of (x - mean)², (y - mean)², and of their products. */
+  get xx(): number {
+    const [sumX, , squaresX] = this.#sums as Sums;
+    return this.#aboutMean(squaresX, sumX, sumX);
+  }
+
+  get yy(): number {
+    const [, sumY, , squaresY] = this.#sums as Sums;
+    return this.#aboutMean(squaresY, sumY, sumY);
+  }
+
+  get xy(): number {
+    const [sumX, sumY, , , products] = this.#sums as Sums;
+    return this.#aboutMean(products, sumX, sumY);
+  }
+
+  /** products - a b / rows */
+  #aboutMean(products: ExactSum, a: ExactSum, b: ExactSum): number {
+    const difference = new ExactSum();
+    for (const part of twoDoubles(products)) difference.add(part, this.rows);
+    for (const x of twoDoubles(a)) for (const y of twoDoubles(b)) addProduct(difference, x, y, -1);
+    return difference.nearest() / this.rows;
   }
 
   save(): SqlValue {
-    return [this.rows, ...[this.meanX, this.meanY, this.xx, this.yy, this.xy].map(savedFloat)];
+    return [this.rows, this.outside, this.#sums.map((sum) => sum.save())];
   }
 
   static load(saved: SqlValue): Moments {
-    const state = new Moments();
-    const [rows = 0, meanX = 0, meanY = 0, xx = 0, yy = 0, xy = 0] = savedArray(saved).map(savedNumber);
-    return Object.assign(state, { rows, meanX, meanY, xx, yy, xy });
+    const [rows, outside, sums] = savedArray(saved);
+    const state = new Moments(savedArray(sums).map(ExactSum.load));
+    state.rows = savedNumber(rows);
+    state.outside = savedNumber(outside);
+    return state;
   }
+}
+
+/** Of x, y, x², y² and xy. */
+type Sums = readonly [ExactSum, ExactSum, ExactSum, ExactSum, ExactSum];
+
+function twoDoubles(sum: ExactSum): readonly [number, number] {
+  const high = sum.nearest();
+  return [high, sum.nearest([-high])];
+}
+
+/** Adds x y as two doubles that do not overlap (Dekker 1971). */
+function addProduct(sum: ExactSum, x: number, y: number, weight: number): void {
+  const product = x * y;
+  if (product === 0) return;
+  const [xHigh, yHigh] = [upperHalf(x), upperHalf(y)];
+  const [xLow, yLow] = [x - xHigh, y - yHigh];
+  sum.add(product, weight);
+  sum.add(xLow * yLow - (product - xHigh * yHigh - xLow * yHigh - xHigh * yLow), weight);
+}
+
+/** The upper 26 bits (Veltkamp 1968). */
+function upperHalf(value: number): number {
+  const scaled = value * 134_217_729;
+  return scaled - (scaled - value);
 }
 
 function moments(
@@ -60,10 +121,11 @@ function moments(
       if (first !== undefined && second !== undefined) state.add(first, second, weight);
     },
     result(state, context) {
+      if (state.outside !== 0) return context.error(`${name} is out of range`);
       const value = state.rows === 0 ? null : result(state);
       return value === null ? null : (float(value) ?? context.error(`${name} is out of range`));
     },
-    stateBytes: () => 80,
+    stateBytes: () => 400,
     save: (state) => state.save(),
     load: Moments.load,
   });

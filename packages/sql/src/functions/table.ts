@@ -23,6 +23,7 @@ import { moreJsonFunctions } from "./more-json.js";
 import { moreNumericFunctions } from "./more-numeric.js";
 import { moreTextFunctions } from "./more-text.js";
 import { numericFunctions } from "./numeric.js";
+import { orderedAggregates } from "./ordered-aggregates.js";
 import { regularExpressionFunctions } from "./regular-expressions.js";
 import { textFunctions } from "./text.js";
 import { windowFunctions } from "./windows.js";
@@ -84,6 +85,8 @@ export function aggregateImplementation(
   distinct: boolean,
   type: SqlType = DYNAMIC,
 ): AggregateImplementation | undefined {
+  const ordered = orderedAggregates.get(name);
+  if (ordered !== undefined) return distinct ? distinctAggregate(ordered) : ordered;
   const entry = aggregateFunction(name);
   if (entry === undefined) return undefined;
   const { floatImplementation } = entry;

@@ -22,6 +22,8 @@ export function chooseAppendOnly(plan: LogicalPlan, finite: boolean): LogicalPla
       case "values":
       case "filter":
       case "project":
+      case "assign-windows":
+      case "session":
       case "sort":
       case "limit":
       case "union-all":
@@ -42,8 +44,13 @@ export function onlyGrows(plan: LogicalPlan, finite: boolean): boolean {
       return true;
     case "filter":
     case "project":
+    case "assign-windows":
       return onlyGrows(plan.input, finite);
+    case "session":
+      // An extension takes the shorter session back.
+      return plan.final === true;
     case "aggregate":
+      if (plan.final === true) return true;
       // A new row of a group takes the old one back; a DISTINCT row only goes with its last record.
       return plan.calls.length === 0 && onlyGrows(plan.input, finite);
     case "sort":
@@ -59,7 +66,7 @@ export function onlyGrows(plan: LogicalPlan, finite: boolean): boolean {
     case "top-n":
     case "window":
       // A new row pushes others out or changes what they see.
-      return false;
+      return plan.final === true;
     default:
       return unreachable(plan);
   }
@@ -68,6 +75,11 @@ export function onlyGrows(plan: LogicalPlan, finite: boolean): boolean {
 function joinOnlyGrows(join: Extract<LogicalPlan, { kind: "join" }>, finite: boolean): boolean {
   if (join.lookup) return onlyGrows(join.left, finite);
   // Others take back what they gave when a partner comes.
-  const steady = join.type === "inner" || join.type === "cross" || join.type === "semi";
+  const steady =
+    join.type === "inner" ||
+    join.type === "cross" ||
+    join.type === "semi" ||
+    join.within !== undefined ||
+    join.final === true;
   return steady && onlyGrows(join.left, finite) && onlyGrows(join.right, finite);
 }

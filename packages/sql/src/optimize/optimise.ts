@@ -1,6 +1,7 @@
 import type { BoundQuery } from "../bind/bound-statement.js";
 import { chooseAppendOnly } from "./choose-append-only.js";
 import { chooseTopN } from "./choose-top-n.js";
+import { closeWindows } from "./close-windows.js";
 import { extractEqualities } from "./extract-equalities.js";
 import { foldConstants } from "./fold-constants.js";
 import { mergeProjections } from "./merge-projections.js";
@@ -42,6 +43,10 @@ export function optimise(query: BoundQuery): OptimisedQuery {
   const records: PassRecord[] = [];
   let plan = query.plan;
   for (const [name, pass] of passes) plan = runPass(name, pass, plan, records);
+  if (query.emit.kind !== "pull") {
+    const final = query.emit.kind === "final" || query.final === true;
+    plan = runPass("close windows", (before) => closeWindows(before, final), plan, records);
+  }
   // Depends on how the query runs: a pull sees insertions only.
   const finite = query.emit.kind === "pull";
   plan = runPass("choose append-only", (before) => chooseAppendOnly(before, finite), plan, records);

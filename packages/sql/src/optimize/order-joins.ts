@@ -34,7 +34,7 @@ function isInner(plan: LogicalPlan): plan is LogicalJoin {
     plan.kind === "join" &&
     (plan.type === "inner" || plan.type === "cross") &&
     !plan.lookup &&
-    plan.withinMs === undefined &&
+    plan.within === undefined &&
     plan.keys.length === 0
   );
 }
@@ -86,7 +86,7 @@ function join(inputs: readonly LogicalPlan[], conditions: readonly Expression[])
       leftAppendOnly: false,
       rightAppendOnly: false,
       lookup: false,
-      withinMs: undefined,
+      within: undefined,
     };
   }, first);
 }

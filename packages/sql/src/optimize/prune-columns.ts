@@ -48,6 +48,14 @@ function prune(plan: LogicalPlan, wanted: ReadonlySet<number>): LogicalPlan {
         new Set(),
       );
     }
+    case "session": {
+      const calls = plan.calls.filter(({ column }) => wanted.has(column.id));
+      return below(
+        keep(plan, plan.calls, calls, (some) => ({ ...plan, calls: some })),
+        new Set(),
+      );
+    }
+    case "assign-windows":
     case "filter":
     case "sort":
     case "limit":

@@ -49,6 +49,10 @@ function pushFilter(filter: Filter): LogicalPlan {
       return pushIntoUnion(filter, input);
     case "set-operation":
       return pushIntoSetOperation(filter, input);
+    case "assign-windows":
+      return pushBelowWindows(filter, input);
+    case "session":
+      return pushBelowSession(filter, input);
     case "top-n":
     case "window":
       return pushBelowPartitions(filter, input);
@@ -76,6 +80,48 @@ function pushBelowAggregate(
   const predicate = conjunction(below.map((conjunct) => replaceColumns(conjunct, (id) => keys.get(id))));
   const input = pushFilter({ kind: "filter", input: aggregate.input, predicate });
   const pushed: LogicalPlan = { ...aggregate, input };
+  return above.length === 0 ? pushed : { kind: "filter", input: pushed, predicate: conjunction(above) };
+}
+
+/** A row is in its windows or not at all by what does not read their bounds; of SLIDE the keys alone. */
+function pushBelowWindows(
+  filter: Filter,
+  windows: Extract<LogicalPlan, { kind: "assign-windows" }>,
+): LogicalPlan {
+  const keys = new Set(windows.partition.flatMap((key) => (key.kind === "column" ? [key.index] : [])));
+  const bounds = new Set([windows.start.id, windows.end.id]);
+  const canPass = (expression: Expression): boolean => {
+    const columns = [...columnsIn(expression)];
+    if (isVolatile(expression)) return false;
+    return windows.shape.kind === "slide"
+      ? columns.length > 0 && columns.every((id) => keys.has(id))
+      : !columns.some((id) => bounds.has(id));
+  };
+  const conjuncts = conjunctsOf(filter.predicate);
+  const below = conjuncts.filter(canPass);
+  if (below.length === 0) return filter;
+  const above = conjuncts.filter((conjunct) => !canPass(conjunct));
+  const pushed: LogicalPlan = { ...windows, input: filtered(windows.input, below) };
+  return above.length === 0 ? pushed : { kind: "filter", input: pushed, predicate: conjunction(above) };
+}
+
+function pushBelowSession(filter: Filter, session: Extract<LogicalPlan, { kind: "session" }>): LogicalPlan {
+  const keys = new Map(session.keys.map(({ column, expression }) => [column.id, expression]));
+  const onKeys = (expression: Expression): boolean => {
+    const columns = [...columnsIn(expression)];
+    return columns.length > 0 && columns.every((id) => keys.has(id)) && !isVolatile(expression);
+  };
+  const conjuncts = conjunctsOf(filter.predicate);
+  const below = conjuncts.filter(onKeys);
+  if (below.length === 0) return filter;
+  const above = conjuncts.filter((conjunct) => !onKeys(conjunct));
+  const pushed: LogicalPlan = {
+    ...session,
+    input: filtered(
+      session.input,
+      below.map((conjunct) => replaceColumns(conjunct, (id) => keys.get(id))),
+    ),
+  };
   return above.length === 0 ? pushed : { kind: "filter", input: pushed, predicate: conjunction(above) };
 }
 

@@ -80,7 +80,9 @@ function columnFor(
 }
 
 function handsThrough({ kind }: LogicalPlan): boolean {
-  return kind === "filter" || kind === "sort" || kind === "limit" || kind === "join";
+  return (
+    kind === "filter" || kind === "sort" || kind === "limit" || kind === "join" || kind === "assign-windows"
+  );
 }
 
 /** record -> 'name' */

@@ -1,5 +1,5 @@
 import type { ParserMethod } from "chevrotain";
-import type { ExpressionNode, OverNode, QueryNode, TypeNode } from "../ast/ast.js";
+import type { BinaryOperator, ExpressionNode, OrderNode, OverNode } from "../ast/ast.js";
 import { spanBetween, type Token, tokenSpan } from "../tokens/lexer.js";
 import {
   CastOperator,
@@ -21,28 +21,18 @@ import {
   Star,
   Text,
 } from "../tokens/token-types.js";
-import { BOOLEAN, NULL_TYPE, STRING } from "../types/types.js";
-import { intervalUnit } from "../values/calendar.js";
-import { GrammarBase, keyword } from "./grammar-base.js";
-import {
-  intervalLiteral,
-  literal,
-  momentLiteral,
-  nameOf,
-  numberLiteral,
-  textLiteral,
-  textOf,
-} from "./literals.js";
+import { STRING } from "../types/types.js";
+import { ConditionGrammar } from "./condition-grammar.js";
+import { keyword } from "./grammar-base.js";
+import { literal, nameOf } from "./literals.js";
 import { buildChain, type Piece, precedence, precedenceOf } from "./precedence.js";
 import { Refusal } from "./refusal.js";
 
-/** Expressions, literals and types; the BNF is in grammar.ts. */
-export abstract class ExpressionGrammar extends GrammarBase {
-  /** In select-grammar.ts: a query may stand inside an expression. */
-  protected abstract readonly subquery: ParserMethod<[], QueryNode>;
-
+/** Expressions; the BNF is in grammar.ts. */
+export abstract class ExpressionGrammar extends ConditionGrammar {
   /** In over-grammar.ts. */
   protected abstract readonly over: ParserMethod<[], OverNode>;
+  protected abstract readonly orderBy: ParserMethod<[], OrderNode[]>;
 
   readonly expression: ParserMethod<[], ExpressionNode> = this.RULE("expression", () =>
     this.SUBRULE(this.chain, { ARGS: [0] }),
@@ -62,11 +52,24 @@ export abstract class ExpressionGrammar extends GrammarBase {
         this.OR([
           {
             ALT: () => {
+              const quantified = this.quantifierFollows();
               const token = this.CONSUME(InfixOperator);
-              this.ACTION(() =>
-                pieces.push({ kind: "infix", operator: operatorOf(token), span: tokenSpan(token) }),
-              );
-              this.SUBRULE1(this.prefixed, { ARGS: [pieces] });
+              this.OR1([
+                {
+                  GATE: () => quantified,
+                  ALT: () =>
+                    this.SUBRULE(this.quantified, { ARGS: [pieces, operatorOf(token) as BinaryOperator] }),
+                },
+                {
+                  ALT: () => {
+                    this.ACTION(() =>
+                      pieces.push({ kind: "infix", operator: operatorOf(token), span: tokenSpan(token) }),
+                    );
+                    this.SUBRULE1(this.prefixed, { ARGS: [pieces] });
+                  },
+                  IGNORE_AMBIGUITIES: true,
+                },
+              ]);
             },
           },
           { ALT: () => this.SUBRULE(this.suffix, { ARGS: [pieces] }) },
@@ -104,160 +107,6 @@ export abstract class ExpressionGrammar extends GrammarBase {
       pieces.push({ kind: "operand", node });
     });
   });
-
-  readonly suffix: ParserMethod<[Piece[]], void> = this.RULE("suffix", (pieces: Piece[]) => {
-    let negated = false;
-    this.OR([
-      {
-        ALT: () => {
-          this.CONSUME(keyword("IS"));
-          this.OPTION(() => {
-            this.CONSUME(keyword("NOT"));
-            negated = true;
-          });
-          this.SUBRULE(this.isTest, { ARGS: [pieces, negated] });
-        },
-      },
-      {
-        ALT: () => {
-          this.OPTION1(() => {
-            this.CONSUME1(keyword("NOT"));
-            negated = true;
-          });
-          this.OR1([
-            { ALT: () => this.SUBRULE(this.between, { ARGS: [pieces, negated] }) },
-            { ALT: () => this.SUBRULE(this.inList, { ARGS: [pieces, negated] }) },
-            { ALT: () => this.SUBRULE(this.like, { ARGS: [pieces, negated] }) },
-          ]);
-        },
-      },
-    ]);
-  });
-
-  readonly isTest: ParserMethod<[Piece[], boolean], void> = this.RULE(
-    "isTest",
-    (pieces: Piece[], negated: boolean) => {
-      const test = (name: "NULL" | "TRUE" | "FALSE", token: Token): void => {
-        this.ACTION(() => {
-          const end = tokenSpan(token);
-          pieces.push({
-            kind: "suffix",
-            apply: (operand) => ({
-              kind: "is",
-              operand,
-              test: name,
-              negated,
-              span: spanBetween(operand.span, end),
-            }),
-          });
-        });
-      };
-      this.OR([
-        { ALT: () => test("NULL", this.CONSUME(keyword("NULL"))) },
-        { ALT: () => test("TRUE", this.CONSUME(keyword("TRUE"))) },
-        { ALT: () => test("FALSE", this.CONSUME(keyword("FALSE"))) },
-        {
-          ALT: () => {
-            this.CONSUME(keyword("DISTINCT"));
-            this.CONSUME(keyword("FROM"));
-            const right = this.SUBRULE(this.chain, { ARGS: [precedence.comparison] });
-            this.ACTION(() => {
-              pieces.push({
-                kind: "suffix",
-                apply: (left) => {
-                  const span = spanBetween(left.span, right.span);
-                  return { kind: "is-distinct", left, right, negated, span };
-                },
-              });
-            });
-          },
-        },
-      ]);
-    },
-  );
-
-  readonly between: ParserMethod<[Piece[], boolean], void> = this.RULE(
-    "between",
-    (pieces: Piece[], negated: boolean) => {
-      this.CONSUME(keyword("BETWEEN"));
-      let symmetric = false;
-      this.OPTION({
-        GATE: () => !this.nextIs(InfixOperator, 2),
-        DEF: () => {
-          this.CONSUME(keyword("SYMMETRIC"));
-          symmetric = true;
-        },
-      });
-      const low = this.SUBRULE(this.chain, { ARGS: [precedence.comparison] });
-      this.CONSUME(keyword("AND"));
-      const high = this.SUBRULE1(this.chain, { ARGS: [precedence.comparison] });
-      this.ACTION(() => {
-        pieces.push({
-          kind: "suffix",
-          apply: (operand) => {
-            const span = spanBetween(operand.span, high.span);
-            return { kind: "between", operand, low, high, negated, symmetric, span };
-          },
-        });
-      });
-    },
-  );
-
-  readonly inList: ParserMethod<[Piece[], boolean], void> = this.RULE(
-    "inList",
-    (pieces: Piece[], negated: boolean) => {
-      this.CONSUME(keyword("IN"));
-      this.CONSUME(OpenParen);
-      const list: ExpressionNode[] = [];
-      const query = this.OR<QueryNode | undefined>([
-        { GATE: () => this.queryFollows(1), ALT: () => this.SUBRULE(this.subquery) },
-        {
-          ALT: () => {
-            this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => list.push(this.SUBRULE(this.expression)) });
-            return undefined;
-          },
-          IGNORE_AMBIGUITIES: true,
-        },
-      ]);
-      const end = this.CONSUME(CloseParen);
-      this.ACTION(() => {
-        pieces.push({
-          kind: "suffix",
-          apply: (operand) => {
-            const span = spanBetween(operand.span, tokenSpan(end));
-            return query === undefined
-              ? { kind: "in", operand, list, negated, span }
-              : { kind: "in-query", operand, query, negated, span };
-          },
-        });
-      });
-    },
-  );
-
-  readonly like: ParserMethod<[Piece[], boolean], void> = this.RULE(
-    "like",
-    (pieces: Piece[], negated: boolean) => {
-      const word = this.OR<Token>([
-        { ALT: () => this.CONSUME(keyword("LIKE")) },
-        { ALT: () => this.CONSUME(keyword("ILIKE")) },
-      ]);
-      const pattern = this.SUBRULE(this.chain, { ARGS: [precedence.comparison] });
-      const escape = this.OPTION(() => {
-        this.CONSUME(keyword("ESCAPE"));
-        return this.SUBRULE1(this.chain, { ARGS: [precedence.comparison] });
-      });
-      this.ACTION(() => {
-        const caseInsensitive = word.tokenType.name === "ILIKE";
-        pieces.push({
-          kind: "suffix",
-          apply: (operand) => {
-            const span = spanBetween(operand.span, (escape ?? pattern).span);
-            return { kind: "like", operand, pattern, escape, negated, caseInsensitive, span };
-          },
-        });
-      });
-    },
-  );
 
   readonly operand: ParserMethod<[], ExpressionNode> = this.RULE("operand", () => {
     let node = this.SUBRULE(this.primary);
@@ -342,48 +191,6 @@ export abstract class ExpressionGrammar extends GrammarBase {
     ]),
   );
 
-  readonly constant: ParserMethod<[], ExpressionNode> = this.RULE("constant", () =>
-    this.OR<ExpressionNode>([
-      {
-        ALT: () => {
-          const token = this.CONSUME(Text);
-          return this.ACTION(() => textLiteral(token));
-        },
-      },
-      {
-        ALT: () => {
-          const minus = this.OPTION(() => this.CONSUME(Minus));
-          const token = this.SUBRULE(this.number);
-          return this.ACTION(() =>
-            numberLiteral(token, minus === undefined ? "" : "-", this.spanFrom(minus ?? token)),
-          );
-        },
-      },
-      {
-        ALT: () => {
-          const token = this.CONSUME(keyword("NULL"));
-          return this.ACTION(() => literal(null, NULL_TYPE, "NULL", tokenSpan(token)));
-        },
-      },
-      {
-        ALT: () => {
-          const token = this.CONSUME(keyword("TRUE"));
-          return this.ACTION(() => literal(true, BOOLEAN, "TRUE", tokenSpan(token)));
-        },
-      },
-      {
-        ALT: () => {
-          const token = this.CONSUME(keyword("FALSE"));
-          return this.ACTION(() => literal(false, BOOLEAN, "FALSE", tokenSpan(token)));
-        },
-      },
-    ]),
-  );
-
-  readonly number: ParserMethod<[], Token> = this.RULE("numberToken", () =>
-    this.OR<Token>([{ ALT: () => this.CONSUME(Integer) }, { ALT: () => this.CONSUME(Decimal) }]),
-  );
-
   readonly parenthesised: ParserMethod<[], ExpressionNode> = this.RULE("parenthesised", () => {
     const open = this.CONSUME(OpenParen);
     const node = this.SUBRULE(this.expression);
@@ -436,73 +243,6 @@ export abstract class ExpressionGrammar extends GrammarBase {
     return this.ACTION((): ExpressionNode => ({ kind: "array", elements, span: this.spanFrom(first) }));
   });
 
-  readonly interval: ParserMethod<[], ExpressionNode> = this.RULE("interval", () => {
-    const first = this.CONSUME(keyword("INTERVAL"));
-    let text = "";
-    this.OR([
-      {
-        ALT: () => {
-          const token = this.CONSUME(Text);
-          this.ACTION(() => {
-            text = textOf(token);
-          });
-        },
-      },
-      {
-        ALT: () => {
-          this.OPTION(() => {
-            this.CONSUME(Minus);
-            text = "-";
-          });
-          text += this.SUBRULE(this.number).image;
-          this.MANY(() => {
-            this.CONSUME(Colon);
-            text += `:${this.SUBRULE1(this.number).image}`;
-          });
-        },
-      },
-    ]);
-    // A word behind it is the unit, or an alias when the text needs none: INTERVAL '5 SECOND' x.
-    const unit = this.OPTION1({
-      GATE: () => intervalUnit(this.LA(1).image) !== undefined || /^\s*-?[\d.]+\s*$/.test(text),
-      DEF: () => this.CONSUME(Name),
-    });
-    return this.ACTION(() => intervalLiteral(text, unit, this.spanFrom(first)));
-  });
-
-  readonly moment: ParserMethod<[], ExpressionNode> = this.RULE("moment", () => {
-    const word = this.OR<Token>([
-      { ALT: () => this.CONSUME(keyword("DATE")) },
-      { ALT: () => this.CONSUME(keyword("TIMESTAMP")) },
-      { ALT: () => this.CONSUME(keyword("TIME")) },
-    ]);
-    let text = "";
-    this.OR1([
-      {
-        ALT: () => {
-          const token = this.CONSUME(Text);
-          this.ACTION(() => {
-            text = textOf(token);
-          });
-        },
-      },
-      {
-        // DATE 2021-1-2, TIME 11:45:14
-        ALT: () => {
-          text = this.SUBRULE(this.number).image;
-          this.MANY(() => {
-            const separator = this.OR2<Token>([
-              { ALT: () => this.CONSUME(Minus) },
-              { ALT: () => this.CONSUME(Colon) },
-            ]);
-            text += separator.image + this.SUBRULE1(this.number).image;
-          });
-        },
-      },
-    ]);
-    return this.ACTION(() => momentLiteral(word.image, text, this.spanFrom(word)));
-  });
-
   readonly castTo: ParserMethod<[], ExpressionNode> = this.RULE("castTo", () => {
     const first = this.CONSUME(keyword("CAST"));
     this.CONSUME(OpenParen);
@@ -521,6 +261,7 @@ export abstract class ExpressionGrammar extends GrammarBase {
     const args: ExpressionNode[] = [];
     let star = false;
     let distinct = false;
+    let orderBy: readonly OrderNode[] = [];
     this.OR([
       {
         ALT: () => {
@@ -535,6 +276,9 @@ export abstract class ExpressionGrammar extends GrammarBase {
             distinct = true;
           });
           this.MANY_SEP({ SEP: Comma, DEF: () => args.push(this.SUBRULE(this.expression)) });
+          this.OPTION4(() => {
+            orderBy = this.SUBRULE(this.orderBy);
+          });
         },
       },
     ]);
@@ -567,7 +311,7 @@ export abstract class ExpressionGrammar extends GrammarBase {
       },
     });
     const over = this.OPTION3({
-      GATE: () => this.nextIs(OpenParen, 2),
+      GATE: () => this.nextIs(OpenParen, 2) || this.nextIs(Name, 2),
       DEF: () => this.SUBRULE(this.over),
     });
     return this.ACTION((): ExpressionNode => {
@@ -578,6 +322,7 @@ export abstract class ExpressionGrammar extends GrammarBase {
         args,
         star,
         distinct,
+        orderBy,
         filter,
         ignoreNulls,
         over,
@@ -615,8 +360,8 @@ export abstract class ExpressionGrammar extends GrammarBase {
     return this.ACTION((): ExpressionNode => {
       const name = { ...nameOf(first), text: "DATE_PART" };
       const unit = literal(part.image, STRING, `'${part.image}'`, tokenSpan(part));
-      const rest = { star: false, distinct: false, filter: undefined, ignoreNulls: false, over: undefined };
-      return { kind: "call", name, args: [unit, operand], ...rest, span: this.spanFrom(first) };
+      const rest = { ...plainCall, args: [unit, operand] };
+      return { kind: "call", name, ...rest, span: this.spanFrom(first) };
     });
   });
 
@@ -631,21 +376,17 @@ export abstract class ExpressionGrammar extends GrammarBase {
       return { kind: "name", parts, span: this.spanFrom(first) };
     });
   });
-
-  readonly type: ParserMethod<[], TypeNode> = this.RULE("type", () => {
-    const name = this.CONSUME(Name);
-    let dimensions = 0;
-    this.MANY({
-      GATE: () => this.nextIs(CloseBracket, 2),
-      DEF: () => {
-        this.CONSUME(OpenBracket);
-        this.CONSUME(CloseBracket);
-        dimensions += 1;
-      },
-    });
-    return this.ACTION((): TypeNode => ({ name: nameOf(name), dimensions, span: this.spanFrom(name) }));
-  });
 }
+
+/** What else a call may have. */
+const plainCall = {
+  star: false,
+  distinct: false,
+  orderBy: [],
+  filter: undefined,
+  ignoreNulls: false,
+  over: undefined,
+} as const;
 
 /** Operators have one spelling inside: != is <>, words are in upper case. */
 function operatorOf(token: Token): string {

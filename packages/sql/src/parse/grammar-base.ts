@@ -21,6 +21,8 @@ interface ErrorRaising {
 
 const raising = EmbeddedActionsParser.prototype as unknown as ErrorRaising;
 
+const comparisonSigns: ReadonlySet<string> = new Set(["=", "==", "<>", "!=", "<", "<=", ">", ">="]);
+
 /** What the parts of the grammar share: looking ahead, refusing, counting depth. */
 export abstract class GrammarBase extends EmbeddedActionsParser {
   /** How many rules that can contain themselves are open. */
@@ -83,6 +85,15 @@ export abstract class GrammarBase extends EmbeddedActionsParser {
   /** EXTRACT(word FROM …: a call of EXTRACT otherwise. */
   protected fromFollows(): boolean {
     return this.next("FROM", 4);
+  }
+
+  /** = ANY (, > ALL ( … */
+  protected quantifierFollows(): boolean {
+    return (
+      (this.next("ANY", 2) || this.next("SOME", 2) || this.next("ALL", 2)) &&
+      this.nextIs(OpenParen, 3) &&
+      comparisonSigns.has(this.LA(1).image)
+    );
   }
 
   /** SELECT ALL a: a word ALL is no name where an item follows it. */

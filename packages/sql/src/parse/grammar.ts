@@ -39,9 +39,10 @@ import { SelectGrammar } from "./select-grammar.js";
  * body      ::= select | VALUES row (',' row)* | '(' query ')'
  * select    ::= SELECT [DISTINCT | ALL] item (',' item)* [FROM joins (',' joins)*] [WHERE expression]
  *               [GROUP BY expression (',' expression)*] [HAVING expression]
+ *               [WINDOW name AS over (',' name AS over)*]
  * item      ::= '*' | name '.' '*' | expression [[AS] name]
  * joins     ::= from ( [NATURAL] [type] JOIN from [within] [ON expression | USING names] [within] )*
- * type      ::= INNER | CROSS | ( LEFT | RIGHT | FULL ) [OUTER]
+ * type      ::= INNER | CROSS | ( LEFT | RIGHT | FULL ) [OUTER] | [LEFT] ( SEMI | ANTI )
  * within    ::= WITHIN '(' expression ')' | WITHIN INTERVAL …
  * from      ::= ( relation | '(' query ')' | window '(' from (',' expression)* ')' ) [[AS] name [names]]
  *             | '(' joins (',' joins)* ')'
@@ -57,14 +58,16 @@ import { SelectGrammar } from "./select-grammar.js";
  * suffix    ::= IS [NOT] ( NULL | TRUE | FALSE | DISTINCT FROM expression₅ )
  *             | [NOT] ( BETWEEN [SYMMETRIC] expression₅ AND expression₅ | IN '(' ( expression,… | query ) ')'
  *             | ( LIKE | ILIKE ) expression₅ [ESCAPE expression₅] )       -- ₅: tighter than comparisons
+ *             | comparison ( ANY | SOME | ALL ) '(' query ')'
  * operand   ::= primary ( '[' expression ']' | '[' [expression] ':' [expression] ']' | '::' type )*
  * primary   ::= literal | name ['.' name] | '(' expression ')' | case | call | array
  *             | CAST '(' expression AS type ')' | '(' query ')' | EXISTS '(' query ')' | EXTRACT '(' name FROM expression ')'
  * literal   ::= text | ['-'] number | TRUE | FALSE | NULL | ( DATE | TIME | TIMESTAMP ) text
  *             | INTERVAL ( text | ['-'] number ) [unit] | INTERVAL integer ':' integer ':' integer
  * case      ::= CASE [expression] ( WHEN expression THEN expression )+ [ELSE expression] END
- * call      ::= name '(' [ '*' | [DISTINCT] expression (',' expression)* ] ')' [FILTER '(' WHERE expression ')']
- *               [( IGNORE | RESPECT ) NULLS] [OVER '(' [PARTITION BY expression,…] [ORDER BY order,…] [frame] ')']
+ * call      ::= name '(' [ '*' | [DISTINCT] expression (',' expression)* [ORDER BY order,…] ] ')'
+ *               [FILTER '(' WHERE expression ')'] [( IGNORE | RESPECT ) NULLS] [OVER ( name | over )]
+ * over      ::= '(' [name] [PARTITION BY expression,…] [ORDER BY order,…] [frame] ')'
  * frame     ::= ( ROWS | RANGE | GROUPS ) ( bound | BETWEEN bound AND bound )
  * bound     ::= ( UNBOUNDED | expression₅ ) ( PRECEDING | FOLLOWING ) | CURRENT ROW
  * array     ::= [ARRAY] '[' [expression,…] ']' | '{' [expression,…] '}'

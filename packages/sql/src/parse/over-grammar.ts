@@ -1,27 +1,74 @@
 import type { ParserMethod } from "chevrotain";
-import type { ExpressionNode, FrameBoundNode, FrameNode, OrderNode, OverNode } from "../ast/ast.js";
+import type {
+  ExpressionNode,
+  FrameBoundNode,
+  FrameNode,
+  NamedWindowNode,
+  OrderNode,
+  OverNode,
+} from "../ast/ast.js";
 import type { Token } from "../tokens/lexer.js";
-import { CloseParen, Comma, InfixOperator, OpenParen } from "../tokens/token-types.js";
+import { CloseParen, Comma, InfixOperator, Name, OpenParen } from "../tokens/token-types.js";
 import { ExpressionGrammar } from "./expression-grammar.js";
 import { keyword } from "./grammar-base.js";
+import { nameOf } from "./literals.js";
 import { precedence } from "./precedence.js";
 
-/** OVER (…) and ORDER BY; the BNF is in grammar.ts. */
+/** OVER (…), WINDOW … and ORDER BY; the BNF is in grammar.ts. */
 export abstract class OverGrammar extends ExpressionGrammar {
   readonly over: ParserMethod<[], OverNode> = this.RULE("over", () => {
     const first = this.CONSUME(keyword("OVER"));
-    this.CONSUME(OpenParen);
-    const partitionBy: ExpressionNode[] = [];
-    this.OPTION(() => {
-      this.CONSUME(keyword("PARTITION"));
-      this.CONSUME(keyword("BY"));
-      this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => partitionBy.push(this.SUBRULE(this.expression)) });
-    });
-    const orderBy = this.OPTION1(() => this.SUBRULE(this.orderBy)) ?? [];
-    const frame = this.OPTION2(() => this.SUBRULE(this.frame));
-    this.CONSUME(CloseParen);
-    return this.ACTION((): OverNode => ({ partitionBy, orderBy, frame, span: this.spanFrom(first) }));
+    return this.OR<OverNode>([
+      { ALT: () => this.SUBRULE(this.windowDefinition, { ARGS: [first] }) },
+      {
+        ALT: () => {
+          const name = this.CONSUME(Name);
+          return this.ACTION((): OverNode => {
+            const base = { name: nameOf(name), whole: true };
+            return { base, partitionBy: [], orderBy: [], frame: undefined, span: this.spanFrom(first) };
+          });
+        },
+      },
+    ]);
   });
+
+  readonly namedWindow: ParserMethod<[], NamedWindowNode> = this.RULE("namedWindow", () => {
+    const name = this.CONSUME(Name);
+    this.CONSUME(keyword("AS"));
+    const over = this.SUBRULE(this.windowDefinition, { ARGS: [name] });
+    return this.ACTION((): NamedWindowNode => ({ name: nameOf(name), over }));
+  });
+
+  readonly windowDefinition: ParserMethod<[Token], OverNode> = this.RULE(
+    "windowDefinition",
+    (first: Token) => {
+      this.CONSUME(OpenParen);
+      const named = this.OPTION3({
+        GATE: () =>
+          !(this.next("PARTITION") && this.next("BY", 2)) &&
+          !((this.next("ROWS") || this.next("RANGE") || this.next("GROUPS")) && !this.endsName(2)),
+        DEF: () => this.CONSUME(Name),
+      });
+      const partitionBy: ExpressionNode[] = [];
+      this.OPTION(() => {
+        this.CONSUME(keyword("PARTITION"));
+        this.CONSUME(keyword("BY"));
+        this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => partitionBy.push(this.SUBRULE(this.expression)) });
+      });
+      const orderBy = this.OPTION1(() => this.SUBRULE(this.orderBy)) ?? [];
+      const frame = this.OPTION2(() => this.SUBRULE(this.frame));
+      this.CONSUME(CloseParen);
+      return this.ACTION((): OverNode => {
+        const base = named === undefined ? undefined : { name: nameOf(named), whole: false };
+        return { base, partitionBy, orderBy, frame, span: this.spanFrom(first) };
+      });
+    },
+  );
+
+  /** Whether a name of a window ends before that token. */
+  private endsName(ahead: number): boolean {
+    return this.nextIs(CloseParen, ahead) || this.next("ORDER", ahead) || this.next("PARTITION", ahead);
+  }
 
   readonly frame: ParserMethod<[], FrameNode> = this.RULE("frame", () => {
     const unit = this.OR<Token>([

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { runs } from "@hstream/proto/testing";
+import { runsUpTo } from "@hstream/proto/testing";
 import type { ExpressionNode, SelectNode, StatementNode } from "../ast/ast.js";
 import { parseDepthMax, parseTextCharsMax } from "../limits.js";
 import { printExpression } from "../print/print-expression.js";
@@ -242,7 +242,7 @@ describe("parser and binder on mutated statements", () => {
           assert(renderDiagnostic(text, diagnostic).split("\n").length <= 5);
         }
       }),
-      { numRuns: runs(20_000) },
+      runsUpTo(20_000, 1_000_000),
     );
   }).timeout(30_000);
 });

@@ -52,7 +52,7 @@ export function buildChain(pieces: readonly Piece[]): ExpressionNode {
   const pending: Pending[] = [];
   const pop = (): ExpressionNode => must(nodes.pop(), "the grammar puts an operand at each place");
   const reduce = (down: number): void => {
-    for (let top = pending.at(-1); top !== undefined && strength(top) >= down; top = pending.at(-1)) {
+    for (let top = pending.at(-1); top !== undefined && strengthOf(top) >= down; top = pending.at(-1)) {
       pending.pop();
       const right = pop();
       if (top.kind === "prefix") {
@@ -68,6 +68,7 @@ export function buildChain(pieces: readonly Piece[]): ExpressionNode {
     const hint = "split the expression, or use IN or an array";
     throw new Refusal(`More than ${operatorChainMax} operators in one chain`, span, hint);
   };
+  const strengthOf = orSigns(pieces);
   for (const piece of pieces) {
     switch (piece.kind) {
       case "operand":
@@ -77,8 +78,8 @@ export function buildChain(pieces: readonly Piece[]): ExpressionNode {
         pending.push(piece);
         break;
       case "infix":
-        reduce(precedenceOf(piece.operator));
-        if (precedenceOf(piece.operator) <= precedence.AND) chained = 0;
+        reduce(strengthOf(piece));
+        if (strengthOf(piece) <= precedence.AND) chained = 0;
         else deepen(piece.span);
         pending.push(piece);
         break;
@@ -91,6 +92,34 @@ export function buildChain(pieces: readonly Piece[]): ExpressionNode {
   }
   reduce(0);
   return pop();
+}
+
+/**
+ * How tight each operator binds. Between two comparisons || cannot join texts: there it is the OR of the first
+ * dialects, and binds like one.
+ */
+function orSigns(pieces: readonly Piece[]): (piece: Pending) => number {
+  if (!pieces.some((piece) => piece.kind === "infix" && piece.operator === "||")) return strength;
+  const ors = new Set<Pending>();
+  // Of the part between two ANDs or ORs: whether a comparison came, and the || since.
+  let compared = false;
+  let signs: Pending[] = [];
+  for (const piece of pieces) {
+    if (piece.kind === "infix" && strength(piece) <= precedence.AND) {
+      compared = false;
+      signs = [];
+    } else if (piece.kind === "infix" && piece.operator === "||") {
+      if (compared) signs.push(piece);
+    } else if (
+      piece.kind === "suffix" ||
+      (piece.kind === "infix" && strength(piece) === precedence.comparison)
+    ) {
+      for (const sign of signs) ors.add(sign);
+      signs = [];
+      compared = true;
+    }
+  }
+  return (piece) => (ors.has(piece) ? precedence.OR : strength(piece));
 }
 
 function strength(piece: Pending): number {

@@ -5,6 +5,8 @@ import type {
   EmitNode,
   ExpressionNode,
   FromNode,
+  JoinTypeNode,
+  NamedWindowNode,
   NameNode,
   QueryBodyNode,
   QueryNode,
@@ -189,8 +191,14 @@ export abstract class SelectGrammar extends OverGrammar {
       this.CONSUME(keyword("HAVING"));
       return this.SUBRULE3(this.expression);
     });
+    const windows: NamedWindowNode[] = [];
+    this.OPTION5(() => {
+      this.CONSUME(keyword("WINDOW"));
+      this.AT_LEAST_ONE_SEP2({ SEP: Comma, DEF: () => windows.push(this.SUBRULE(this.namedWindow)) });
+    });
     return this.ACTION((): SelectNode => {
-      return { kind: "select", distinct, items, from, where, groupBy, having, span: this.spanFrom(first) };
+      const span = this.spanFrom(first);
+      return { kind: "select", distinct, items, from, where, groupBy, having, windows, span };
     });
   });
 
@@ -230,7 +238,7 @@ export abstract class SelectGrammar extends OverGrammar {
 
   readonly alias: ParserMethod<[], NameNode | undefined> = this.RULE("alias", () =>
     this.OPTION({
-      GATE: () => !(this.next("PARTITION") && this.next("BY", 2)),
+      GATE: () => !this.clauseFollows(),
       DEF: () => {
         this.OPTION1(() => this.CONSUME(keyword("AS")));
         const name = this.CONSUME(Name);
@@ -238,6 +246,13 @@ export abstract class SelectGrammar extends OverGrammar {
       },
     }),
   );
+
+  /** Words that are free as names, where they begin the next clause. */
+  private clauseFollows(): boolean {
+    if (this.next("PARTITION")) return this.next("BY", 2);
+    if (this.next("WINDOW")) return this.nextIs(Name, 2) && this.next("AS", 3);
+    return (this.next("SEMI") || this.next("ANTI")) && this.next("JOIN", 2);
+  }
 
   readonly relationAlias: ParserMethod<[], AliasNode | undefined> = this.RULE("relationAlias", () => {
     const name = this.SUBRULE(this.alias);
@@ -319,25 +334,32 @@ export abstract class SelectGrammar extends OverGrammar {
     });
   });
 
-  readonly joinType: ParserMethod<[], "inner" | "left" | "right" | "full" | "cross"> = this.RULE(
-    "joinType",
-    () => {
-      const word = this.OR<Token>([
-        { ALT: () => this.CONSUME(keyword("INNER")) },
-        { ALT: () => this.CONSUME(keyword("LEFT")) },
-        { ALT: () => this.CONSUME(keyword("RIGHT")) },
-        { ALT: () => this.CONSUME(keyword("FULL")) },
-        { ALT: () => this.CONSUME(keyword("CROSS")) },
-      ]);
-      this.OPTION({
-        GATE: () => ["LEFT", "RIGHT", "FULL"].includes(word.tokenType.name),
-        DEF: () => this.CONSUME(keyword("OUTER")),
-      });
-      return this.ACTION(
-        () => word.tokenType.name.toLowerCase() as "inner" | "left" | "right" | "full" | "cross",
-      );
-    },
-  );
+  readonly joinType: ParserMethod<[], JoinTypeNode> = this.RULE("joinType", () => {
+    const word = this.OR<Token>([
+      { ALT: () => this.CONSUME(keyword("INNER")) },
+      { ALT: () => this.CONSUME(keyword("LEFT")) },
+      { ALT: () => this.CONSUME(keyword("RIGHT")) },
+      { ALT: () => this.CONSUME(keyword("FULL")) },
+      { ALT: () => this.CONSUME(keyword("CROSS")) },
+      { ALT: () => this.CONSUME(keyword("SEMI")) },
+      { ALT: () => this.CONSUME(keyword("ANTI")) },
+    ]);
+    const more = this.OPTION({
+      GATE: () =>
+        ["LEFT", "RIGHT", "FULL"].includes(word.tokenType.name) &&
+        (word.tokenType.name === "LEFT" || this.next("OUTER")),
+      DEF: () =>
+        this.OR1<Token>([
+          { ALT: () => this.CONSUME(keyword("OUTER")) },
+          { ALT: () => this.CONSUME1(keyword("SEMI")) },
+          { ALT: () => this.CONSUME1(keyword("ANTI")) },
+        ]),
+    });
+    return this.ACTION(() => {
+      const given = more === undefined || more.tokenType.name === "OUTER" ? word : more;
+      return given.tokenType.name.toLowerCase() as JoinTypeNode;
+    });
+  });
 
   readonly within: ParserMethod<[], ExpressionNode> = this.RULE("within", () => {
     this.CONSUME(keyword("WITHIN"));

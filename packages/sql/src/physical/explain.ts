@@ -1,6 +1,7 @@
 import { unreachable } from "@hstream/proto";
 import type { BoundStatement } from "../bind/bound-statement.js";
 import { inputsOf, type LogicalJoin, type LogicalPlan } from "../plan/logical.js";
+import type { Closing, WindowShape } from "../plan/physical.js";
 import { printAggregate, printBound, printSortKey, printWindowCall } from "../print/print-bound.js";
 import { optimise } from "../optimize/optimise.js";
 import { toPhysical } from "./to-physical.js";
@@ -46,6 +47,10 @@ function emission({ query }: ExplainedStatement): string {
       return `changes, merged per step${from}`;
     case "retractions":
       return `every change as - and +${from}`;
+    case "final":
+      return `the rows of a window when it closes${from}`;
+    case "every":
+      return `the latest state every ${query.emit.intervalMs} ms${from}`;
     default:
       return unreachable(query.emit);
   }
@@ -87,7 +92,19 @@ function describeNode(plan: LogicalPlan): string {
     case "aggregate": {
       const keys = plan.keys.map((key) => printBound(key.expression)).join(", ");
       const calls = plan.calls.map(({ call }) => printAggregate(call)).join(", ");
-      return `Aggregate by [${keys}] computing [${calls}]${plan.appendOnly ? ", append-only" : ""}`;
+      return `Aggregate by [${keys}] computing [${calls}]${closingText(plan)}${plan.appendOnly ? ", append-only" : ""}`;
+    }
+    case "assign-windows": {
+      const { shape } = plan;
+      const partition = plan.partition.map(printBound).join(", ");
+      const per = partition === "" ? "" : ` per [${partition}]`;
+      return `Windows ${shapeText(shape)} on ${printBound(plan.time)}${per}`;
+    }
+    case "session": {
+      const keys = plan.keys.map((key) => printBound(key.expression)).join(", ");
+      const calls = plan.calls.map(({ call }) => printAggregate(call)).join(", ");
+      const gap = `session ${plan.gapMs} ms on ${printBound(plan.time)}`;
+      return `Aggregate by [${keys}] in ${gap} computing [${calls}]${plan.final === true ? ", when closed" : ", freed when closed"}`;
     }
     case "sort":
       return `Sort ${plan.keys.map(printSortKey).join(", ")}${limitText(plan)}`;
@@ -100,9 +117,9 @@ function describeNode(plan: LogicalPlan): string {
     case "set-operation":
       return `${plan.operator === "except" ? "Except" : "Intersect"}${plan.all ? " all" : ""}`;
     case "top-n":
-      return `Top${limitText(plan)}${overText(plan)}${plan.appendOnly ? ", append-only" : ""}`;
+      return `Top${limitText(plan)}${overText(plan)}${closingText(plan)}${plan.appendOnly ? ", append-only" : ""}`;
     case "window":
-      return `Window computing [${plan.calls.map(({ call }) => printWindowCall(call)).join(", ")}]${overText(plan)}`;
+      return `Window computing [${plan.calls.map(({ call }) => printWindowCall(call)).join(", ")}]${overText(plan)}${closingText(plan)}`;
     default:
       return unreachable(plan);
   }
@@ -123,7 +140,19 @@ function describeJoin(plan: LogicalJoin): string {
   ];
   const text = `Join ${name}${parts.length === 0 ? "" : ` ${parts.join(" ")}`}`;
   const grows = plan.leftAppendOnly && plan.rightAppendOnly ? ", append-only" : "";
-  return `${text}${plan.withinMs === undefined ? "" : `, within ${plan.withinMs} ms`}${grows}`;
+  const freed = plan.closes === undefined ? "" : ", freed with its windows";
+  return `${text}${freed}${plan.within === undefined ? "" : `, within ${plan.within.ms} ms`}${grows}`;
+}
+
+function shapeText(shape: WindowShape): string {
+  if (shape.kind === "slide") return `slide ${shape.sizeMs} ms`;
+  const { sizeMs, hopMs } = shape;
+  return sizeMs === hopMs ? `tumble ${sizeMs} ms` : `hop ${sizeMs} ms every ${hopMs} ms`;
+}
+
+function closingText(plan: { readonly closes?: Closing; readonly final?: boolean }): string {
+  if (plan.closes === undefined) return "";
+  return plan.final === true ? ", when its window closes" : ", freed with its window";
 }
 
 function overText(plan: Extract<LogicalPlan, { kind: "top-n" | "window" }>): string {

@@ -32,6 +32,14 @@ function expressionsOf(node: PhysicalNode): readonly Expression[] {
         ...node.keys,
         ...node.calls.flatMap((call) => [...call.args, ...(call.filter === undefined ? [] : [call.filter])]),
       ];
+    case "session":
+      return [
+        node.time,
+        ...node.keys,
+        ...node.calls.flatMap((call) => [...call.args, ...(call.filter === undefined ? [] : [call.filter])]),
+      ];
+    case "assign-windows":
+      return [node.time, ...node.partition];
     case "sort":
       return node.keys.map((key) => key.expression);
     case "top-n":
@@ -74,7 +82,7 @@ describe("physical plan", () => {
     assert.deepEqual(physical("SELECT COUNT(*) FROM flights").sources[0]?.columns, []);
     assert.deepEqual(physical("SELECT *, _append_time FROM flights").sources[0]?.columns, [
       { kind: "append-time" },
-      { kind: "record" },
+      { kind: "record", without: [] },
     ]);
   });
 

@@ -1,5 +1,4 @@
-import { unreachable } from "@hstream/proto";
-import type { PhysicalNode } from "../plan/physical.js";
+import { inputsOf, type PhysicalNode, withInputs } from "../plan/physical.js";
 
 /**
  * Parts of a plan that stand in it several times, as a common table that is used twice does: each is computed
@@ -39,39 +38,6 @@ export function shareParts(root: PhysicalNode): {
     return { ...numbered, id: id++ };
   };
   return parts.length === 0 ? { root, parts } : { parts: parts.map(number), root: number(shared) };
-}
-
-function inputsOf(node: PhysicalNode): readonly PhysicalNode[] {
-  const found: PhysicalNode[] = [];
-  withInputs(node, (input) => {
-    found.push(input);
-    return input;
-  });
-  return found;
-}
-
-function withInputs(node: PhysicalNode, map: (input: PhysicalNode) => PhysicalNode): PhysicalNode {
-  switch (node.kind) {
-    case "source":
-    case "shared":
-    case "values":
-      return node;
-    case "filter":
-    case "project":
-    case "aggregate":
-    case "sort":
-    case "limit":
-    case "top-n":
-    case "window":
-      return { ...node, input: map(node.input) };
-    case "join":
-    case "set-operation":
-      return { ...node, left: map(node.left), right: map(node.right) };
-    case "union-all":
-      return { ...node, inputs: node.inputs.map(map) };
-    default:
-      return unreachable(node);
-  }
 }
 
 /** Numbers for parts: equal for those that compute the same. */

@@ -2,8 +2,15 @@ import { isDeepStrictEqual } from "node:util";
 import { must, unreachable } from "@hstream/proto";
 import type { BoundQuery } from "../bind/bound-statement.js";
 import type { Expression } from "../plan/expression.js";
-import { columnsOf, type LogicalJoin, type LogicalPlan, mapCall, type ScanOutput } from "../plan/logical.js";
-import type { PhysicalNode, PhysicalPlan, PlanSource, ScanColumn } from "../plan/physical.js";
+import {
+  columnsOf,
+  type LogicalJoin,
+  type LogicalPlan,
+  mapCall,
+  mapWithin,
+  type ScanOutput,
+} from "../plan/logical.js";
+import type { Closing, PhysicalNode, PhysicalPlan, PlanSource, ScanColumn } from "../plan/physical.js";
 import { replaceColumns } from "../plan/rewrite.js";
 import { shareParts } from "./share-parts.js";
 
@@ -63,6 +70,32 @@ class PhysicalBuilder {
           calls: plan.calls.map(({ call }) => mapCall(call, resolve)),
           appendOnly: plan.appendOnly,
           emission: this.#perRecord ? "per-record" : "per-step",
+          ...closingOf(plan),
+        };
+      }
+      case "assign-windows": {
+        const resolve = resolver(plan.input);
+        return {
+          kind: "assign-windows",
+          input: this.build(plan.input),
+          shape: plan.shape,
+          time: resolve(plan.time),
+          ...(plan.watermark === undefined ? {} : { watermark: resolve(plan.watermark) }),
+          partition: plan.partition.map(resolve),
+        };
+      }
+      case "session": {
+        const resolve = resolver(plan.input);
+        return {
+          kind: "session",
+          input: this.build(plan.input),
+          gapMs: plan.gapMs,
+          time: resolve(plan.time),
+          ...(plan.watermark === undefined ? {} : { watermark: resolve(plan.watermark) }),
+          keys: plan.keys.map((key) => resolve(key.expression)),
+          calls: plan.calls.map(({ call }) => mapCall(call, resolve)),
+          emission: this.#perRecord ? "per-record" : "per-step",
+          ...(plan.final === true ? { final: true } : {}),
         };
       }
       case "sort": {
@@ -98,6 +131,7 @@ class PhysicalBuilder {
           offset,
           numbered: plan.number !== undefined,
           appendOnly,
+          ...closingOf(plan),
         };
       }
       case "window": {
@@ -109,6 +143,7 @@ class PhysicalBuilder {
           keys: plan.keys.map((key) => ({ ...key, expression: resolve(key.expression) })),
           calls: plan.calls.map(({ call }) => mapCall(call, resolve)),
           appendOnly: plan.appendOnly,
+          ...closingOf(plan),
         };
       }
       default:
@@ -124,7 +159,7 @@ class PhysicalBuilder {
 
   #join(plan: LogicalJoin): DistributiveOmit<PhysicalNode, "id" | "types"> {
     const [left, right, both] = [resolver(plan.left), resolver(plan.right), resolver(plan.left, plan.right)];
-    const { type, notIn, residual, leftAppendOnly, rightAppendOnly, lookup, withinMs } = plan;
+    const { type, notIn, residual, leftAppendOnly, rightAppendOnly, lookup, within } = plan;
     return {
       kind: "join",
       type,
@@ -136,16 +171,27 @@ class PhysicalBuilder {
       leftAppendOnly,
       rightAppendOnly,
       lookup,
-      ...(withinMs === undefined ? {} : { withinMs }),
+      ...(within === undefined ? {} : { within: mapWithin(within, left, right) }),
+      ...closingOf(plan),
     };
   }
 }
+
+/** Of a time that is a column. */
+const defaultLatenessMs = 10_000;
 
 /** Omit, member by member of a union. */
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 function limitOf(plan: { readonly limit: number | undefined }): { readonly limit?: number } {
   return plan.limit === undefined ? {} : { limit: plan.limit };
+}
+
+function closingOf({ closes, final }: { readonly closes?: Closing; readonly final?: boolean }): {
+  readonly closes?: Closing;
+  readonly final?: boolean;
+} {
+  return { ...(closes === undefined ? {} : { closes }), ...(final === true ? { final } : {}) };
 }
 
 /** Column ids to positions in the inputs' row. */
@@ -163,7 +209,15 @@ function resolver(...inputs: readonly LogicalPlan[]): (expression: Expression) =
 function sourceOf(plan: Extract<LogicalPlan, { kind: "scan" }>): PlanSource {
   const { relation, columns } = plan;
   const { name, id, appendOnly } = relation;
-  if (relation.kind === "stream") return { kind: "stream", name, id, columns: columns.map(scanColumn) };
+  if (relation.kind === "stream") {
+    const source = { kind: "stream", name, id, columns: columns.map(scanColumn) } as const;
+    const column = columns.findIndex(({ from }) => from.kind === "time");
+    const from = columns[column]?.from;
+    if (from?.kind !== "time") return source;
+    const appendTime = from.field === undefined;
+    const latenessMs = relation.latenessMs ?? (appendTime ? 0 : defaultLatenessMs);
+    return { ...source, time: { column, latenessMs, appendTime } };
+  }
   return {
     kind: "rows",
     relation: relation.kind,

@@ -2,7 +2,7 @@ import { unreachable } from "@hstream/proto";
 import type { Relation } from "../catalog/catalog.js";
 import type { SqlType } from "../types/sql-type.js";
 import type { AggregateCall, Expression, SortKey, WindowCall } from "./expression.js";
-import type { JoinKey, JoinType, ScanColumn } from "./physical.js";
+import type { Closing, JoinKey, JoinType, JoinWithin, ScanColumn, WindowShape } from "./physical.js";
 
 /** A column that a node gives. `id` is unique in the query and stays with the column all the way up. */
 export interface LogicalColumn {
@@ -36,6 +36,34 @@ export type LogicalPlan =
       readonly calls: readonly { readonly column: LogicalColumn; readonly call: AggregateCall }[];
       /** Set by the optimiser where it can prove that the input only grows. */
       readonly appendOnly: boolean;
+      /** When a group is closed: by one of the keys. Set by the optimiser. */
+      readonly closes?: Closing;
+      /** A group is given once, when it closes. */
+      readonly final?: boolean;
+    }
+  /** As the physical node, which explains the fields. The input's columns, then the window's bounds. */
+  | {
+      readonly kind: "assign-windows";
+      readonly input: LogicalPlan;
+      readonly shape: WindowShape;
+      readonly time: Expression;
+      readonly watermark: Expression | undefined;
+      readonly partition: readonly Expression[];
+      readonly start: LogicalColumn;
+      readonly end: LogicalColumn;
+    }
+  /** Groups in sessions: the keys, the session's bounds, the calls. */
+  | {
+      readonly kind: "session";
+      readonly input: LogicalPlan;
+      readonly gapMs: number;
+      readonly time: Expression;
+      readonly watermark: Expression | undefined;
+      readonly keys: readonly ProjectItem[];
+      readonly start: LogicalColumn;
+      readonly end: LogicalColumn;
+      readonly calls: readonly { readonly column: LogicalColumn; readonly call: AggregateCall }[];
+      readonly final?: boolean;
     }
   | {
       readonly kind: "sort";
@@ -76,6 +104,9 @@ export type LogicalPlan =
       /** Set when the row's position is wanted. */
       readonly number: LogicalColumn | undefined;
       readonly appendOnly: boolean;
+      /** When a partition is closed, by one of its expressions. */
+      readonly closes?: Closing;
+      readonly final?: boolean;
     }
   /** Window functions with one OVER. */
   | {
@@ -85,6 +116,8 @@ export type LogicalPlan =
       readonly keys: readonly SortKey[];
       readonly calls: readonly { readonly column: LogicalColumn; readonly call: WindowCall }[];
       readonly appendOnly: boolean;
+      readonly closes?: Closing;
+      readonly final?: boolean;
     };
 
 /** As the physical join, which explains the fields; both sides' expressions name columns by id. */
@@ -99,7 +132,11 @@ export interface LogicalJoin {
   readonly leftAppendOnly: boolean;
   readonly rightAppendOnly: boolean;
   readonly lookup: boolean;
-  readonly withinMs: number | undefined;
+  readonly within: JoinWithin | undefined;
+  /** When the rows of a key are closed, by one of the keys. */
+  readonly closes?: Closing;
+  /** Rows without a partner are given when they close. */
+  readonly final?: boolean;
 }
 
 export interface ProjectItem {
@@ -127,6 +164,15 @@ export function columnsOf(plan: LogicalPlan): readonly LogicalColumn[] {
       return plan.type === "semi" || plan.type === "anti"
         ? columnsOf(plan.left)
         : [...columnsOf(plan.left), ...columnsOf(plan.right)];
+    case "assign-windows":
+      return [...columnsOf(plan.input), plan.start, plan.end];
+    case "session":
+      return [
+        ...plan.keys.map((key) => key.column),
+        plan.start,
+        plan.end,
+        ...plan.calls.map((call) => call.column),
+      ];
     case "top-n":
       return plan.number === undefined ? columnsOf(plan.input) : [...columnsOf(plan.input), plan.number];
     case "window":
@@ -152,6 +198,8 @@ export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
     case "aggregate":
     case "sort":
     case "limit":
+    case "assign-windows":
+    case "session":
     case "top-n":
     case "window":
       return [plan.input];
@@ -176,6 +224,8 @@ export function withInputs(plan: LogicalPlan, map: (input: LogicalPlan) => Logic
     case "aggregate":
     case "sort":
     case "limit":
+    case "assign-windows":
+    case "session":
     case "top-n":
     case "window": {
       const input = map(plan.input);
@@ -229,11 +279,27 @@ export function withExpressions(plan: LogicalPlan, map: (expression: Expression)
         keys: items(plan.keys),
         calls: plan.calls.map(({ column, call }) => ({ column, call: mapCall(call, map) })),
       };
+    case "assign-windows":
+      return {
+        ...plan,
+        time: map(plan.time),
+        watermark: plan.watermark === undefined ? undefined : map(plan.watermark),
+        partition: plan.partition.map(map),
+      };
+    case "session":
+      return {
+        ...plan,
+        time: map(plan.time),
+        watermark: plan.watermark === undefined ? undefined : map(plan.watermark),
+        keys: items(plan.keys),
+        calls: plan.calls.map(({ column, call }) => ({ column, call: mapCall(call, map) })),
+      };
     case "sort":
       return { ...plan, keys: sortKeys(plan.keys) };
     case "join":
       return {
         ...plan,
+        within: plan.within === undefined ? undefined : mapWithin(plan.within, map, map),
         keys: plan.keys.map((key) => ({ ...key, left: map(key.left), right: map(key.right) })),
         residual: plan.residual === undefined ? undefined : map(plan.residual),
         notIn:
@@ -251,6 +317,22 @@ export function withExpressions(plan: LogicalPlan, map: (expression: Expression)
     default:
       return unreachable(plan);
   }
+}
+
+/** `left` maps what is over the left columns. */
+export function mapWithin(
+  within: JoinWithin,
+  left: (expression: Expression) => Expression,
+  right: (expression: Expression) => Expression,
+): JoinWithin {
+  const { ms, leftTime, rightTime, leftWatermark, rightWatermark } = within;
+  return {
+    ms,
+    leftTime: left(leftTime),
+    rightTime: right(rightTime),
+    ...(leftWatermark === undefined ? {} : { leftWatermark: left(leftWatermark) }),
+    ...(rightWatermark === undefined ? {} : { rightWatermark: right(rightWatermark) }),
+  };
 }
 
 export function mapCall<C extends Pick<AggregateCall, "args" | "filter">>(

@@ -1,3 +1,4 @@
+import { unreachable } from "@hstream/proto";
 import type { SqlType } from "../types/sql-type.js";
 import type { AggregateCall, Expression, SortKey, WindowCall } from "./expression.js";
 
@@ -27,7 +28,11 @@ export type EmitMode =
   /** Changes of one step may be merged (views). */
   | { readonly kind: "coalesced" }
   /** Every −/+ pair. */
-  | { readonly kind: "retractions" };
+  | { readonly kind: "retractions" }
+  /** The rows of a window once, when the watermark closes it. */
+  | { readonly kind: "final" }
+  /** At each multiple of the interval, the latest state of the rows that have changed since. */
+  | { readonly kind: "every"; readonly intervalMs: number };
 
 export interface OutputColumn {
   readonly name: string;
@@ -45,6 +50,8 @@ export type PlanSource =
       readonly name: string;
       readonly id: string;
       readonly columns: readonly ScanColumn[];
+      /** Where something above needs the records' times. Records without one are diverted. */
+      readonly time?: SourceTime;
     }
   /** Rows of a view or a system table, handed over decoded; `columns` are indexes into the relation's. */
   | {
@@ -59,13 +66,53 @@ export type PlanSource =
       readonly appendOnly: boolean;
     };
 
+/** Nothing changes any more at the expression (by its index) once watermark >= its value + offsetMs. */
+export interface Closing {
+  readonly index: number;
+  readonly offsetMs: number;
+}
+
+export type WindowShape =
+  /** All [start, start + size) with start a multiple of hop that hold the time; tumbling where hop = size. */
+  | { readonly kind: "hop"; readonly sizeMs: number; readonly hopMs: number }
+  /** (end - size, end] for each time `end` of a row of the partition. */
+  | { readonly kind: "slide"; readonly sizeMs: number };
+
+/** WITHIN: pairs whose times are at most so far apart, which the residual says, too. */
+export interface JoinWithin {
+  readonly ms: number;
+  /** Over the left columns, TIMESTAMPs that are not NULL. */
+  readonly leftTime: Expression;
+  /** Over the right columns, which count from 0 here. */
+  readonly rightTime: Expression;
+  /** Just before the row; left out where no row is late. */
+  readonly leftWatermark?: Expression;
+  readonly rightWatermark?: Expression;
+}
+
+export interface SourceTime {
+  /** Index of the column of kind "time". */
+  readonly column: number;
+  /** How far a record may lie behind the largest time of its shard and not be late. */
+  readonly latenessMs: number;
+  /** The time is the append time. */
+  readonly appendTime: boolean;
+}
+
 export type ScanColumn =
   /** A top-level field. A declared type is cast to; a failing cast is an expression error and NULL. */
   | { readonly kind: "field"; readonly name: string; readonly type: SqlType }
-  /** All fields as one SqlObject. */
-  | { readonly kind: "record" }
+  /** All fields as one SqlObject, but for those that are columns of their own. */
+  | { readonly kind: "record"; readonly without: readonly string[] }
   /** Append time, a TIMESTAMP. */
-  | { readonly kind: "append-time" };
+  | { readonly kind: "append-time" }
+  /**
+   * The record's time, a TIMESTAMP that is never NULL: that of the field (a number is milliseconds since 1970),
+   * or the append time.
+   */
+  | { readonly kind: "time"; readonly field?: { readonly name: string; readonly type: SqlType } }
+  /** The source's watermark just before the record, a TIMESTAMP; -infinity ms when there was none. */
+  | { readonly kind: "watermark" };
 
 export type PhysicalNode = { readonly id: number; readonly types: readonly SqlType[] } & (
   | { readonly kind: "source"; readonly source: number }
@@ -88,6 +135,41 @@ export type PhysicalNode = { readonly id: number; readonly types: readonly SqlTy
       readonly calls: readonly AggregateCall[];
       readonly appendOnly: boolean;
       readonly emission: "per-record" | "per-step";
+      /** When a group is closed: its state is let go of. */
+      readonly closes?: Closing;
+      /** A group is given once, when it closes. */
+      readonly final?: boolean;
+    }
+  /**
+   * Each row once for each of its windows, with the window's bounds as two more columns, TIMESTAMPs. A window
+   * that the watermark before the row has closed (end <= watermark; of slide end < watermark) does not get it; a
+   * row without any window is diverted. Of slide a row of a new time comes with all rows of its window, and
+   * joins those that are there.
+   */
+  | {
+      readonly kind: "assign-windows";
+      readonly input: PhysicalNode;
+      readonly shape: WindowShape;
+      readonly time: Expression;
+      /** Just before the row; left out where no row is late. */
+      readonly watermark?: Expression;
+      /** Of slide: rows of other values do not meet. */
+      readonly partition: readonly Expression[];
+    }
+  /**
+   * Groups of rows of equal keys no two neighbours of which lie more than `gapMs` apart. Output: the keys, the
+   * first row's time and the last one's + gapMs, the calls. A row extends or joins sessions: their rows are taken back.
+   */
+  | {
+      readonly kind: "session";
+      readonly input: PhysicalNode;
+      readonly gapMs: number;
+      readonly time: Expression;
+      readonly watermark?: Expression;
+      readonly keys: readonly Expression[];
+      readonly calls: readonly AggregateCall[];
+      readonly emission: "per-record" | "per-step";
+      readonly final?: boolean;
     }
   /** Finite inputs only: ordered at the end of input; `limit` rows after skipping `offset`. */
   | {
@@ -135,11 +217,12 @@ export type PhysicalNode = { readonly id: number; readonly types: readonly SqlTy
        * left row is joined with the right rows of its moment. The output retracts only what the left does.
        */
       readonly lookup: boolean;
-      /**
-       * WITHIN, in milliseconds: `residual` already says it; whoever knows the records' times may let go of
-       * rows that are farther back.
-       */
-      readonly withinMs?: number;
+      /** Rows are let go of when the bound has passed; those without a partner are given then, once. */
+      readonly within?: JoinWithin;
+      /** When the rows of a key are closed: they are let go of. */
+      readonly closes?: Closing;
+      /** Rows without a partner are given when they close. */
+      readonly final?: boolean;
     }
   /** All rows of all inputs, which have the same number and types of columns. */
   | { readonly kind: "union-all"; readonly inputs: readonly PhysicalNode[] }
@@ -169,6 +252,9 @@ export type PhysicalNode = { readonly id: number; readonly types: readonly SqlTy
       readonly offset: number;
       readonly numbered: boolean;
       readonly appendOnly: boolean;
+      /** When a partition is closed, by one of its expressions. */
+      readonly closes?: Closing;
+      readonly final?: boolean;
     }
   /**
    * Output: the input's columns, then the calls. Per partition in the order of `keys`; rows with equal keys
@@ -181,6 +267,8 @@ export type PhysicalNode = { readonly id: number; readonly types: readonly SqlTy
       readonly keys: readonly SortKey[];
       readonly calls: readonly WindowCall[];
       readonly appendOnly: boolean;
+      readonly closes?: Closing;
+      readonly final?: boolean;
     }
 );
 
@@ -196,3 +284,40 @@ export interface JoinKey {
 }
 
 export type PhysicalNodeKind = PhysicalNode["kind"];
+
+/** What a node reads, by its ports. */
+export function inputsOf(node: PhysicalNode): readonly PhysicalNode[] {
+  const found: PhysicalNode[] = [];
+  withInputs(node, (input) => {
+    found.push(input);
+    return input;
+  });
+  return found;
+}
+
+/** The same node over other inputs. */
+export function withInputs(node: PhysicalNode, map: (input: PhysicalNode) => PhysicalNode): PhysicalNode {
+  switch (node.kind) {
+    case "source":
+    case "shared":
+    case "values":
+      return node;
+    case "filter":
+    case "project":
+    case "aggregate":
+    case "sort":
+    case "limit":
+    case "assign-windows":
+    case "session":
+    case "top-n":
+    case "window":
+      return { ...node, input: map(node.input) };
+    case "join":
+    case "set-operation":
+      return { ...node, left: map(node.left), right: map(node.right) };
+    case "union-all":
+      return { ...node, inputs: node.inputs.map(map) };
+    default:
+      return unreachable(node);
+  }
+}

@@ -59,9 +59,23 @@ function printCall(name: string, args: readonly string[]): string {
 }
 
 export function printAggregate(call: Omit<AggregateCall, "type">): string {
-  const args = call.args.length === 0 ? "*" : call.args.map(printBound).join(", ");
+  const args = call.args.length === 0 ? "*" : argumentsOf(call);
   const filter = call.filter === undefined ? "" : ` FILTER (WHERE ${printBound(call.filter)})`;
-  return `${call.function}(${call.distinct ? "DISTINCT " : ""}${args})${filter}`;
+  return `${call.function.replace(" ORDER BY", "")}(${call.distinct ? "DISTINCT " : ""}${args})${filter}`;
+}
+
+/** With the keys of an ordered aggregate behind the values, as they are written. */
+function argumentsOf(call: Omit<AggregateCall, "type">): string {
+  const texts = call.args.map(printBound);
+  if (!call.function.endsWith(" ORDER BY")) return texts.join(", ");
+  const [value = "", separator = "NULL", , ...keys] = texts;
+  const [, , directions] = call.args;
+  const letters = directions?.kind === "literal" ? String(directions.value) : "";
+  const order = keys.map((key, i) => {
+    const letter = letters[i] ?? "a";
+    return `${key}${letter.toLowerCase() === "d" ? " DESC" : ""}${letter < "a" ? " NULLS FIRST" : ""}`;
+  });
+  return `${value}${separator === "NULL" ? "" : `, ${separator}`} ORDER BY ${order.join(", ")}`;
 }
 
 export function printSortKey(key: SortKey): string {

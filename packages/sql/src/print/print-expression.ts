@@ -1,5 +1,5 @@
 import { unreachable } from "@hstream/proto";
-import type { ExpressionNode, FrameBoundNode, NameNode, OverNode, TypeNode } from "../ast/ast.js";
+import type { ExpressionNode, FrameBoundNode, NameNode, OrderNode, OverNode, TypeNode } from "../ast/ast.js";
 import { precedence, precedenceOf } from "../parse/precedence.js";
 import { isReserved } from "../tokens/token-types.js";
 
@@ -41,6 +41,7 @@ function strengthOf(node: ExpressionNode): number {
     case "between":
     case "in":
     case "in-query":
+    case "quantified":
     case "like":
     case "is":
     case "is-distinct":
@@ -97,10 +98,11 @@ function body(node: ExpressionNode, strength: number): string {
         ? `CAST(${print(node.operand, 0)} AS ${printType(node.type)})`
         : `${print(node.operand, strength)}::${printType(node.type)}`;
     case "call": {
-      const args = node.star ? "*" : `${node.distinct ? "DISTINCT " : ""}${list(node.args)}`;
+      const order = node.orderBy.length === 0 ? "" : ` ORDER BY ${printOrder(node.orderBy)}`;
+      const args = node.star ? "*" : `${node.distinct ? "DISTINCT " : ""}${list(node.args)}${order}`;
       const filter = node.filter === undefined ? "" : ` FILTER (WHERE ${print(node.filter, 0)})`;
       const nulls = node.ignoreNulls ? " IGNORE NULLS" : "";
-      const over = node.over === undefined ? "" : ` OVER (${printOver(node.over)})`;
+      const over = node.over === undefined ? "" : ` OVER ${printOver(node.over)}`;
       return `${node.name.text.toUpperCase()}(${args})${filter}${nulls}${over}`;
     }
     case "array":
@@ -119,25 +121,34 @@ function body(node: ExpressionNode, strength: number): string {
       return "EXISTS (SELECT …)";
     case "in-query":
       return `${print(node.operand, strength)} ${node.negated ? "NOT " : ""}IN (SELECT …)`;
+    case "quantified": {
+      const quantifier = node.all ? "ALL" : "ANY";
+      return `${print(node.operand, strength)} ${node.operator} ${quantifier} (SELECT …)`;
+    }
     default:
       return unreachable(node);
   }
 }
 
-function printOver({ partitionBy, orderBy, frame }: OverNode): string {
-  const parts: string[] = [];
-  if (partitionBy.length > 0) parts.push(`PARTITION BY ${partitionBy.map(printExpression).join(", ")}`);
-  const keys = orderBy.map(({ expression, descending, nulls }) => {
+function printOrder(keys: readonly OrderNode[]): string {
+  const texts = keys.map(({ expression, descending, nulls }) => {
     const order = `${printExpression(expression)}${descending ? " DESC" : ""}`;
     return nulls === undefined ? order : `${order} NULLS ${nulls.toUpperCase()}`;
   });
-  if (keys.length > 0) parts.push(`ORDER BY ${keys.join(", ")}`);
+  return texts.join(", ");
+}
+
+function printOver({ base, partitionBy, orderBy, frame }: OverNode): string {
+  if (base?.whole === true) return printName(base.name);
+  const parts = base === undefined ? [] : [printName(base.name)];
+  if (partitionBy.length > 0) parts.push(`PARTITION BY ${partitionBy.map(printExpression).join(", ")}`);
+  if (orderBy.length > 0) parts.push(`ORDER BY ${printOrder(orderBy)}`);
   if (frame !== undefined) {
     parts.push(
       `${frame.unit.toUpperCase()} BETWEEN ${printFrameBound(frame.start)} AND ${printFrameBound(frame.end)}`,
     );
   }
-  return parts.join(" ");
+  return `(${parts.join(" ")})`;
 }
 
 function printFrameBound(bound: FrameBoundNode): string {

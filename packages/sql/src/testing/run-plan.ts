@@ -3,6 +3,7 @@ import type { EvaluationContext } from "../functions/function.js";
 import { aggregateImplementation } from "../functions/table.js";
 import type { Expression, FrameBound, SortKey, WindowCall } from "../plan/expression.js";
 import {
+  columnExpression,
   columnsOf,
   type LogicalColumn,
   type LogicalJoin,
@@ -11,6 +12,7 @@ import {
 } from "../plan/logical.js";
 import { evaluate } from "../runtime/evaluate.js";
 import type { SqlObject, SqlValue } from "../types/sql-value.js";
+import { TIMESTAMP } from "../types/types.js";
 import { cast } from "../values/cast.js";
 import { compareTotal, equalSql } from "../values/compare.js";
 import { rowKeyText } from "../values/row-key.js";
@@ -56,6 +58,21 @@ function run(plan: LogicalPlan, records: readonly SqlObject[] | StoredRecords): 
       );
     case "aggregate":
       return aggregate(plan, run(plan.input, records));
+    case "assign-windows":
+      return run(plan.input, records).flatMap((row, _, all) =>
+        windowsOf(plan, row, all).map(([start, end]) =>
+          new Map(row).set(plan.start.id, timestampOf(start)).set(plan.end.id, timestampOf(end)),
+        ),
+      );
+    case "session": {
+      const { start, end } = plan;
+      const marked = sessions(plan, run(plan.input, records));
+      const keys = [
+        ...plan.keys,
+        ...[start, end].map((column) => ({ column, expression: columnExpression(column) })),
+      ];
+      return aggregate({ ...plan, kind: "aggregate", keys, appendOnly: true }, marked);
+    }
     case "sort":
       return slice(sorted(run(plan.input, records), plan.keys), plan);
     case "limit":
@@ -322,15 +339,72 @@ function field({ from }: ScanOutput, record: SqlObject): SqlValue {
   switch (from.kind) {
     case "field":
       return cast(record.get(from.name) ?? null, from.type, context);
-    case "record":
-      return record;
+    case "record": {
+      const { without } = from;
+      return new Map([...record].filter(([name]) => !without.includes(name)));
+    }
     case "append-time":
-      return { kind: "timestamp", ms: 0 };
+      return timestampOf(0);
+    case "time":
+      return timeOf(from.field === undefined ? 0 : (record.get(from.field.name) ?? null));
+    case "watermark":
+      return null;
     case "relation-column":
       return [...record.values()][from.index] ?? null;
     default:
       return unreachable(from);
   }
+}
+
+const timestampOf = (ms: number): SqlValue => ({ kind: "timestamp", ms });
+
+/** A number is milliseconds. */
+function timeOf(stored: SqlValue): SqlValue {
+  return typeof stored === "number" ? timestampOf(stored) : cast(stored, TIMESTAMP, context);
+}
+
+function msOf(expression: Expression, row: Row): number {
+  const time = value(expression, row);
+  return typeof time === "object" && time !== null && "ms" in time ? time.ms : 0;
+}
+
+/** The windows that a row is in, by the definition: for sliding ones those that its partition's rows make. */
+function windowsOf(
+  plan: Extract<LogicalPlan, { kind: "assign-windows" }>,
+  row: Row,
+  all: readonly Row[],
+): (readonly [number, number])[] {
+  const { shape, time, partition } = plan;
+  const ms = msOf(time, row);
+  const { sizeMs } = shape;
+  if (shape.kind === "slide") {
+    const own = rowKeyText(partition.map((key) => value(key, row)));
+    const mates = all.filter((other) => rowKeyText(partition.map((key) => value(key, other))) === own);
+    const ends = new Set(mates.map((other) => msOf(time, other)));
+    return [...ends].filter((end) => ms <= end && ms > end - sizeMs).map((end) => [end - sizeMs, end]);
+  }
+  const found: (readonly [number, number])[] = [];
+  let start = Math.floor(ms / shape.hopMs) * shape.hopMs;
+  for (; start > ms - sizeMs; start -= shape.hopMs) found.push([start, start + sizeMs]);
+  return found;
+}
+
+/** Each row with the bounds of its session. */
+function sessions(plan: Extract<LogicalPlan, { kind: "session" }>, rows: readonly Row[]): Row[] {
+  const { gapMs, start, end, time } = plan;
+  return partitions(
+    rows,
+    plan.keys.map(({ expression }) => expression),
+  ).flatMap((mates) => {
+    const times = mates.map((row) => msOf(time, row)).sort((a, b) => a - b);
+    return mates.map((row) => {
+      const own = msOf(time, row);
+      let [first, last] = [own, own];
+      for (const ms of times) if (ms > last && ms - last <= gapMs) last = ms;
+      for (const ms of times.toReversed()) if (ms < first && first - ms <= gapMs) first = ms;
+      return new Map(row).set(start.id, timestampOf(first)).set(end.id, timestampOf(last + gapMs));
+    });
+  });
 }
 
 function aggregate(plan: Extract<LogicalPlan, { kind: "aggregate" }>, rows: readonly Row[]): Row[] {

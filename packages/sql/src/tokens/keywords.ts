@@ -49,6 +49,8 @@ export const reservedWords = [
 /** Words with a meaning in some places and free as names everywhere. */
 export const contextualWords = [
   "ALL",
+  "ANTI",
+  "ANY",
   "ARRAY",
   "ASC",
   "CASCADE",
@@ -105,12 +107,14 @@ export const contextualWords = [
   "RETRACTIONS",
   "ROW",
   "ROWS",
+  "SEMI",
   "SESSION",
   "SHARDS",
   "SHOW",
   "SINK",
   "SLIDE",
   "SLIDING",
+  "SOME",
   "SOURCE",
   "START",
   "STREAM",
@@ -130,6 +134,7 @@ export const contextualWords = [
   "UPDATE",
   "VIEW",
   "VIEWS",
+  "WINDOW",
 ] as const;
 
 export type ReservedWord = (typeof reservedWords)[number];

@@ -5,7 +5,7 @@ import type { SqlDate, SqlInterval, SqlTime, SqlTimestamp } from "../types/sql-v
 export const dayMs = 86_400_000;
 export const monthMs = 30 * dayMs;
 /** What a JavaScript Date can hold. */
-const timestampMsMax = 8.64e15;
+export const timestampMsMax = 8.64e15;
 
 const pad = (value: number, digits: number): string => String(value).padStart(digits, "0");
 

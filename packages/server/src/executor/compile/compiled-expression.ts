@@ -57,7 +57,7 @@ export class CompiledExpression {
 function formOf(column: Column): string {
   if (column.kind === "any") return "a";
   if (column.kind === "record") return "r";
-  const letter = column.kind === "float64" ? "f" : column.kind === "boolean" ? "b" : "t";
+  const letter = { float64: "f", timestamp: "m", boolean: "b", text: "t" }[column.kind];
   return column.nulls === undefined ? letter : letter.toUpperCase();
 }
 

@@ -8,8 +8,9 @@ import {
   scalarFunction,
   type SqlType,
   type SqlValue,
+  timestampMsMax,
 } from "@hstream/sql/runtime";
-import { type Column, columnOfValues, textAt, valueAt } from "../columns.js";
+import { type Column, columnOfValues, isTimestamp, textAt, valueAt } from "../columns.js";
 import type { Evaluation } from "./evaluation.js";
 
 /** Computes the expression for `rowCount` rows; undefined when it gave up (fast kernels only). */
@@ -25,12 +26,13 @@ export type Kernel = (
  * expressions without effects, over variables that `code` declares.
  *
  *   number, boolean, string   an unboxed value, and separately whether it is NULL (undefined: never)
+ *   timestamp                 its milliseconds, and separately whether it is NULL
  *   text                      a row of a text column, not yet a string: `column` is the column's variable
  *   any                       a SqlValue, null included
  */
 interface Fragment {
   readonly code: string;
-  readonly form: "number" | "boolean" | "string" | "text" | "any";
+  readonly form: "number" | "timestamp" | "boolean" | "string" | "text" | "any";
   readonly value: string;
   readonly isNull: string | undefined;
   readonly column?: string;
@@ -119,10 +121,12 @@ ${result.code}
 ${each}
 }
 ${after}`;
-    if (result.form === "number" || result.form === "boolean") {
+    if (result.form === "number" || result.form === "timestamp" || result.form === "boolean") {
       const [array, kind] =
-        result.form === "number" ? ["Float64Array", "float64"] : ["Uint8Array", "boolean"];
-      const value = result.form === "number" ? result.value : `${result.value} ? 1 : 0`;
+        result.form === "boolean"
+          ? ["Uint8Array", "boolean"]
+          : ["Float64Array", result.form === "number" ? "float64" : "timestamp"];
+      const value = result.form === "boolean" ? `${result.value} ? 1 : 0` : result.value;
       const each =
         result.isNull === undefined
           ? `out[i] = ${value};`
@@ -182,6 +186,9 @@ ${after}`;
         utf8: this.#constant(Buffer.from(value)),
       };
     }
+    if (this.#fast && isTimestamp(value)) {
+      return { code: "", form: "timestamp", value: this.#constant(value.ms), isNull: undefined };
+    }
     return { code: "", form: "any", value: name, isNull: undefined };
   }
 
@@ -207,6 +214,8 @@ ${after}`;
     switch (column.kind) {
       case "float64":
         return { code: `const ${value} = ${name}v[i];`, form: "number", value, isNull };
+      case "timestamp":
+        return { code: `const ${value} = ${name}v[i];`, form: "timestamp", value, isNull };
       case "boolean":
         return { code: `const ${value} = ${name}v[i] === 1;`, form: "boolean", value, isNull };
       case "text":
@@ -217,6 +226,8 @@ ${after}`;
   }
 
   #call({ function: name, args, type }: Extract<Expression, { kind: "call" }>): Fragment {
+    const moved = this.#fast ? this.#movedTime(name, args) : undefined;
+    if (moved !== undefined) return moved;
     const operands = args.map((arg) => this.#compile(arg));
     const fast = this.#fast ? this.#fastCall(name, operands, type) : undefined;
     return (
@@ -227,6 +238,22 @@ ${after}`;
         type,
       )
     );
+  }
+
+  /** A TIMESTAMP and a literal INTERVAL; an interval's months count as 30 days, as everywhere. */
+  #movedTime(name: string, args: readonly Expression[]): Fragment | undefined {
+    const [a, b] = args;
+    if ((name !== "+" && name !== "-") || a === undefined || b?.kind !== "literal") return undefined;
+    const length = b.value;
+    if (typeof length !== "object" || length === null || !("kind" in length)) return undefined;
+    if (length.kind !== "interval" || length.months !== 0) return undefined;
+    const time = this.#compile(a);
+    if (time.form !== "timestamp") return undefined;
+    const value = this.#name("v");
+    const unless = time.isNull === undefined ? "" : `!(${time.isNull}) && `;
+    const code = `${time.code}\nconst ${value} = ${time.value} ${name} ${this.#constant(length.ms)};
+if (${unless}!(Math.abs(${value}) <= ${timestampMsMax})) ${giveUp}`;
+    return { code, form: "timestamp", value, isNull: time.isNull };
   }
 
   #tableCall(entry: ScalarFunction, operands: readonly Fragment[], type: SqlType): Fragment {
@@ -258,7 +285,7 @@ ${after}`;
     if (a.form === "number" && b.form === "number") return this.#numbers(name, a, b, code, isNull, type);
     const comparison = comparisonOperators.get(name);
     if (comparison === undefined) return undefined;
-    if (a.form === "boolean" && b.form === "boolean") {
+    if (a.form === b.form && (a.form === "boolean" || a.form === "timestamp")) {
       return { code, form: "boolean", value: `(${a.value} ${comparison} ${b.value})`, isNull };
     }
     if (isText(a) && isText(b))
@@ -379,7 +406,9 @@ function codeOf(operands: readonly Fragment[]): string {
 
 /** The fragment's value as a SqlValue. */
 function boxed(fragment: Fragment): string {
-  return fragment.isNull === undefined ? fragment.value : `(${fragment.isNull} ? null : ${fragment.value})`;
+  const { form, isNull } = fragment;
+  const value = form === "timestamp" ? `{ kind: "timestamp", ms: ${fragment.value} }` : fragment.value;
+  return isNull === undefined ? value : `(${isNull} ? null : ${value})`;
 }
 
 function anyNull(operands: readonly Fragment[]): string | undefined {

@@ -9,7 +9,11 @@ export type DivertReason =
   /** The batch has another number of records than was declared. */
   | "count-mismatch"
   /** A deletion (attribute hstream.op = delete), which sources do not apply yet. */
-  | "deletion";
+  | "deletion"
+  /** A record without a time, where the query needs it. */
+  | "no-time"
+  /** A record of which all windows are closed, or that is too late for its join. */
+  | "late";
 
 export type DivertedCounts = Readonly<Partial<Record<DivertReason, number>>>;
 

@@ -34,7 +34,11 @@ export class RecordColumns {
   #objects: SqlObject[] | undefined;
   #object: SqlObject | undefined;
 
-  constructor(bytes: Buffer, capacity: number) {
+  /** Fields of these names are left out. */
+  readonly #without: ReadonlySet<string>;
+
+  constructor(bytes: Buffer, capacity: number, without: readonly string[] = []) {
+    this.#without = new Set(without);
     this.#bytes = bytes;
     this.#values = new FieldValues(bytes, capacity, fieldsMax);
     this.#shapeOf = new Int32Array(capacity);
@@ -67,13 +71,21 @@ export class RecordColumns {
   }
 
   finish(): Column {
-    return this.#objects === undefined ? this.#columns() : { kind: "any", values: this.#objects };
+    if (this.#objects === undefined) return this.#columns();
+    const values = this.#without.size === 0 ? this.#objects : this.#objects.map((one) => this.#rest(one));
+    return { kind: "any", values };
+  }
+
+  #rest(object: SqlObject): SqlObject {
+    return new Map([...object].filter(([name]) => !this.#without.has(name)));
   }
 
   #columns(): RecordColumn {
     const columns = this.#values.columns();
     const shapeOf = this.#shapeOf.subarray(0, this.#values.rowCount);
-    return { kind: "record", fields: this.#names, columns, shapes: this.#shapes, shapeOf };
+    const isRest = (slot: number): boolean => !this.#without.has(this.#names[slot] as string);
+    const shapes = this.#without.size === 0 ? this.#shapes : this.#shapes.map((one) => one.filter(isRest));
+    return { kind: "record", fields: this.#names, columns, shapes, shapeOf };
   }
 
   #begin(): void {

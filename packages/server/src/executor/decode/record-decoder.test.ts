@@ -21,7 +21,7 @@ const columns: ScanColumn[] = [
   ...fieldNames.slice(0, 7).map((name): ScanColumn => ({ kind: "field", name, type: DYNAMIC })),
   { kind: "field", name: "a", type: DYNAMIC },
   { kind: "append-time" },
-  { kind: "record" },
+  { kind: "record", without: [] },
 ];
 
 const { value } = fc.letrec<{ value: HValue }>((tie) => ({
@@ -181,7 +181,7 @@ describe("record decoder", () => {
         Array.from({ length: 7 }, (_, i): [string, HValue] => [`f${(row * 7 + i * i) % different}`, row + i]),
       ).map((fields) => new Map(fields));
       const bytes = Buffer.from(encodeRecordBatch(records.map((fields) => hrecord(fields))));
-      const decoder = new RecordDecoder([{ kind: "record" }], new DivertedCounter());
+      const decoder = new RecordDecoder([{ kind: "record", without: [] }], new DivertedCounter());
       decoder.add({ bytes, start: 0, end: bytes.length, recordCount: records.length, timeMs: 0 });
       const batch = must(decoder.next(1000), "there are records");
       const given = records.map((_, row) => [...(rowAt(batch, row)[0] as Map<string, SqlValue>)]);

@@ -56,9 +56,10 @@ export class RecordDecoder {
     this.#diverted = diverted;
     const names: string[] = [];
     this.#slots = columns.map((column) => {
-      if (column.kind !== "field") return -1;
-      if (!names.includes(column.name)) names.push(column.name);
-      return names.indexOf(column.name);
+      const field = column.kind === "time" ? column.field : column.kind === "field" ? column : undefined;
+      if (field === undefined) return -1;
+      if (!names.includes(field.name)) names.push(field.name);
+      return names.indexOf(field.name);
     });
     this.#names = names.map((name) => Buffer.from(name));
     this.#nextOfLength = new Int32Array(names.length).fill(-1);

@@ -1,5 +1,5 @@
-import { must } from "@hstream/proto";
-import type { ScanColumn, SqlTimestamp, SqlValue } from "@hstream/sql/runtime";
+import { must, unreachable } from "@hstream/proto";
+import type { ScanColumn } from "@hstream/sql/runtime";
 import type { ChangeBatch, Column } from "../columns.js";
 import { FieldValues } from "./field-values.js";
 import { RecordColumns } from "./record-columns.js";
@@ -12,9 +12,9 @@ export class RowSink {
   readonly records: RecordColumns | undefined;
   readonly #columns: readonly ScanColumn[];
   readonly #slots: readonly number[];
-  readonly #times: SqlValue[] = [];
-  readonly #wantsTime: boolean;
-  #time: SqlTimestamp = { kind: "timestamp", ms: 0 };
+  /** Append times, where they are wanted. */
+  readonly #times: Float64Array | undefined;
+  #timeMs = 0;
 
   constructor(
     bytes: Buffer,
@@ -26,16 +26,18 @@ export class RowSink {
     this.bytes = bytes;
     this.#columns = columns;
     this.#slots = slots;
-    this.records = columns.some((column) => column.kind === "record")
-      ? new RecordColumns(bytes, capacity)
-      : undefined;
-    this.#wantsTime = columns.some((column) => column.kind === "append-time");
+    const record = columns.find((column) => column.kind === "record");
+    this.records = record === undefined ? undefined : new RecordColumns(bytes, capacity, record.without);
+    const wantsTime = columns.some(
+      (column) => column.kind === "append-time" || (column.kind === "time" && column.field === undefined),
+    );
+    this.#times = wantsTime ? new Float64Array(capacity) : undefined;
     this.values = new FieldValues(bytes, capacity, slotCount);
     for (let slot = 0; slot < slotCount; slot++) this.values.addSlot();
   }
 
   beginBatch(timeMs: number): void {
-    this.#time = { kind: "timestamp", ms: timeMs };
+    this.#timeMs = timeMs;
   }
 
   beginRow(): void {
@@ -44,14 +46,22 @@ export class RowSink {
 
   /** Keeps the current row; without this it is overwritten by the next. */
   commit(): void {
+    if (this.#times !== undefined) this.#times[this.values.rowCount] = this.#timeMs;
     this.values.commit();
     this.records?.commit();
-    if (this.#wantsTime) this.#times.push(this.#time);
   }
 
   finish(): ChangeBatch {
     const fields = this.values.columns();
     const records = this.records?.finish();
+    const times = (): Column => ({
+      kind: "timestamp",
+      values: must(this.#times, "times are collected where they are wanted").subarray(
+        0,
+        this.values.rowCount,
+      ),
+      nulls: undefined,
+    });
     const columns = this.#columns.map((column, i): Column => {
       switch (column.kind) {
         case "field":
@@ -59,7 +69,14 @@ export class RowSink {
         case "record":
           return must(records, "records are collected where they are wanted");
         case "append-time":
-          return { kind: "any", values: this.#times };
+          return times();
+        case "time":
+          return column.field === undefined ? times() : (fields[this.#slots[i] as number] as Column);
+        case "watermark":
+          // The source knows it.
+          return { kind: "any", values: new Array<null>(this.values.rowCount).fill(null) };
+        default:
+          return unreachable(column);
       }
     });
     return { rowCount: this.values.rowCount, columns, weights: undefined, updates: undefined };

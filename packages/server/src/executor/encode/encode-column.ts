@@ -20,6 +20,7 @@ export function wireColumn(column: Column, rowCount: number, type: SqlType): Wir
       return wireText(column, rowCount);
     case "any":
       return wireAny(column.values, column, rowCount, type);
+    case "timestamp":
     case "record":
       return wireJson(column, rowCount);
   }

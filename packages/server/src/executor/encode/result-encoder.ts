@@ -26,8 +26,8 @@ export function columnDef(name: string, type: SqlType): ColumnDef {
 /**
  * Output rows as encoded RowBatch messages. The columns are those of the plan that are values, in their
  * order (the header of the answer), then the fields of those that stand for whole records, in the order
- * in which they turned up; each is announced in the batch that first has it. A field whose name is
- * taken is announced as `<column>.<field>`.
+ * in which they turned up; each is announced in the batch that first has it. Where several records meet, a
+ * field is announced as `<relation>.<field>`; one whose name is taken as `<column>.<field>`.
  */
 export class ResultEncoder {
   readonly #output: readonly OutputColumn[];
@@ -132,7 +132,9 @@ export class ResultEncoder {
       const message = `The answer has more than ${max} columns (resultColumnsMax). Name those that you need.`;
       throw new HStreamError("QueryFailed", { message });
     }
-    let name = this.#names.has(field) ? `${this.#output[output]?.name ?? ""}.${field}` : field;
+    const { prefix, name: column = "" } = this.#output[output] ?? {};
+    let name =
+      prefix !== undefined ? `${prefix}.${field}` : this.#names.has(field) ? `${column}.${field}` : field;
     while (this.#names.has(name)) name = `${name}_`;
     this.#names.add(name);
     fields.set(field, this.#added.length);

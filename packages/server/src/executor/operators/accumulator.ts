@@ -10,6 +10,7 @@ import { type Column, isNull, neverNull, valueAt } from "../columns.js";
 import type { Evaluation } from "../compile/evaluation.js";
 import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
+import { valueBytes } from "../state-size.js";
 import { grown } from "./grown.js";
 
 /**
@@ -29,6 +30,8 @@ export interface Accumulator {
   reset(group: number): void;
   /** Takes over the state of group `from` as `to` ≤ from, when groups move together. */
   move(from: number, to: number): void;
+  /** Group `to` gets the rows of `from`, too, which begins anew. Only where `merges` was asked for. */
+  merge(to: number, from: number): void;
   bytes(): number;
   /** Writes the states of groups 0 … count − 1. */
   save(writer: StateWriter, count: number): void;
@@ -38,16 +41,16 @@ export interface Accumulator {
 
 export function createAccumulator(
   name: string,
-  options: { distinct: boolean; argCount: number; appendOnly: boolean; type: SqlType },
+  options: { distinct: boolean; argCount: number; appendOnly: boolean; type: SqlType; merges?: boolean },
   evaluation: Evaluation,
 ): Accumulator {
-  const { distinct, argCount, appendOnly } = options;
+  const { distinct, argCount, appendOnly, merges = false } = options;
   const implementation = must(
     aggregateImplementation(name, distinct, options.type),
     () => `aggregate ${name} is in the table`,
   );
   const fixedSize = !distinct && fixedSizeAggregates.has(name);
-  const table = new TableAccumulator(implementation, { appendOnly, fixedSize }, evaluation);
+  const table = new TableAccumulator(implementation, { appendOnly, fixedSize, merges }, evaluation);
   if (distinct) return table;
   if (name === "COUNT") return new CountAccumulator(argCount > 0);
   if (name === "SUM" || name === "AVG") return new IntegerSumAccumulator(name === "AVG", table);
@@ -68,14 +71,18 @@ class TableAccumulator implements Accumulator {
   readonly #values: SqlValue[] = [];
   readonly #evaluation: Evaluation;
   readonly #states: (AggregateState | undefined)[] = [];
+  /** Where groups may be merged: what was added to each, as the states themselves cannot be. */
+  readonly #logs: LoggedRow[][] | undefined;
+  #logged = 0;
   #args: readonly Column[] = [];
   #bytes = 0;
 
   constructor(
     implementation: AggregateImplementation,
-    options: { readonly appendOnly: boolean; readonly fixedSize: boolean },
+    options: { readonly appendOnly: boolean; readonly fixedSize: boolean; readonly merges: boolean },
     evaluation: Evaluation,
   ) {
+    this.#logs = options.merges ? [] : undefined;
     this.#implementation = implementation;
     this.#appendOnly = options.appendOnly;
     this.#fixedSize = options.fixedSize;
@@ -101,6 +108,15 @@ class TableAccumulator implements Accumulator {
   }
 
   addValues(group: number, values: readonly SqlValue[], weight: number): void {
+    if (this.#logs !== undefined) {
+      const row = { at: this.#logged++, values: [...values], weight };
+      (this.#logs[group] ??= []).push(row);
+      this.#bytes += loggedBytes(row);
+    }
+    this.#apply(group, values, weight);
+  }
+
+  #apply(group: number, values: readonly SqlValue[], weight: number, reports = weight > 0): void {
     let state = this.#states[group];
     if (state === undefined) {
       state = this.#implementation.create(this.#appendOnly);
@@ -108,7 +124,7 @@ class TableAccumulator implements Accumulator {
       this.#bytes += this.#implementation.stateBytes(state);
     }
     const before = this.#fixedSize ? 0 : this.#implementation.stateBytes(state);
-    this.#evaluation.inserting = weight > 0;
+    this.#evaluation.inserting = reports;
     this.#implementation.add(state, values, weight, this.#evaluation);
     this.#evaluation.inserting = true;
     if (!this.#fixedSize) this.#bytes += this.#implementation.stateBytes(state) - before;
@@ -123,11 +139,32 @@ class TableAccumulator implements Accumulator {
     const state = this.#states[group];
     if (state !== undefined) this.#bytes -= this.#implementation.stateBytes(state);
     this.#states[group] = undefined;
+    if (this.#logs === undefined) return;
+    for (const row of this.#logs[group] ?? []) this.#bytes -= loggedBytes(row);
+    this.#logs[group] = [];
   }
 
   move(from: number, to: number): void {
     this.#states[to] = this.#states[from];
     if (from !== to) this.#states[from] = undefined;
+    if (this.#logs === undefined) return;
+    this.#logs[to] = this.#logs[from] ?? [];
+    if (from !== to) this.#logs[from] = [];
+  }
+
+  /** As if all rows had come to one group, in the order in which they came. */
+  merge(to: number, from: number): void {
+    const logs = must(this.#logs, "groups that merge keep their rows");
+    const rows = [...(logs[to] ?? []), ...(logs[from] ?? [])].sort((a, b) => a.at - b.at);
+    this.reset(to);
+    this.reset(from);
+    this.#evaluation.inserting = false;
+    for (const row of rows) {
+      this.#bytes += loggedBytes(row);
+      this.#apply(to, row.values, row.weight, false);
+    }
+    this.#evaluation.inserting = true;
+    logs[to] = rows;
   }
 
   bytes(): number {
@@ -144,6 +181,13 @@ class TableAccumulator implements Accumulator {
     }
     writer.ints(Int32Array.from(groups), groups.length);
     writer.values(saved);
+    if (this.#logs === undefined) return;
+    for (const group of groups) {
+      const rows = this.#logs[group] ?? [];
+      writer.floats(Float64Array.from(rows.flatMap(({ at, weight }) => [at, weight])), 2 * rows.length);
+      for (const { values } of rows) writer.values(values);
+    }
+    writer.number(this.#logged);
   }
 
   load(reader: StateReader): void {
@@ -154,7 +198,33 @@ class TableAccumulator implements Accumulator {
       this.#states[group] = state;
       this.#bytes += this.#implementation.stateBytes(state);
     }
+    if (this.#logs === undefined) return;
+    for (const group of groups) {
+      const numbers = reader.floats();
+      const rows: LoggedRow[] = [];
+      for (let i = 0; i < numbers.length; i += 2) {
+        const row = { at: numbers[i] as number, weight: numbers[i + 1] as number, values: reader.values() };
+        this.#bytes += loggedBytes(row);
+        rows.push(row);
+      }
+      this.#logs[group] = rows;
+    }
+    this.#logged = reader.number();
   }
+}
+
+/** A row of an aggregate of which groups may be merged. */
+interface LoggedRow {
+  /** Rising in the order in which rows come. */
+  readonly at: number;
+  readonly values: readonly SqlValue[];
+  readonly weight: number;
+}
+
+function loggedBytes({ values }: LoggedRow): number {
+  let bytes = 48;
+  for (const value of values) bytes += valueBytes(value);
+  return bytes;
 }
 
 class CountAccumulator implements Accumulator {
@@ -205,6 +275,11 @@ class CountAccumulator implements Accumulator {
 
   move(from: number, to: number): void {
     this.#counts[to] = this.#counts[from] as number;
+  }
+
+  merge(to: number, from: number): void {
+    this.#counts[to] = (this.#counts[to] as number) + (this.#counts[from] as number);
+    this.#counts[from] = 0;
   }
 
   bytes(): number {
@@ -285,6 +360,22 @@ class IntegerSumAccumulator implements Accumulator {
     this.#sums[to] = this.#sums[from] as number;
     this.#rows[to] = this.#rows[from] as number;
     this.#table.move(from, to);
+  }
+
+  merge(to: number, from: number): void {
+    const [own, others] = [this.#rows[to] as number, this.#rows[from] as number];
+    const sum = (this.#sums[to] as number) + (this.#sums[from] as number);
+    if (own >= 0 && others >= 0 && Number.isSafeInteger(sum)) {
+      this.#sums[to] = sum;
+      this.#rows[to] = own + others;
+      this.reset(from);
+      return;
+    }
+    if (own >= 0) this.#handOver(to, own);
+    if (others >= 0) this.#handOver(from, others);
+    this.#table.merge(to, from);
+    this.#sums[from] = 0;
+    this.#rows[from] = 0;
   }
 
   bytes(): number {
@@ -375,6 +466,22 @@ class NumberExtremeAccumulator implements Accumulator {
     this.#best[to] = this.#best[from] as number;
     this.#state[to] = this.#state[from] as number;
     this.#table.move(from, to);
+  }
+
+  merge(to: number, from: number): void {
+    const [own, others] = [this.#state[to] as number, this.#state[from] as number];
+    if (own < 2 && others < 2) {
+      const better = ((this.#best[from] as number) - (this.#best[to] as number)) * this.#sign < 0;
+      if (others === 1 && (own === 0 || better)) this.#best[to] = this.#best[from] as number;
+      this.#state[to] = Math.max(own, others);
+    } else {
+      for (const group of [to, from]) {
+        if (this.#state[group] === 1) this.#table.addValues(group, [this.#best[group] as number], 1);
+      }
+      this.#state[to] = 2;
+      this.#table.merge(to, from);
+    }
+    this.#state[from] = 0;
   }
 
   bytes(): number {

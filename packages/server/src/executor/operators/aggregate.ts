@@ -1,10 +1,11 @@
-import { compareTotal, type SqlType, type SqlValue } from "@hstream/sql/runtime";
+import { type Closing, compareTotal, type SqlType, type SqlValue } from "@hstream/sql/runtime";
 import { type ChangeBatch, type Column, columnOfValues, weightAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
 import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
 import { type Accumulator, createAccumulator } from "./accumulator.js";
+import { ClosingGroups } from "./closing-groups.js";
 import { selectTrue } from "./filter.js";
 import { GroupTable } from "./group-table.js";
 import { grown } from "./grown.js";
@@ -22,13 +23,15 @@ export interface CompiledAggregateCall {
 export interface AggregateOptions {
   /** The input never retracts. */
   readonly appendOnly: boolean;
-  /** `at-end`: a finite input, of which only the result is asked. */
-  readonly emission: "per-record" | "per-step" | "at-end";
+  /** `at-end`: a finite input, of which only the result is asked. `at-close`: each group once, when it closes. */
+  readonly emission: "per-record" | "per-step" | "at-end" | "at-close";
   /**
    * Whether an update's old state must be given too. Without, the input must be append-only and the
    * reader must know rows by their keys: each change is then the new state of its group.
    */
   readonly retract: boolean;
+  /** The key that closes a group. */
+  readonly closes?: Closing;
 }
 
 /** Groups that are gone are swept out once there are more of them than this, and than live ones. */
@@ -52,6 +55,10 @@ export class AggregateOperator implements Operator {
   /** Of each group, how many rows it has. */
   #rows = new Float64Array(16);
   #dead = 0;
+  readonly #closing: ClosingGroups;
+  /** Groups that have closed and are not let go of yet, from `#closedNext` on. */
+  #closed: readonly number[] = [];
+  #closedNext = 0;
 
   #touched: number[] = [];
   /** Of each touched group, the results before this step; undefined when it was not there. */
@@ -77,6 +84,7 @@ export class AggregateOperator implements Operator {
     this.#options = options;
     this.#evaluation = evaluation;
     this.#groups = new GroupTable(keys.length);
+    this.#closing = new ClosingGroups(options.closes?.offsetMs ?? 0);
     this.#accumulators = calls.map((call) =>
       createAccumulator(
         call.function,
@@ -94,8 +102,10 @@ export class AggregateOperator implements Operator {
 
   process(batch: ChangeBatch, _port: number, out: Output): Progress {
     const keys = this.#keys.map((key) => key.evaluate(batch, this.#evaluation));
+    const known = this.#groups.count;
     const groups = this.#groups.groupsOf(keys, batch.rowCount);
     const count = this.#groups.count;
+    this.#noteClosing(known);
     this.#rows = grown(this.#rows, count);
     this.#touchedIn = grown(this.#touchedIn, count);
     const masks = this.#calls.map((call, i) => {
@@ -109,9 +119,40 @@ export class AggregateOperator implements Operator {
     return "done";
   }
 
+  advance(watermarkMs: number, out: Output): Progress {
+    if (this.#options.closes === undefined) return "done";
+    const rows = new OutputRows(this.#keys.length + this.#calls.length, out, this.#evaluation.stepRowsMax);
+    let left = this.#evaluation.stepRowsMax;
+    while (left > 0) {
+      if (this.#closedNext === this.#closed.length) {
+        const closed = this.#closing.take(watermarkMs);
+        if (closed === undefined) break;
+        // What they still have to say.
+        if (this.#options.emission === "per-step" && this.#touched.length > 0) {
+          this.#emitTouched(rows);
+          this.#touched = [];
+          this.#before = [];
+        }
+        this.#closed = closed;
+        this.#closedNext = 0;
+        continue;
+      }
+      const group = this.#closed[this.#closedNext++] as number;
+      left -= 1;
+      if (!this.#isThere(group)) continue;
+      if (this.#options.emission === "at-close")
+        rows.add(this.#groups.keysOf(group), this.#results(group), 1);
+      this.#rows[group] = 0;
+      this.#bury(group);
+    }
+    rows.flush();
+    const more = this.#closedNext < this.#closed.length || this.#closing.isDue(watermarkMs);
+    return more ? "more" : "done";
+  }
+
   endStep(out: Output): Progress {
     const { emission } = this.#options;
-    if (emission !== "at-end") {
+    if (emission === "per-record" || emission === "per-step") {
       const rows = new OutputRows(this.#keys.length + this.#calls.length, out, this.#evaluation.stepRowsMax);
       if (emission === "per-step") this.#emitTouched(rows);
       this.#emitInitial(rows);
@@ -139,7 +180,16 @@ export class AggregateOperator implements Operator {
   stateBytes(): number {
     let bytes = this.#groups.bytes() + 16 * this.#rows.length;
     for (const accumulator of this.#accumulators) bytes += accumulator.bytes();
-    return bytes;
+    return bytes + this.#closing.bytes();
+  }
+
+  /** The groups from `from` on are new. */
+  #noteClosing(from: number): void {
+    const { closes } = this.#options;
+    if (closes === undefined) return;
+    for (let group = from; group < this.#groups.count; group++) {
+      this.#closing.add(this.#groups.key(group, closes.index), group);
+    }
   }
 
   save(writer: StateWriter): void {
@@ -162,6 +212,7 @@ export class AggregateOperator implements Operator {
       accumulator.grow(count);
       accumulator.load(reader);
     }
+    this.#noteClosing(0);
   }
 
   #isThere(group: number): boolean {
@@ -226,6 +277,7 @@ export class AggregateOperator implements Operator {
   ): void {
     const rows = new OutputRows(this.#keys.length + this.#calls.length, out, this.#evaluation.stepRowsMax);
     const { retract } = this.#options;
+    const { records } = batch;
     // DISTINCT: a row that is there does not change.
     const isDistinct = this.#calls.length === 0;
     for (let row = 0; row < batch.rowCount; row++) {
@@ -238,6 +290,10 @@ export class AggregateOperator implements Operator {
         const old = retract && this.#isShown(group) ? this.#oldResults(group) : undefined;
         this.#addRow(group, row, sign, masks);
         if (continues) {
+          row += 1;
+          this.#addRow(group, row, 1, masks);
+        }
+        while (records !== undefined && records[row + 1] === records[row] && groups[row + 1] === group) {
           row += 1;
           this.#addRow(group, row, 1, masks);
         }
@@ -295,6 +351,8 @@ export class AggregateOperator implements Operator {
     }
     this.#rows.fill(0, live.length);
     this.#dead = 0;
+    this.#closing.clear();
+    this.#noteClosing(0);
   }
 }
 
@@ -303,7 +361,8 @@ function isUpdate({ updates, rowCount }: ChangeBatch, row: number): boolean {
   return updates !== undefined && row + 1 < rowCount && updates[row] === updates[row + 1];
 }
 
-function maskOf(filter: CompiledExpression, batch: ChangeBatch, evaluation: Evaluation): Uint8Array {
+/** 1 for the rows for which the filter is TRUE. */
+export function maskOf(filter: CompiledExpression, batch: ChangeBatch, evaluation: Evaluation): Uint8Array {
   const selected = new Int32Array(batch.rowCount);
   const count = selectTrue(filter, batch, evaluation, selected);
   const mask = new Uint8Array(batch.rowCount);

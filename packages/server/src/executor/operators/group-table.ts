@@ -45,6 +45,16 @@ export class GroupTable {
     return groups;
   }
 
+  /** The group that has these keys, if there is one; makes none. */
+  find(keys: readonly SqlValue[]): number | undefined {
+    let found = this.#width === 0 ? 0 : this.#values[0]?.find(keys[0] as SqlValue);
+    for (let i = 1; i < this.#width && found !== undefined; i++) {
+      const other = (this.#values[i] as ValueIndex).find(keys[i] as SqlValue);
+      found = other === undefined ? undefined : (this.#pairs[i - 1] as PairIndex).find(found, other);
+    }
+    return found;
+  }
+
   /** The group's value of a key column. */
   key(group: number, column: number): SqlValue {
     return (this.#keys[column] as SqlValue[])[group] as SqlValue;

@@ -102,6 +102,24 @@ export class JoinSide {
     return columnOfValues(values);
   }
 
+  /** The row is gone. */
+  remove(row: number): void {
+    if (this.#weights[row] === 0) return;
+    this.#weights[row] = 0;
+    this.#dead += 1;
+  }
+
+  /** All rows are gone that have the key. */
+  removeKey(key: number): void {
+    for (let row = this.first(key); row >= 0; row = this.next(row)) this.remove(row);
+  }
+
+  /** The columns of all rows, by their numbers; those that are gone among them. */
+  columns(): readonly Column[] {
+    const rows = Int32Array.from({ length: this.#count }, (_, row) => row);
+    return Array.from({ length: this.#width }, (_, i) => this.column(i, rows, this.#count));
+  }
+
   get sweepIsDue(): boolean {
     return this.#dead > deadRowsKept && this.#dead * 2 > this.#count;
   }

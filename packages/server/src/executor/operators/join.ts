@@ -1,5 +1,5 @@
 import { must } from "@hstream/proto";
-import type { JoinType } from "@hstream/sql/runtime";
+import type { Closing, JoinType } from "@hstream/sql/runtime";
 import {
   type ChangeBatch,
   type Column,
@@ -13,10 +13,14 @@ import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
 import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
+import type { Diversions } from "../decode/diverted.js";
+import { millisecondsOf } from "./assign-windows.js";
+import { ClosingGroups } from "./closing-groups.js";
 import { selectTrue } from "./filter.js";
 import { GroupTable } from "./group-table.js";
 import { JoinSide } from "./join-side.js";
 import type { Operator, Output, Progress } from "./operator.js";
+import { TimeHeap } from "./time-heap.js";
 
 export interface CompiledJoinKey {
   readonly left: CompiledExpression;
@@ -35,6 +39,20 @@ export interface JoinOptions {
   readonly lookup: boolean;
   /** Finite inputs: rows without a partner are given at the end, so that none is taken back. */
   readonly atEnd: boolean;
+  /** The key that closes its rows. */
+  readonly closes?: Closing;
+  /** Rows without a partner are given when they close. */
+  readonly final?: boolean;
+}
+
+/** WITHIN: the operator lets go of rows when no partner can come any more. */
+export interface JoinBounds {
+  readonly ms: number;
+  /** Of left and right rows. */
+  readonly times: readonly [CompiledExpression, CompiledExpression];
+  /** Just before the row; undefined where none is late. */
+  readonly watermarks: readonly (CompiledExpression | undefined)[];
+  readonly late: Diversions;
 }
 
 /** A batch that is being joined, and how far. */
@@ -43,6 +61,8 @@ interface Work {
   /** Number of each row's join key; -1: no partner is possible. */
   readonly keys: Int32Array;
   readonly identities: Int32Array | undefined;
+  /** Of a join WITHIN; NaN where the row is too late. */
+  readonly times: Float64Array | undefined;
   row: number;
   /** The candidate of the row that is next; -2: the row is new. */
   candidate: number;
@@ -62,6 +82,9 @@ const deadKeysKept = 1024;
  * State: each side's rows in chains by key; of rows whose partners count (those of a preserved side, the
  * left ones of semi and anti), the partners' weight.
  * Invariant: a padded row (a row of anti) stands exactly while the weight of its partners is 0.
+ *
+ * WITHIN a time, a row is let go of when the watermark has passed its time and the bound, and is padded then, once,
+ * if it has no partner. Where a window's bound is a key, the rows go when the window closes.
  */
 export class JoinOperator implements Operator {
   readonly name: string;
@@ -76,6 +99,10 @@ export class JoinOperator implements Operator {
   readonly #leftOnly: boolean;
   readonly #counted: readonly [boolean, boolean];
   #work: Work | undefined;
+  readonly #bounds: JoinBounds | undefined;
+  /** Of each side, rows by their times. */
+  readonly #heaps = [new TimeHeap(), new TimeHeap()] as const;
+  readonly #closing: ClosingGroups;
   /** Next stored row to be looked at by `finish`, of both sides in turn. */
   #finishing = 0;
 
@@ -85,8 +112,11 @@ export class JoinOperator implements Operator {
     residual: CompiledExpression | undefined,
     options: JoinOptions,
     evaluation: Evaluation,
+    bounds?: JoinBounds,
   ) {
     this.name = name;
+    this.#bounds = options.atEnd ? undefined : bounds;
+    this.#closing = new ClosingGroups(options.closes?.offsetMs ?? 0);
     this.#joinKeys = keys;
     this.#residual = residual;
     this.#options = options;
@@ -114,6 +144,60 @@ export class JoinOperator implements Operator {
     if (work.row < batch.rowCount) return "more";
     this.#work = undefined;
     return "done";
+  }
+
+  advance(watermarkMs: number, out: Output): Progress {
+    const bounds = this.#bounds;
+    let left = this.#evaluation.stepRowsMax;
+    if (bounds !== undefined) {
+      for (const port of [0, 1] as const) {
+        const heap = this.#heaps[port];
+        const side = this.#sides[port];
+        const padded: number[] = [];
+        while (heap.first + bounds.ms < watermarkMs && left > 0) {
+          const row = heap.take();
+          if (this.#pads[port] && side.weight(row) > 0 && side.partners(row) <= 0) {
+            padded.push(row);
+            left -= 1;
+          } else side.remove(row);
+        }
+        this.#pad(port, padded, out);
+        for (const row of padded) side.remove(row);
+      }
+      return left > 0 ? "done" : "more";
+    }
+    for (let keys = this.#closing.take(watermarkMs); keys !== undefined; ) {
+      for (const key of keys) left -= this.#close(key, out);
+      if (left <= 0) return "more";
+      keys = this.#closing.take(watermarkMs);
+    }
+    return "done";
+  }
+
+  /** No row of the key can change; how many rows were given. */
+  #close(key: number, out: Output): number {
+    let given = 0;
+    for (const port of [0, 1] as const) {
+      const side = this.#sides[port];
+      if (this.#pads[port] && this.#defers(port)) {
+        const padded: number[] = [];
+        for (let row = side.first(key); row >= 0; row = side.next(row)) {
+          if (side.weight(row) > 0 && side.partners(row) <= 0) padded.push(row);
+        }
+        this.#pad(port, padded, out);
+        given += padded.length;
+      }
+    }
+    for (const side of this.#sides) side.removeKey(key);
+    return given;
+  }
+
+  #pad(port: 0 | 1, rows: readonly number[], out: Output): void {
+    if (rows.length === 0) return;
+    const result = new Entries(rows.length);
+    for (const row of rows) result.add(-1, row, this.#sides[port].weight(row));
+    // As in finish.
+    out(this.#build(undefined, port === 0 ? 1 : 0, result));
   }
 
   endStep(): Progress {
@@ -147,7 +231,8 @@ export class JoinOperator implements Operator {
   }
 
   stateBytes(): number {
-    return this.#sides[0].bytes() + this.#sides[1].bytes() + this.#keys.bytes();
+    const times = this.#heaps[0].bytes() + this.#heaps[1].bytes() + this.#closing.bytes();
+    return this.#sides[0].bytes() + this.#sides[1].bytes() + this.#keys.bytes() + times;
   }
 
   save(writer: StateWriter): void {
@@ -158,24 +243,81 @@ export class JoinOperator implements Operator {
   load(reader: StateReader): void {
     this.#keys.load(reader);
     for (const side of this.#sides) side.load(reader);
+    this.#renumbered();
   }
 
   /** Whether rows without partner wait for the end. */
   #defers(port: number): boolean {
-    return this.#options.atEnd && this.#counted[port] === true;
+    const { atEnd, final } = this.#options;
+    const waits = atEnd || final === true || this.#bounds !== undefined;
+    return waits && this.#counted[port] === true;
   }
 
   #begin(batch: ChangeBatch, port: 0 | 1): Work {
     const columns = this.#joinKeys.map((key) =>
       (port === 0 ? key.left : key.right).evaluate(batch, this.#evaluation),
     );
+    const known = this.#keys.count;
     const keys = this.#keys.groupsOf(columns, batch.rowCount);
+    this.#noteClosing(known);
+    const times = this.#timesOf(batch, port);
+    if (times !== undefined) {
+      for (let row = 0; row < batch.rowCount; row++) if (Number.isNaN(times[row])) keys[row] = -1;
+    }
     for (const [i, column] of columns.entries()) {
       if (this.#joinKeys[i]?.nullsEqual === true || neverNull(column)) continue;
       for (let row = 0; row < batch.rowCount; row++) if (isNull(column, row)) keys[row] = -1;
     }
     const identities = this.#stores(port) ? this.#sides[port].identify(batch) : undefined;
-    return { port, keys, identities, row: 0, candidate: newRow, partners: 0 };
+    return { port, keys, identities, times, row: 0, candidate: newRow, partners: 0 };
+  }
+
+  /** Of a join WITHIN; rows that are too late have none, and are diverted. */
+  #timesOf(batch: ChangeBatch, port: 0 | 1): Float64Array | undefined {
+    const bounds = this.#bounds;
+    if (bounds === undefined) return undefined;
+    const { rowCount } = batch;
+    const times = Float64Array.from(
+      millisecondsOf(bounds.times[port].evaluate(batch, this.#evaluation), rowCount),
+    );
+    const watermark = bounds.watermarks[port];
+    const before =
+      watermark === undefined
+        ? undefined
+        : millisecondsOf(watermark.evaluate(batch, this.#evaluation), rowCount);
+    for (let row = 0; row < rowCount; row++) {
+      if (Number.isNaN(times[row])) bounds.late.add("no-time");
+      else if (before !== undefined && (times[row] as number) < (before[row] as number)) {
+        bounds.late.add("late");
+        times[row] = Number.NaN;
+      }
+    }
+    return times;
+  }
+
+  #noteClosing(from: number): void {
+    const { closes } = this.#options;
+    if (closes === undefined) return;
+    for (let key = from; key < this.#keys.count; key++)
+      this.#closing.add(this.#keys.key(key, closes.index), key);
+  }
+
+  /** The rows of both sides have other numbers, and the keys. */
+  #renumbered(): void {
+    this.#closing.clear();
+    this.#noteClosing(0);
+    const bounds = this.#bounds;
+    if (bounds === undefined) return;
+    for (const port of [0, 1] as const) {
+      const side = this.#sides[port];
+      const rows = { rowCount: side.count, columns: side.columns(), weights: undefined, updates: undefined };
+      const times = millisecondsOf(bounds.times[port].evaluate(rows, this.#evaluation), side.count);
+      const heap = this.#heaps[port];
+      heap.clear();
+      for (let row = 0; row < side.count; row++) {
+        if (side.weight(row) !== 0) heap.add(times[row] as number, row);
+      }
+    }
   }
 
   #stores(port: 0 | 1): boolean {
@@ -308,7 +450,8 @@ export class JoinOperator implements Operator {
 
   /** All partners of a row of the batch are known. */
   #endRow(batch: ChangeBatch, work: Work, row: number, weight: number, result: Entries): void {
-    const { port } = work;
+    const { port, times } = work;
+    if (times !== undefined && Number.isNaN(times[row])) return;
     const key = work.keys[row] as number;
     const gives = !(this.#options.lookup && port === 1);
     if (port === 0 && this.#options.type === "semi") {
@@ -321,6 +464,7 @@ export class JoinOperator implements Operator {
     const side = this.#sides[port];
     const number = side.add(batch, row, work.identities?.[row], key, weight);
     if (this.#counted[port]) side.setPartners(number, work.partners);
+    if (times !== undefined) this.#heaps[port].add(times[row] as number, number);
   }
 
   #build(
@@ -377,6 +521,7 @@ export class JoinOperator implements Operator {
     const numbers = new Int32Array(used.length);
     if (this.#joinKeys.length > 0) for (const [number, key] of live.entries()) numbers[key] = number;
     for (const side of this.#sides) side.sweep((key) => numbers[key] as number);
+    this.#renumbered();
   }
 }
 

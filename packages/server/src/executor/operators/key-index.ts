@@ -1,5 +1,5 @@
 import { compareTotal, rowKeyText, type SqlValue } from "@hstream/sql/runtime";
-import { type Column, valueAt } from "../columns.js";
+import { type Column, isTimestamp, valueAt } from "../columns.js";
 
 /**
  * Numbers the distinct values that it meets, 0, 1, 2 …: equal values (as SQL's grouping has it: NULL
@@ -8,10 +8,13 @@ import { type Column, valueAt } from "../columns.js";
  */
 export class ValueIndex {
   readonly #numbers = new NumberTable();
+  readonly #times = new NumberTable();
   readonly #texts = new TextTable();
   readonly #others = new Map<string, number>();
   #count = 0;
   #otherBytes = 0;
+  /** False while a value is only looked for. */
+  #adds = true;
 
   /** How many distinct values there are. */
   get count(): number {
@@ -27,6 +30,23 @@ export class ValueIndex {
             column.nulls?.[row] === 1 ? this.#other(null) : this.#number(column.values[row] as number);
         }
         return;
+      case "timestamp": {
+        // Times come in runs: windows, and records of one moment.
+        let last = Number.NaN;
+        let id = -1;
+        for (let row = 0; row < rowCount; row++) {
+          if (column.nulls?.[row] === 1) ids[row] = this.#other(null);
+          else {
+            const ms = column.values[row] as number;
+            if (ms !== last) {
+              id = this.#time(ms);
+              last = ms;
+            }
+            ids[row] = id;
+          }
+        }
+        return;
+      }
       case "text": {
         const { bytes, starts, ends, nulls } = column;
         for (let row = 0; row < rowCount; row++) {
@@ -62,22 +82,41 @@ export class ValueIndex {
       const double = typeof value === "bigint" ? Number(value) : Number(value.unscaled) / 10 ** value.scale;
       if (Number.isFinite(double) && compareTotal(value, double) === 0) return this.#number(double);
     }
-    return this.#other(value);
+    return isTimestamp(value) ? this.#time(value.ms) : this.#other(value);
+  }
+
+  /** The number of a value that was met before. */
+  find(value: SqlValue): number | undefined {
+    this.#adds = false;
+    const id = this.idOf(value);
+    this.#adds = true;
+    return id === notFound ? undefined : id;
   }
 
   /** Estimated. */
   bytes(): number {
-    return this.#numbers.bytes() + this.#texts.bytes() + this.#otherBytes;
+    return this.#numbers.bytes() + this.#times.bytes() + this.#texts.bytes() + this.#otherBytes;
+  }
+
+  /** The number of a new value; notFound when none is wanted. */
+  get #next(): number {
+    return this.#adds ? this.#count : notFound;
   }
 
   #number(value: number): number {
-    const id = this.#numbers.idOf(value, this.#count);
+    const id = this.#numbers.idOf(value, this.#next);
+    if (id === this.#count) this.#count += 1;
+    return id;
+  }
+
+  #time(ms: number): number {
+    const id = this.#times.idOf(ms, this.#count);
     if (id === this.#count) this.#count += 1;
     return id;
   }
 
   #text(bytes: Uint8Array, start: number, end: number): number {
-    const id = this.#texts.idOf(bytes, start, end, this.#count);
+    const id = this.#texts.idOf(bytes, start, end, this.#next);
     if (id === this.#count) this.#count += 1;
     return id;
   }
@@ -86,6 +125,7 @@ export class ValueIndex {
     const key = rowKeyText([value]);
     let id = this.#others.get(key);
     if (id === undefined) {
+      if (!this.#adds) return notFound;
       id = this.#count++;
       this.#others.set(key, id);
       this.#otherBytes += entryBytes + key.length;
@@ -94,6 +134,7 @@ export class ValueIndex {
   }
 }
 
+const notFound = -1;
 const entryBytes = 64;
 const tableSlotsMin = 64;
 
@@ -119,7 +160,7 @@ class NumberTable {
   #keys = new Float64Array(tableSlotsMin);
   #used = 0;
 
-  /** The id of the value; `next` when it is new. */
+  /** The id of the value; `next` when it is new, which is not kept when that is notFound. */
   idOf(value: number, next: number): number {
     const mask = this.#ids.length - 1;
     let slot = hashNumber(value) & mask;
@@ -129,6 +170,7 @@ class NumberTable {
       if (this.#keys[slot] === value) return id;
       slot = (slot + 1) & mask;
     }
+    if (next === notFound) return next;
     this.#ids[slot] = next;
     this.#keys[slot] = value;
     this.#used += 1;
@@ -178,6 +220,7 @@ class TextTable {
       if (this.#hashes[slot] === hash && this.#equals(slot, bytes, start, end)) return id;
       slot = (slot + 1) & mask;
     }
+    if (next === notFound) return next;
     this.#ids[slot] = next;
     this.#hashes[slot] = hash;
     this.#keep(slot, bytes, start, end);
@@ -241,7 +284,13 @@ export class PairIndex {
     return this.#count;
   }
 
-  idOf(left: number, right: number): number {
+  /** The number of a pair that was met before. */
+  find(left: number, right: number): number | undefined {
+    const id = this.idOf(left, right, false);
+    return id === notFound ? undefined : id;
+  }
+
+  idOf(left: number, right: number, adds = true): number {
     const mask = this.#ids.length - 1;
     let slot = mix(left ^ Math.imul(right, 0x9e3779b1)) & mask;
     for (;;) {
@@ -250,6 +299,7 @@ export class PairIndex {
       if (this.#left[slot] === left && this.#right[slot] === right) return id;
       slot = (slot + 1) & mask;
     }
+    if (!adds) return notFound;
     const id = this.#count++;
     this.#ids[slot] = id;
     this.#left[slot] = left;

@@ -8,7 +8,9 @@ import type { StateWriter } from "../state/state-writer.js";
  * The dataflow
  * - gives batches one at a time, of at most stepRowsMax rows, in the order of the input, and calls again
  *   with the same batch while the answer is "more";
- * - calls `endStep` after the last batch of a step, children before parents, again while the answer is
+ * - calls `advance` after the last batch of a step, children before parents, when the watermark of its input has
+ *   risen: again while the answer is "more";
+ * - calls `endStep` after that, children before parents, again while the answer is
  *   "more";
  * - ends its turn after a "more", so that a step that makes many rows of few is done in several turns;
  * - calls `finish` once all inputs have ended and finished, again while the answer is "more", and
@@ -33,6 +35,12 @@ export interface Operator {
   readonly name: string;
   /** Takes one batch from its input number `port`. */
   process(batch: ChangeBatch, port: number, out: Output): Progress;
+  /**
+   * Of the input, no row that is not late has a time below watermarkMs any more, nor does a window that ends by
+   * then change: gives what waited for that, and lets go of what is not needed any more. What it lets go of, no
+   * row can have asked for: rows are judged late by the watermark before each of them.
+   */
+  advance?(watermarkMs: number, out: Output): Progress;
   /** The step's input is complete: gives what waited for that. */
   endStep(out: Output): Progress;
   /** All input is complete: gives what waited for that. */

@@ -17,7 +17,19 @@ export async function createStream(streams: StreamCatalogue, statement: CreateSt
     backlogSeconds: statement.retentionSeconds ?? defaultRetentionSeconds,
     shardCount: statement.shardCount ?? 1,
     ...(columns.length === 0 ? {} : { columns: columns.map(({ name, type }) => ({ name, type })) }),
+    timeColumn: statement.timestampColumn,
+    latenessMs: statement.latenessMs,
   };
+  const present = streams.find(name);
+  if (statement.orReplace && present !== undefined) {
+    const shardCount = present.shardIds.length;
+    if (statement.shardCount !== undefined && statement.shardCount !== shardCount) {
+      const message = `Stream ${name} has ${shardCount} shards, which cannot be changed; leave SHARDS out`;
+      throw new HStreamError("InvalidSql", { message });
+    }
+    await streams.redefine({ ...options, shardCount });
+    return `Stream ${name} declared anew; its records stay.`;
+  }
   try {
     await streams.create(options);
   } catch (error) {

@@ -2,14 +2,14 @@ import { type BoundStatement } from "@hstream/sql";
 import { unreachable } from "@hstream/proto";
 import { HStreamError } from "../../errors.js";
 import type { StreamCatalogue } from "../../streams/stream-catalogue.js";
+import type { PersistentQueries } from "../persistent-queries.js";
 import type { QueryRegistry } from "../query-registry.js";
-import type { ViewRegistry } from "../view-registry.js";
 
 type Drop = Extract<BoundStatement, { kind: "drop" }>;
 
 export interface Droppable {
   readonly streams: StreamCatalogue;
-  readonly views: ViewRegistry;
+  readonly persistent: PersistentQueries;
   readonly queries: QueryRegistry;
 }
 
@@ -28,18 +28,18 @@ export async function drop(from: Droppable, statement: Drop): Promise<string> {
   return `Dropped ${target} ${name}.`;
 }
 
-async function dropOne({ streams, views, queries }: Droppable, { target, name }: Drop): Promise<void> {
+async function dropOne({ streams, persistent, queries }: Droppable, { target, name }: Drop): Promise<void> {
   switch (target) {
     case "stream": {
-      const [by] = views.readersOf(streams.get(name));
+      const [by] = persistent.usersOf(streams.get(name).id);
       if (by !== undefined) throw new HStreamError("ViewInUse", { relation: name, by });
       await streams.delete(name);
       return;
     }
     case "view":
-      return views.drop(name);
+      return persistent.dropView(name);
     case "query":
-      return queries.terminate(name);
+      return persistent.has(name) ? persistent.dropQuery(name) : queries.terminate(name);
     case "connector":
       throw new HStreamError("Unimplemented", { what: "DROP CONNECTOR" });
     default:

@@ -3,21 +3,24 @@ import {
   type BoundQuery,
   type OutputColumn,
   optimise,
+  type PhysicalPlan,
   type Polling,
   toPhysical,
   typeName,
 } from "@hstream/sql";
 import type { StepReport } from "../../executor/step-input.js";
 import { HStreamError } from "../../errors.js";
+import type { BatchId, ShardId } from "../../log/log-store.js";
+import { readingFrom } from "../../streams/read-offset.js";
+import type { PersistentQueries } from "../persistent-queries.js";
 import { poll } from "../polled-query.js";
 import { pull } from "../pull-query.js";
-import { PushQuery } from "../push-query.js";
 import { QueryProgress } from "../query-progress.js";
 import type { QueryRegistry } from "../query-registry.js";
+import { type FollowedView, RunningQuery } from "../running-query.js";
 import type { QueryTools } from "../query-tools.js";
 import type { SqlEvent } from "../sql-service.js";
 import type { SystemRooms } from "../system-tables/system-table.js";
-import type { ViewRegistry } from "../view-registry.js";
 
 export interface SelectStatement {
   readonly index: number;
@@ -28,32 +31,37 @@ export interface SelectStatement {
 
 export interface SelectRooms {
   readonly tools: QueryTools;
-  readonly views: ViewRegistry;
+  readonly persistent: PersistentQueries;
   readonly queries: QueryRegistry;
   readonly system: SystemRooms;
 }
 
 /** A finite answer over what is stored. */
 export async function* selectPull(
-  { tools, views, system }: SelectRooms,
+  { tools, persistent, system }: SelectRooms,
   statement: SelectStatement,
 ): AsyncGenerator<SqlEvent, undefined> {
   const plan = toPhysical(optimise(statement.query));
   yield header(statement, 1, plan.output, "");
-  yield* rowsAndDone(pull(tools, { views, system }, plan));
+  yield* rowsAndDone(pull(tools, { persistent, system }, plan));
 }
 
 /** Changes for as long as the caller listens. */
 export async function* selectPush(
-  { tools, queries }: SelectRooms,
+  { tools, persistent, queries }: SelectRooms,
   statement: SelectStatement,
   caller: AbortSignal,
 ): AsyncGenerator<SqlEvent, undefined> {
-  refuseViews(statement.query);
   const plan = toPhysical(optimise(statement.query));
   const { id, signal, watch, remove } = queries.add(statement.sql, caller);
   try {
-    const query = new PushQuery(tools, plan, { kind: "emit" }, statement.query.start);
+    const start = await startOf(tools, statement.query);
+    const query = new RunningQuery(tools, {
+      plan,
+      sink: { kind: "emit" },
+      start,
+      views: viewsOf(persistent, plan),
+    });
     try {
       const progress = new QueryProgress(id, plan, () => query.positions(), tools.metrics);
       watch(progress);
@@ -61,7 +69,7 @@ export async function* selectPush(
       yield header(statement, 2, plan.output, id);
       yield* rowsAndDone(query.run(signal), progress);
     } finally {
-      query.close();
+      query.close(new HStreamError("QueryTerminated", { query: id }));
     }
   } finally {
     remove();
@@ -71,7 +79,7 @@ export async function* selectPush(
 
 /** The answer of a pull, given again and again for as long as the caller listens. */
 export async function* selectPolled(
-  { tools, views, queries, system }: SelectRooms,
+  { tools, persistent, queries, system }: SelectRooms,
   statement: SelectStatement,
   polling: Polling,
   caller: AbortSignal,
@@ -82,19 +90,35 @@ export async function* selectPolled(
     const progress = new QueryProgress(id, plan, () => new Map(), tools.metrics);
     watch(progress);
     yield header(statement, 2, plan.output, id);
-    yield* rowsAndDone(poll(tools, { views, system }, plan, polling, signal), progress);
+    yield* rowsAndDone(poll(tools, { persistent, system }, plan, polling, signal), progress);
   } finally {
     remove();
     tools.metrics?.queries.forget(id);
   }
 }
 
-function refuseViews({ sources }: BoundQuery): void {
-  const view = sources.find((source) => source.kind !== "stream");
-  if (view === undefined) return;
-  throw new HStreamError("Unimplemented", {
-    what: `EMIT CHANGES over "${view.name}", which is no stream,`,
+/** The first batch of each shard; all of it is looked up at once, so that "latest" is one moment. */
+async function startOf({ log, streams }: QueryTools, query: BoundQuery): Promise<Map<ShardId, BatchId>> {
+  const { start, startAtMs } = query;
+  const offset = startAtMs === undefined ? { kind: start } : ({ kind: "time", timeMs: startAtMs } as const);
+  const shardIds = query.sources.flatMap(({ kind, id }) =>
+    kind === "stream" ? (streams.byId(id)?.stream.shardIds ?? []) : [],
+  );
+  const found = shardIds.map(async (shardId): Promise<[ShardId, BatchId]> => {
+    return [shardId, await readingFrom(log, shardId, offset)];
   });
+  return new Map(await Promise.all(found));
+}
+
+function viewsOf(persistent: PersistentQueries, plan: PhysicalPlan): Map<string, FollowedView> {
+  const views = new Map<string, FollowedView>();
+  for (const source of plan.sources) {
+    if (source.kind !== "rows" || source.relation !== "view") continue;
+    const view = persistent.byId(source.id);
+    if (view === undefined) throw new HStreamError("ViewNotFound", { view: source.name });
+    views.set(source.id, view);
+  }
+  return views;
 }
 
 function header(

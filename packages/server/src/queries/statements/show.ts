@@ -3,22 +3,26 @@ import { type BoundStatement, type Relation, typeName } from "@hstream/sql";
 import { HStreamError } from "../../errors.js";
 import type { StreamCatalogue } from "../../streams/stream-catalogue.js";
 import type { SubscriptionService } from "../../subscription/subscription-service.js";
+import type { PersistentQueries } from "../persistent-queries.js";
+import { type QueryDocument, stateText } from "../query-document.js";
 import type { QueryRegistry } from "../query-registry.js";
 import { integerColumn, type StaticRows, textColumn } from "../static-rows.js";
 import { systemTables } from "../system-tables/table-list.js";
-import type { ViewRegistry } from "../view-registry.js";
 
 type Show = Extract<BoundStatement, { kind: "show" }>;
 
 export interface Showable {
   readonly streams: StreamCatalogue;
-  readonly views: ViewRegistry;
+  readonly persistent: PersistentQueries;
   readonly queries: QueryRegistry;
   readonly subscriptions: SubscriptionService;
 }
 
 /** The rows of SHOW …, by name or by age. */
-export function show({ streams, views, queries, subscriptions }: Showable, { target }: Show): StaticRows {
+export function show(
+  { streams, persistent, queries, subscriptions }: Showable,
+  { target }: Show,
+): StaticRows {
   switch (target) {
     case "streams":
       return {
@@ -39,20 +43,39 @@ export function show({ streams, views, queries, subscriptions }: Showable, { tar
       };
     case "views":
       return {
-        columns: ["View Name", "Status", "Created Time", "SQL Text"].map(textColumn),
-        rows: views
+        columns: ["View Name", "Status", "Created Time", "SQL Text", "Query Name"].map(textColumn),
+        rows: persistent
           .list()
-          .map(({ document, status }) => [
-            document.name,
-            status.kind === "running" ? "RUNNING" : `ABORTED: ${status.reason}`,
+          .filter(({ document }) => document.kind === "view")
+          .map(({ document }) => [
+            document.relation,
+            statusText(document),
             timeText(document.creationTimeMs),
             document.sql,
+            document.name,
           ]),
       };
     case "queries":
       return {
-        columns: ["Query ID", "Status", "Created Time", "SQL Text"].map(textColumn),
-        rows: queries.list().map(({ id, startedMs, sql }) => [id, "RUNNING", timeText(startedMs), sql]),
+        columns: ["Query ID", "Status", "Created Time", "SQL Text", "Kind", "Sources", "Sink"].map(
+          textColumn,
+        ),
+        rows: [
+          ...persistent
+            .list()
+            .map(({ document, sources }) => [
+              document.name,
+              statusText(document),
+              timeText(document.creationTimeMs),
+              document.sql,
+              document.kind.toUpperCase(),
+              sources.join(", "),
+              document.relation,
+            ]),
+          ...queries
+            .list()
+            .map(({ id, startedMs, sql }) => [id, "RUNNING", timeText(startedMs), sql, "PUSH", "", ""]),
+        ],
       };
     case "tables":
       return {
@@ -90,6 +113,10 @@ export function describe(relation: Relation): StaticRows {
     ? [["…", "ANY", "fields that are not declared can be read by their names"]]
     : [];
   return { columns: ["column", "type", "description"].map(textColumn), rows: [...columns, ...others] };
+}
+
+function statusText({ state }: QueryDocument): string {
+  return state.kind === "aborted" ? `ABORTED: ${state.reason}` : stateText(state);
 }
 
 function timeText(ms: number): string {

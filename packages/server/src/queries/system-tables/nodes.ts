@@ -16,7 +16,9 @@ export const nodesTable = systemTable<SystemRooms>({
     integer(
       "running_queries",
       "Queries that run on it.",
-      ({ queries, views }) => queries.list().length + views.list().length,
+      ({ queries, persistent }) =>
+        queries.list().length +
+        persistent.list().filter(({ document }) => document.state.kind === "running").length,
     ),
   ],
 });

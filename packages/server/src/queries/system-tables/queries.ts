@@ -1,13 +1,15 @@
 import type { QueryLane } from "../../metrics/metrics.js";
 import type { QueryProgress } from "../query-progress.js";
+import { stateText } from "../query-document.js";
 import { lagMs } from "./lag.js";
 import { type Rated, rateColumns, rated } from "./rates.js";
 import { integer, type SystemRooms, systemTable, text, timestamp } from "./system-table.js";
 
 interface Row extends Rated<QueryLane> {
   readonly id: string;
-  readonly kind: "push" | "view";
-  readonly state: "RUNNING" | "ABORTED";
+  readonly name: string;
+  readonly kind: "push" | "view" | "stream" | "insert";
+  readonly state: ReturnType<typeof stateText>;
   readonly sql: string;
   readonly startedMs: number;
   readonly lagMs: number | null;
@@ -17,7 +19,7 @@ interface Row extends Rated<QueryLane> {
 
 export const queriesTable = systemTable<Row>({
   name: "queries",
-  help: "The queries that run: those that somebody reads, and those that keep views up to date.",
+  help: "The queries: those that somebody reads, and those that live on.",
   rows: async (rooms) => {
     const nowMs = rooms.metrics.now();
     const rows: Row[] = [];
@@ -25,6 +27,7 @@ export const queriesTable = systemTable<Row>({
       rows.push({
         ...rated(rooms.metrics.queries, id, nowMs),
         id,
+        name: id,
         kind: "push",
         state: "RUNNING",
         sql,
@@ -34,26 +37,28 @@ export const queriesTable = systemTable<Row>({
         failure: null,
       });
     }
-    for (const { document, status, progress } of rooms.views.list()) {
-      const running = status.kind === "running";
+    for (const { document, progress } of rooms.persistent.list()) {
+      const { id, name, kind, state, sql, creationTimeMs } = document;
       rows.push({
-        ...rated(rooms.metrics.queries, document.id, nowMs),
-        id: document.id,
-        kind: "view",
-        state: running ? "RUNNING" : "ABORTED",
-        sql: document.sql,
-        startedMs: document.creationTimeMs,
-        lagMs: running ? await lagOf(rooms, progress) : null,
+        ...rated(rooms.metrics.queries, id, nowMs),
+        id,
+        name,
+        kind,
+        state: stateText(state),
+        sql,
+        startedMs: creationTimeMs,
+        lagMs: state.kind === "running" ? await lagOf(rooms, progress) : null,
         progress,
-        failure: running ? null : status.reason,
+        failure: state.kind === "aborted" ? state.reason : null,
       });
     }
     return rows;
   },
   columns: [
-    text("id", "Its id, for TERMINATE QUERY; a view's query goes with the view.", ({ id }) => id),
-    text("kind", "push, or view.", ({ kind }) => kind),
-    text("state", "RUNNING or ABORTED.", ({ state }) => state),
+    text("id", "Its id, which is never used again.", ({ id }) => id),
+    text("name", "Its name, for PAUSE, RESUME, TERMINATE and DROP QUERY.", ({ name }) => name),
+    text("kind", "push; or view, stream or insert of a query that lives on.", ({ kind }) => kind),
+    text("state", "RUNNING, PAUSED, ABORTED or TERMINATED.", ({ state }) => state),
     text("sql_text", "The statement.", ({ sql }) => sql),
     timestamp(
       "started_at",

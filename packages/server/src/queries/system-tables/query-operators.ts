@@ -1,5 +1,4 @@
-import type { PhysicalNode } from "@hstream/sql";
-import { inputsOf } from "../../executor/plan-builder.js";
+import { inputsOf, type PhysicalNode } from "@hstream/sql";
 import type { QueryProgress } from "../query-progress.js";
 import { integer, systemTable, text } from "./system-table.js";
 
@@ -12,9 +11,9 @@ interface Row {
 export const queryOperatorsTable = systemTable<Row>({
   name: "query_operators",
   help: "The operators that running queries consist of.",
-  rows: ({ queries, views }) => [
+  rows: ({ queries, persistent }) => [
     ...queries.list().flatMap(({ id, progress }) => operatorsOf(id, progress)),
-    ...views.list().flatMap(({ document, progress }) => operatorsOf(document.id, progress)),
+    ...persistent.list().flatMap(({ document, progress }) => operatorsOf(document.id, progress)),
   ],
   columns: [
     text("query_id", "The query.", ({ query }) => query),

@@ -18,8 +18,8 @@ import type { LogStore } from "../../log/log-store.js";
 import type { Metrics } from "../../metrics/metrics.js";
 import type { StreamCatalogue } from "../../streams/stream-catalogue.js";
 import type { SubscriptionService } from "../../subscription/subscription-service.js";
+import type { PersistentQueries } from "../persistent-queries.js";
 import type { QueryRegistry } from "../query-registry.js";
-import type { ViewRegistry } from "../view-registry.js";
 
 /** This node, as it tells of itself. */
 export interface NodeFacts {
@@ -36,7 +36,7 @@ export interface SystemRooms {
   readonly streams: StreamCatalogue;
   readonly subscriptions: SubscriptionService;
   readonly connectors: ConnectorCatalogue;
-  readonly views: ViewRegistry;
+  readonly persistent: PersistentQueries;
   readonly queries: QueryRegistry;
   readonly metrics: Metrics;
   readonly config: Config;

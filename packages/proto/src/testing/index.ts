@@ -1,0 +1,2 @@
+export { certificates } from "./certificates.js";
+export { runs, runsUpTo } from "./runs.js";

@@ -1,0 +1,374 @@
+import type { PhysicalNode, PhysicalPlan, SqlValue } from "@hstream/sql";
+import { must } from "@hstream/proto";
+import { inputsOf } from "@hstream/sql/runtime";
+import type { Timer } from "../env/env.js";
+import type { SinkKind } from "../executor/execution.js";
+import type { QueryExecution, Snapshot } from "../executor/executor-host.js";
+import type { StepInput, StepReport } from "../executor/step-input.js";
+import { limits } from "../limits.js";
+import type { BatchId, ShardId } from "../log/log-store.js";
+import { Barrier } from "./barrier.js";
+import { recordInputs, sourceStreams } from "./query-input.js";
+import type { QueryTools } from "./query-tools.js";
+import { ShardInputs } from "./shard-inputs.js";
+import { SourceTimes } from "./source-times.js";
+import type { ViewFeed, ViewFollower } from "./view-feed.js";
+import { Wake } from "./wake.js";
+
+/** A view that a query reads. */
+export interface FollowedView {
+  readonly name: string;
+  readonly feed: ViewFeed;
+  /** Resolves once it has given all that is before the barrier to those who follow it. */
+  reach(barrier: Barrier): Promise<void>;
+}
+
+export interface RunningQueryOptions {
+  readonly plan: PhysicalPlan;
+  readonly sink: SinkKind;
+  /** The next batch of every shard of its streams. */
+  readonly start: ReadonlyMap<ShardId, BatchId>;
+  /** What was saved at these positions. */
+  readonly state?: readonly Uint8Array[];
+  /** By their ids. */
+  readonly views: ReadonlyMap<string, FollowedView>;
+  /** Rows that stand before all other input: those of system tables. */
+  readonly rows?: readonly StepInput[];
+  /** Of a view: who reads it. */
+  readonly feed?: ViewFeed;
+  /** Called between two pieces of input when `requestSave` was called before. */
+  readonly save?: () => Promise<void>;
+}
+
+/** A view among the sources. */
+interface ViewInput {
+  readonly view: FollowedView;
+  readonly follower: ViewFollower;
+  readonly sources: readonly number[];
+}
+
+/** Somebody waits for the query to be at a barrier. */
+interface Waiting {
+  readonly barrier: Barrier;
+  /** Views that are not there yet. */
+  readonly views: Set<ViewInput>;
+  readonly tasks: { readonly run: () => Promise<void>; readonly fail: (error: Error) => void }[];
+}
+
+/** The next input, and what is to be done once it has been processed. */
+interface Piece {
+  readonly inputs: readonly StepInput[];
+  readonly done: () => void;
+  /** Whether it only tells of time. */
+  readonly isTick?: boolean;
+}
+
+/**
+ * A query without end at work: the one driver of push queries, views, and queries that append to streams.
+ * It feeds what comes next of its streams and views, and between two pieces it does what others want of it:
+ * snapshots at a barrier, all rows for a new reader, saving.
+ *
+ * Invariants: positions and the execution's state belong together whenever nothing is being fed; while
+ * somebody waits for a barrier, nothing beyond it is fed.
+ */
+export class RunningQuery {
+  readonly #tools: QueryTools;
+  readonly #options: RunningQueryOptions;
+  /** The plan's sources that a shard feeds. */
+  readonly #sourcesOf = new Map<ShardId, readonly number[]>();
+  readonly #shards: ShardInputs;
+  readonly #views: ViewInput[] = [];
+  readonly #looksUp: boolean;
+  readonly #times: SourceTimes;
+  #tickWanted = false;
+  #ticks: Timer | undefined;
+  readonly #wake = new Wake();
+  /** In the order of their moments. */
+  #waiting: Waiting[] = [];
+  #saveWanted = false;
+  #stopping = false;
+  /** Of the execution, whether something was fed since it was asked last. */
+  #fed = false;
+  #ended: Error | undefined;
+  readonly execution: QueryExecution;
+
+  constructor(tools: QueryTools, options: RunningQueryOptions) {
+    this.#tools = tools;
+    this.#options = options;
+    const { plan, sink, start, state, views } = options;
+    const inputs = sourceStreams(plan, tools.streams);
+    for (const { stream, sources } of inputs) {
+      for (const shardId of stream.shardIds) this.#sourcesOf.set(shardId, sources);
+    }
+    this.#looksUp = plan.shared?.some(looksUp) === true || looksUp(plan.root);
+    const positions = new Map(
+      [...this.#sourcesOf.keys()].map((shardId) => [shardId, start.get(shardId) ?? 0]),
+    );
+    this.#shards = new ShardInputs(tools.log, positions, this.#wake.set);
+    this.#times = new SourceTimes(plan, inputs, tools.env.clock.now());
+    this.execution = tools.executor.open(plan, sink, tools.env.clock.now(), state);
+    for (const [id, view] of views) {
+      const sources = plan.sources.flatMap((source, index) => (source.id === id ? [index] : []));
+      this.#views.push({ view, follower: view.feed.follow(this.#wake.set), sources });
+    }
+    const { feed } = options;
+    if (feed !== undefined) {
+      feed.restart();
+      feed.onFollow = this.#wake.set;
+    }
+  }
+
+  /** The next batch that each shard will be read from: everything before it has been processed. */
+  positions(): ReadonlyMap<ShardId, BatchId> {
+    return this.#shards.positions();
+  }
+
+  /** Whether something was fed since the last call. */
+  takeFed(): boolean {
+    const fed = this.#fed;
+    this.#fed = false;
+    return fed;
+  }
+
+  /** The rows of a materialising query (with `key` one of them) at a barrier. Rejects when the query ends before. */
+  snapshot(barrier: Barrier, key?: readonly SqlValue[]): Promise<Snapshot> {
+    return this.#at(barrier, () => this.execution.snapshot(key));
+  }
+
+  /** Resolves when the query is at a barrier, and its readers have been told. */
+  reach(barrier: Barrier): Promise<void> {
+    return this.#at(barrier, () => Promise.resolve());
+  }
+
+  /** Which inputs are not at a barrier yet. */
+  behind(barrier: Barrier): string {
+    const shards = [...this.#sourcesOf.keys()];
+    const open = shards.filter((shardId) => !this.#shards.covers(shardId, barrier.tailOf(shardId)));
+    const batches = open.length === 1 ? "1 shard" : `${open.length} shards`;
+    return `it still reads ${batches} of the ${shards.length} behind it`;
+  }
+
+  requestSave(): void {
+    this.#saveWanted = true;
+    this.#wake.set();
+  }
+
+  /** Ends `run` between two pieces. */
+  stop(): void {
+    this.#stopping = true;
+    this.#wake.set();
+  }
+
+  /**
+   * Reads and processes until the plan is finished or `stop` is called; rejects with the signal's reason when
+   * it is aborted, or as the execution fails. What is done with a report is done before what follows.
+   */
+  async *run(signal: AbortSignal): AsyncGenerator<StepReport, undefined> {
+    if (this.#options.state === undefined) {
+      const first = { inputs: [...this.#times.begin(), ...(this.#options.rows ?? [])], done: () => {} };
+      // What stands before any input: the one row of an aggregate without GROUP BY, say.
+      if (yield* this.#feed(first)) return;
+    }
+    this.#armTick();
+    while (!this.#stopping) {
+      signal.throwIfAborted();
+      await this.#giveRows();
+      await this.#passBarriers();
+      if (this.#saveWanted) {
+        this.#saveWanted = false;
+        await this.#options.save?.();
+      }
+      const piece = this.#tick() ?? (await this.#next(signal));
+      if (piece === undefined) await this.#wake.wait(signal);
+      else if (yield* this.#feed(piece)) return;
+    }
+  }
+
+  /** Whoever waits for a barrier is told `reason`. */
+  close(reason: Error): void {
+    this.#ended = reason;
+    this.#ticks?.cancel();
+    this.#shards.close();
+    for (const { follower } of this.#views) follower.close();
+    for (const { tasks } of this.#waiting) for (const { fail } of tasks) fail(reason);
+    this.#waiting = [];
+    this.execution.cancel();
+  }
+
+  /** Whether the plan is finished. */
+  async *#feed({ inputs, done, isTick }: Piece): AsyncGenerator<StepReport, boolean> {
+    const { feed } = this.#options;
+    const withChanges = feed?.isFollowed === true;
+    let finished = false;
+    // Of a query that is not saved, positions only tell how far it has read.
+    if (this.#options.save === undefined) done();
+    for await (const report of this.execution.feed(inputs, this.#tools.env.clock.now(), withChanges)) {
+      if (withChanges && report.output.length > 0) feed.publish({ kind: "changes", batches: report.output });
+      // A tick that closes nothing is not worth being saved.
+      this.#fed ||= !isTick || report.rowsOut > 0;
+      yield report;
+      finished ||= report.finished;
+    }
+    if (this.#options.save !== undefined) done();
+    return finished;
+  }
+
+  async #next(signal: AbortSignal): Promise<Piece | undefined> {
+    const changes = this.#nextChanges();
+    if (changes !== undefined) return changes;
+    const [first] = this.#waiting;
+    const piece = await this.#shards.next((shardId) => first?.barrier.tailOf(shardId));
+    if (piece === undefined) return undefined;
+    const sources = must(this.#sourcesOf.get(piece.shardId), "only shards of the sources are read");
+    const records = recordInputs(sources, piece.batches);
+    const done = () => this.#shards.advance(piece);
+    this.#times.sawRecords(piece.shardId, this.#tools.env.clock.now());
+    if (!this.#looksUp) return { inputs: records, done };
+    const { inputs, complete } = await this.#viewsNow(signal);
+    return complete ? { inputs: [...inputs, ...records], done } : { inputs, done: () => {} };
+  }
+
+  #armTick(): void {
+    const { emit } = this.#options.plan;
+    if (!this.#times.matters && emit.kind !== "every") return;
+    const everyMs =
+      emit.kind === "every" ? Math.min(emit.intervalMs, limits.queryTickMs) : limits.queryTickMs;
+    this.#ticks = this.#tools.env.timers.after(Math.max(1, everyMs), () => {
+      this.#tickWanted = true;
+      this.#wake.set();
+      this.#armTick();
+    });
+  }
+
+  /** Time goes on, unless somebody waits for a barrier, which stands for an earlier moment. */
+  #tick(): Piece | undefined {
+    if (!this.#tickWanted || this.#waiting.length > 0) return undefined;
+    this.#tickWanted = false;
+    const isRead = (shardId: ShardId) => this.#shards.covers(shardId, this.#tools.log.tail(shardId));
+    return { inputs: this.#times.tick(this.#tools.env.clock.now(), isRead), done: () => {}, isTick: true };
+  }
+
+  /** Changes of a view that does not wait at a barrier. */
+  #nextChanges(): Piece | undefined {
+    for (const input of this.#views) {
+      for (let item = input.follower.peek(); item !== undefined; item = input.follower.peek()) {
+        if (item.kind !== "barrier") {
+          input.follower.take();
+          return { inputs: rowInputs(input, item.batches, item.kind === "rows"), done: () => {} };
+        }
+        const { barrier } = item;
+        const waiting = this.#waiting.find((one) => one.barrier === barrier);
+        if (waiting !== undefined) {
+          // `run` lets it pass when all others are there, too.
+          if (waiting.views.delete(input)) this.#wake.set();
+          break;
+        }
+        input.follower.take();
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * For look-ups: the changes of all views up to this moment (or the barrier that is waited for), so that a
+   * record meets at least what was there when it was read. A view that does not run is waited for; not
+   * `complete` when there is something else to do meanwhile.
+   */
+  async #viewsNow(signal: AbortSignal): Promise<{ inputs: StepInput[]; complete: boolean }> {
+    const [first] = this.#waiting;
+    const barrier = first?.barrier ?? new Barrier(this.#tools.log);
+    if (first === undefined) {
+      for (const { view } of this.#views) {
+        view.reach(barrier).catch((error: unknown) => {
+          barrier.cancel(error as Error);
+          this.#wake.set();
+        });
+      }
+    }
+    const inputs: StepInput[] = [];
+    for (const input of this.#views) {
+      for (;;) {
+        const item = input.follower.peek();
+        if (item === undefined) {
+          if (this.#stopping || barrier.cancelled !== undefined) return { inputs, complete: false };
+          await this.#wake.wait(signal);
+          continue;
+        }
+        if (item.kind === "barrier" && item.barrier === barrier) {
+          if (first === undefined) input.follower.take();
+          break;
+        }
+        input.follower.take();
+        if (item.kind !== "barrier") inputs.push(...rowInputs(input, item.batches, item.kind === "rows"));
+      }
+    }
+    return { inputs, complete: true };
+  }
+
+  /** All rows for those who have begun to follow, or have fallen behind. */
+  async #giveRows(): Promise<void> {
+    const waiting = this.#options.feed?.waiting() ?? [];
+    if (waiting.length === 0) return;
+    const { batches } = await this.execution.snapshot();
+    for (const follower of waiting) follower.push({ kind: "rows", batches });
+  }
+
+  async #at<T>(barrier: Barrier, run: () => Promise<T>): Promise<T> {
+    if (this.#ended !== undefined) throw this.#ended;
+    return await new Promise<T>((resolve, reject) => {
+      const task = { run: () => run().then(resolve, reject), fail: reject };
+      const known = this.#waiting.find((waiting) => waiting.barrier === barrier);
+      if (known !== undefined) {
+        known.tasks.push(task);
+        return;
+      }
+      // Looked up now, in the moment that the barrier stands for.
+      for (const shardId of this.#sourcesOf.keys()) barrier.tailOf(shardId);
+      this.#waiting.push({ barrier, views: new Set(this.#views), tasks: [task] });
+      for (const { view } of this.#views)
+        view.reach(barrier).catch((error: unknown) => barrier.cancel(error as Error));
+      this.#wake.set();
+    });
+  }
+
+  #covers({ barrier, views }: Waiting): boolean {
+    if (views.size > 0) return false;
+    for (const shardId of this.#sourcesOf.keys()) {
+      if (!this.#shards.covers(shardId, barrier.tailOf(shardId))) return false;
+    }
+    return true;
+  }
+
+  async #passBarriers(): Promise<void> {
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const { cancelled } = first.barrier;
+      if (cancelled !== undefined) {
+        for (const { fail } of first.tasks) fail(cancelled);
+      } else if (this.#covers(first)) {
+        this.#options.feed?.publish({ kind: "barrier", barrier: first.barrier });
+        await this.#runTasks(first.tasks);
+      } else return;
+      this.#waiting.shift();
+    }
+  }
+
+  /** Snapshots are asked of the execution before anything else is fed. Nobody waits for their answers here. */
+  async #runTasks(tasks: Waiting["tasks"]): Promise<void> {
+    let under: Promise<void>[] = [];
+    for (const { run } of tasks) {
+      under.push(run());
+      if (under.length < limits.snapshotCallsMax) continue;
+      await Promise.all(under);
+      under = [];
+    }
+  }
+}
+
+function rowInputs({ sources }: ViewInput, batches: readonly Uint8Array[], replace: boolean): StepInput[] {
+  return sources.map((source) => ({ kind: "rows", source, batches, replace }));
+}
+
+/** Whether a view is looked up at the moment of a stream's record. */
+function looksUp(node: PhysicalNode): boolean {
+  return (node.kind === "join" && node.lookup) || inputsOf(node).some(looksUp);
+}

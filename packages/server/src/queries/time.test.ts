@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { DurableWorld, pushed } from "./durable-world.test.helper.js";
+import type { TestRoom } from "./test-room.js";
+
+/** A moment of event time, as SQL reads it. */
+const at = (seconds: number) => new Date(1_600_000_000_000 + seconds * 1_000).toISOString();
+
+describe("time in queries that live on", () => {
+  let world: DurableWorld;
+  let room: TestRoom;
+  beforeEach(async () => {
+    world = new DurableWorld();
+    room = await world.open();
+  });
+  afterEach(() => world.close());
+
+  const insert = (...rows: readonly [string, number][]) =>
+    room.run(
+      `INSERT INTO s (k, t) VALUES ${rows.map(([k, t]) => `('${k}', TIMESTAMP '${at(t)}')`).join(", ")};`,
+    );
+  const finals = (count: number) => pushed(room, "SELECT k, n FROM final EMIT CHANGES FROM EARLIEST;", count);
+
+  it("closes windows by the records' times, and diverts what comes too late", async () => {
+    await room.run(`CREATE STREAM s (t TIMESTAMP) WITH (TIMESTAMP = t, LATENESS = INTERVAL 5 SECOND);
+      CREATE STREAM final AS SELECT k, COUNT(*) AS n FROM TUMBLE(s, INTERVAL 10 SECOND) GROUP BY k EMIT FINAL;
+      CREATE VIEW now AS SELECT k, window_start, COUNT(*) AS n FROM TUMBLE(s, INTERVAL 10 SECOND) GROUP BY k, window_start;`);
+    await insert(["a", 1], ["a", 9], ["b", 3], ["a", 14], ["c", 5]);
+    await insert(["a", 15]);
+    assert.deepEqual(await finals(3), [
+      { k: "a", n: 2 },
+      { k: "b", n: 1 },
+      { k: "c", n: 1 },
+    ]);
+    await insert(["b", 2]);
+    await room.rows("SELECT * FROM now;");
+    const [query] = await room.rows("SELECT rows_in, diverted FROM queries WHERE name = 'now';");
+    assert.deepEqual(query, { rows_in: 7, diverted: 1 });
+  });
+
+  it("lets time go on in a stream that is idle", async () => {
+    await room.run(`CREATE STREAM s (t TIMESTAMP) WITH (TIMESTAMP = t, LATENESS = INTERVAL 0 SECOND, SHARDS = 3);
+      CREATE STREAM final AS SELECT k, COUNT(*) AS n FROM TUMBLE(s, INTERVAL 10 SECOND) GROUP BY k EMIT FINAL;
+      CREATE VIEW seen AS SELECT COUNT(*) AS n FROM s;`);
+    await insert(["a", 1], ["a", 2]);
+    assert.deepEqual(await room.rows("SELECT n FROM seen;"), [{ n: 2 }]);
+    const reading = finals(1);
+    assert.deepEqual(await world.advanceUntil(reading), [{ k: "a", n: 2 }]);
+  });
+
+  it("takes the append time where a stream names no column, and follows the clock", async () => {
+    await room.run(`CREATE STREAM s;
+      CREATE STREAM final AS SELECT k, COUNT(*) AS n FROM TUMBLE(s, INTERVAL 10 SECOND) GROUP BY k EMIT FINAL;
+      INSERT INTO s (k) VALUES ('a'), ('b'), ('a');
+      CREATE VIEW seen AS SELECT COUNT(*) AS n FROM s;`);
+    assert.deepEqual(await room.rows("SELECT n FROM seen;"), [{ n: 3 }]);
+    const reading = finals(2);
+    assert.deepEqual(await world.advanceUntil(reading), [
+      { k: "a", n: 2 },
+      { k: "b", n: 1 },
+    ]);
+  });
+
+  it("gives the latest state at intervals", async () => {
+    await room.run(`CREATE STREAM s;
+      CREATE STREAM final AS SELECT k, COUNT(*) AS n FROM s GROUP BY k EMIT EVERY INTERVAL 5 SECOND;
+      CREATE VIEW seen AS SELECT COUNT(*) AS n FROM s;
+      INSERT INTO s (k) VALUES ('a'), ('a'), ('b'); SELECT * FROM seen;`);
+    const reading = finals(2);
+    assert.deepEqual(await world.advanceUntil(reading), [
+      { k: "a", n: 2 },
+      { k: "b", n: 1 },
+    ]);
+  });
+
+  it("goes on after a crash where it was", async () => {
+    await room.run(`CREATE STREAM s (t TIMESTAMP) WITH (TIMESTAMP = t, LATENESS = INTERVAL 0 SECOND);
+      CREATE STREAM final AS SELECT k, COUNT(*) AS n FROM TUMBLE(s, INTERVAL 10 SECOND) GROUP BY k EMIT FINAL;
+      `);
+    await insert(["a", 1], ["a", 12]);
+    await finals(1);
+    await world.snapshotsOf("final");
+    room = await world.kill();
+    await insert(["a", 2], ["a", 15], ["a", 23]);
+    assert.deepEqual((await finals(2)).slice(0, 2), [
+      { k: "a", n: 1 },
+      { k: "a", n: 2 },
+    ]);
+  });
+});
