@@ -42,14 +42,15 @@ export function wrapWords(text: string, width: number): string {
     .split("\n")
     .flatMap((line) => {
       if (displayWidth(line) <= width) return [line];
+      const indent = /^ */.exec(line)?.[0] ?? "";
       const lines: string[] = [];
       let current = "";
-      for (const word of line.split(" ")) {
-        const longer = current === "" ? word : `${current} ${word}`;
+      for (const word of line.slice(indent.length).split(" ")) {
+        const longer = current === "" ? indent + word : `${current} ${word}`;
         if (current === "" || displayWidth(longer) <= width) current = longer;
         else {
           lines.push(current);
-          current = word;
+          current = indent + word;
         }
       }
       return [...lines, current];

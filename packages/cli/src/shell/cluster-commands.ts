@@ -44,6 +44,9 @@ async function lookAtNodes(session: ShellTools, signal: AbortSignal): Promise<re
     ),
     ask("SELECT node_id, COUNT(*) AS n FROM subscriptions GROUP BY node_id;"),
   ]);
+  const width = session.options.output.columns() - 1;
+  // An address that is cut would be of no use, so a narrow screen shows less of the rest.
+  const wide = width >= 95;
   const rows = nodes.map((one) => {
     const id = one["node_id"];
     const held = shards.find((other) => other["node_id"] === id);
@@ -53,15 +56,15 @@ async function lookAtNodes(session: ShellTools, signal: AbortSignal): Promise<re
       one["address"],
       one["state"]?.toLowerCase(),
       bytes(one["appended_bytes"]),
-      bytes(one["read_bytes"]),
-      Number(held?.["streams"] ?? 0),
+      ...(wide ? [bytes(one["read_bytes"]), Number(held?.["streams"] ?? 0)] : []),
       Number(held?.["shards"] ?? 0),
       Number(subscribed ?? 0),
       Number(one["running_queries"] ?? 0),
     ];
   });
-  const columns = ["node", "address", "state", "written", "read", "streams", "shards", "subs", "queries"];
-  return listLines(columns, rows, session.options.output.columns() - 1);
+  const more = wide ? ["read", "streams"] : [];
+  const columns = ["node", "address", "state", "written", ...more, "shards", "subs", "queries"];
+  return listLines(columns, rows, width);
 }
 
 async function showPlacement(

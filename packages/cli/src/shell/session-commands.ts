@@ -1,5 +1,6 @@
 import type { FunctionEntry } from "@hstream/sql/runtime";
 import { unreachable } from "@hstream/proto";
+import { failureOf, renderFailure } from "../failure.js";
 import { nearest } from "../nearest.js";
 import { chartKinds } from "../output/chart.js";
 import { visible, wrapWords } from "../output/display.js";
@@ -24,7 +25,7 @@ export async function runShellCommand(
   command: ShellCommand,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { output, link } = session.options;
+  const { output } = session.options;
   const say = (text: string) => output.write(`${wrapWords(text, output.columns() - 1)}\n\n`);
   switch (command.kind) {
     case "unknown": {
@@ -41,9 +42,7 @@ export async function runShellCommand(
       await showNodes(session, signal, say);
       return "continue";
     case "use-cluster":
-      await link.connect(command.url);
-      session.options.catalogue?.forget();
-      await say(`Connected to ${link.server}.`);
+      await useCluster(session, command.url, say);
       return "continue";
     case "command":
       if (command.name === "quit") return "quit";
@@ -55,6 +54,19 @@ export async function runShellCommand(
 }
 
 type Say = (text: string) => Promise<void>;
+
+/** Talks to another server from now on, if there is one; else to the present one as before. */
+async function useCluster(session: ShellTools, url: string, say: Say): Promise<void> {
+  const { link, output, catalogue } = session.options;
+  try {
+    await link.connect(url);
+  } catch (error) {
+    const failure = failureOf(error, url.replace(/^hstreams?:\/\//, ""));
+    return output.write(`${renderFailure(failure, output.columns())}Still connected to ${link.server}.\n\n`);
+  }
+  catalogue?.forget();
+  await say(`Connected to ${link.server}.`);
+}
 
 async function runNamed(
   session: ShellTools,

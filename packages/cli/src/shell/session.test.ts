@@ -71,7 +71,7 @@ describe("a session of the shell", function () {
     const query = await follow("SELECT city FROM visits EMIT CHANGES;");
     assert.match(await query.stop(), /Stopped after \d+ rows?; the query has ended\./);
     // The server hears of it a moment later.
-    while ((await shell.run("SHOW QUERIES;")).includes("RUNNING"));
+    while ((await shell.run("SHOW QUERIES;")).includes("EMIT CHANGES"));
   });
 
   it("complaint 22: shows the last result again, whole and in another format", async () => {
@@ -227,7 +227,7 @@ describe("a session of the shell", function () {
     await shell.session.options.system.files.write(file, "\uFEFFSELECT 1 AS a;\r\nSELECT 2 AS b;\r\n");
     assert.match(await shell.run(`:source ${file}`), /│ a │[^]*│ b │/);
     assert.match(await shell.run(":source /none"), /Cannot read \/none: .*no such file/);
-    assert.match(await shell.run(`:source ${shell.directory}`), /Cannot read .*directory/);
+    assert.match(await shell.run(`:source ${shell.directory}`), /Cannot read [^]*directory/);
   });
 
   it("tells what functions and statements do", async () => {
@@ -245,14 +245,17 @@ describe("a session of the shell", function () {
     const watching = shell.run(":nodes");
     await shell.until(() => shell.panels.some((lines) => /running/.test(lines.join())));
     shell.session.cancel();
-    assert.match(await watching, /node +│ address +│ state +│ written +│ read +│ streams/);
+    assert.match(await watching, /node +│ address +│ state +│ written +│ shards +│ subs/);
     assert.match(await shell.run("SHOW NODES;"), /running/);
     assert.match(await shell.run(":placement visits"), /shard/);
     assert.match(await shell.run(":drain 1"), /would move the shards.*nothing was done/s);
     assert.match(await shell.run(":undrain 1"), /would let node 1/);
     assert.match(await shell.run("USE ADMIN;"), /is not needed/);
     assert.match(await shell.run(`USE CLUSTER '${server.url}';`), /Connected to 127/);
-    assert.match(await shell.run("USE CLUSTER 'hstream://127.0.0.1:1';"), /error: /);
+    assert.match(
+      await shell.run("USE CLUSTER 'hstream://127.0.0.1:1';"),
+      /error: .*127.0.0.1:1\.[^]*Still connected/,
+    );
     assert.match(await shell.run("SELECT 1 AS still;"), /still/);
   });
 
