@@ -89,7 +89,7 @@ export class SqlFileRunner implements Catalog {
       case "statement":
         return asked(this.#bound(one.sql));
       case "explain":
-        return explain(this.#explained(one.sql));
+        return this.#explained(one.sql);
       case "query":
         return this.#same(one.sql, (query, cut) => this.#pull(query, cut));
       case "changes": {
@@ -134,10 +134,10 @@ export class SqlFileRunner implements Catalog {
     return bound.query;
   }
 
-  #explained(sql: string): Extract<BoundStatement, { kind: "explain" }>["statement"] {
+  #explained(sql: string): string {
     const bound = this.#bound(sql);
     assert(bound.kind === "explain", "an explain case is an EXPLAIN");
-    return bound.statement;
+    return explain(bound.statement, bound.format);
   }
 
   #errorsOf(sql: string): string {
