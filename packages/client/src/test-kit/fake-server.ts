@@ -57,6 +57,10 @@ export class FakeServer implements FakeTables {
   /** Called when acks arrive. */
   onAcks: (ids: readonly RecordId[]) => void = () => {};
   onSql: SqlHandler = (text, cancelled) => runFakeSql(text, this, cancelled);
+  /** The other servers that it says there are, by their ports. */
+  otherPorts: readonly number[] = [];
+  /** Nodes of the cluster that are not there. */
+  deadNodeIds: readonly number[] = [];
   /** SQL calls that were cancelled by their caller. */
   cancelledSql = 0;
   readonly #server = new Server();
@@ -75,6 +79,14 @@ export class FakeServer implements FakeTables {
       );
     });
     return fake;
+  }
+
+  private deadNodes() {
+    const state = 3 as const;
+    return this.deadNodeIds.map((id) => ({
+      node: { id, host: "10.0.0.1", port: 1, version: undefined },
+      state,
+    }));
   }
 
   get url(): string {
@@ -129,8 +141,8 @@ export class FakeServer implements FakeTables {
       echo: unary(HStreamApiService.echo, ({ msg }) => ({ msg })),
       describeCluster: unary(HStreamApiService.describeCluster, () => ({
         protocolVersion: "0.1.0",
-        serverNodes: [node()],
-        serverNodesStatus: [{ node: node(), state: 1 as const }],
+        serverNodes: [node(), ...this.otherPorts.map((port) => ({ ...node(), port }))],
+        serverNodesStatus: [{ node: node(), state: 1 as const }, ...this.deadNodes()],
         clusterUpTime: 1n,
       })),
       createStream: unary(HStreamApiService.createStream, (stream) => {

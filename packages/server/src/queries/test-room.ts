@@ -2,6 +2,7 @@ import { decodeRowBatch, isMalformed, loadInflate, RowBatch, toRows } from "@hst
 import { resolveConfig } from "../config/resolve-config.js";
 import type { Env } from "../env/env.js";
 import { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
+import { nodeUsage } from "../env/node-usage.js";
 import { createNodeEnv } from "../env/node-env.js";
 import type { ExecutorHostOptions } from "../executor/executor-host.js";
 import type { LogStore } from "../log/log-store.js";
@@ -87,7 +88,7 @@ export class TestRoom {
       config: resolved.config,
       // The watchdog watches real threads.
       executor: { timers: createNodeEnv().timers, ...executor },
-      node: { id: 7, version: "0.0.0-test", address: () => "127.0.0.1:6570" },
+      node: { id: 7, version: "0.0.0-test", address: () => "127.0.0.1:6570", usage: nodeUsage },
     });
     return new TestRoom(log, meta, streams, appender, subscriptions, metrics, sql);
   }

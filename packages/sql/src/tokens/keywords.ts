@@ -48,6 +48,7 @@ export const reservedWords = [
 
 /** Words with a meaning in some places and free as names everywhere. */
 export const contextualWords = [
+  "ADMIN",
   "ALL",
   "ANALYZE",
   "ANTI",
@@ -135,6 +136,7 @@ export const contextualWords = [
   "TUMBLING",
   "UNBOUNDED",
   "UPDATE",
+  "USE",
   "VIEW",
   "VIEWS",
   "WINDOW",

@@ -126,6 +126,7 @@ LIMIT 0, 5;`);
     assert.deepEqual(queries[0], { kind: "push", state: "RUNNING", rows_in: 0, rows_out: 0, lag_ms: 0 });
     assert.deepEqual([queries[1]?.kind, queries[1]?.rows_in, queries[1]?.lag_ms], ["view", 2, 0]);
     assert.deepEqual(later, [{ rows_in: 1, lag_ms: 0 }]);
+    assert.equal((await room.rows("SELECT * FROM totals;")).length, 3);
     const [aggregate] = await room.rows("SELECT * FROM query_operators WHERE operator = 'aggregate';");
     assert.deepEqual([aggregate?.rows_in, aggregate?.rows_out], [3, 3]);
     assert.ok(Number(aggregate?.busy_ms) > 0 && Number(aggregate?.state_bytes) > 0);
