@@ -52,6 +52,10 @@ export const limits = {
   nameCharactersMax: 255,
   /** Shards of one stream. */
   shardsPerStreamMax: 4_096,
+  /** Shards of all streams together. */
+  shardsMax: 1_000_000,
+  /** Subscriptions of one server. */
+  subscriptionsMax: 100_000,
   /** UTF-8 bytes of one document in the metadata store. */
   metaValueBytesMax: 1_048_576,
   /** Changes of the metadata after which a snapshot is taken, in bytes. */

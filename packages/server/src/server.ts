@@ -149,7 +149,7 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
 
   metrics.startSweeping({
     stream: (streamId) => streams.byId(streamId) !== undefined,
-    subscription: (uid) => subscriptions.list().some((subscription) => subscription.uid === uid),
+    subscription: (uid) => subscriptions.hasUid(uid),
   });
 
   let cluster: Cluster | undefined;
