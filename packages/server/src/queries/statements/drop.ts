@@ -39,7 +39,7 @@ async function dropOne({ streams, persistent, queries }: Droppable, { target, na
     case "view":
       return persistent.dropView(name);
     case "query":
-      return persistent.has(name) ? persistent.dropQuery(name) : queries.terminate(name);
+      return persistent.document(name) !== undefined ? persistent.dropQuery(name) : queries.terminate(name);
     case "connector":
       throw new HStreamError("Unimplemented", { what: "DROP CONNECTOR" });
     default:
