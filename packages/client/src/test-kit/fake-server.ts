@@ -57,6 +57,8 @@ export class FakeServer implements FakeTables {
   /** Called when acks arrive. */
   onAcks: (ids: readonly RecordId[]) => void = () => {};
   onSql: SqlHandler = (text, cancelled) => runFakeSql(text, this, cancelled);
+  /** The other servers that it says there are, by their ports. */
+  otherPorts: readonly number[] = [];
   /** SQL calls that were cancelled by their caller. */
   cancelledSql = 0;
   readonly #server = new Server();
@@ -129,7 +131,7 @@ export class FakeServer implements FakeTables {
       echo: unary(HStreamApiService.echo, ({ msg }) => ({ msg })),
       describeCluster: unary(HStreamApiService.describeCluster, () => ({
         protocolVersion: "0.1.0",
-        serverNodes: [node()],
+        serverNodes: [node(), ...this.otherPorts.map((port) => ({ ...node(), port }))],
         serverNodesStatus: [{ node: node(), state: 1 as const }],
         clusterUpTime: 1n,
       })),

@@ -158,6 +158,11 @@ export class StreamCatalogue {
     }
   }
 
+  /** Resolves when no stream or view of that name is being made. */
+  settled(name: string): Promise<void> {
+    return this.#names.settled(name);
+  }
+
   /**
    * Declares a stream anew: how long records are kept, and what SQL says of them. The records stay. Rejects
    * with StreamNotFound, and as `create` does. The number of shards cannot change.
