@@ -15,6 +15,7 @@ import type { QueryRegistry } from "./query-registry.js";
 import type { QueryTools } from "./query-tools.js";
 import type { Relations } from "./relations.js";
 import type { SqlEvent, SqlOptions, SqlService } from "./sql-service.js";
+import { analyze } from "./statements/analyze.js";
 import { commandEvents } from "./statements/command.js";
 import { pauseOrResume, terminate } from "./statements/control.js";
 import { createQuery } from "./statements/create-query.js";
@@ -23,7 +24,7 @@ import { createStream } from "./statements/create-stream.js";
 import { drop } from "./statements/drop.js";
 import { insert } from "./statements/insert.js";
 import { selectPolled, selectPull, selectPush } from "./statements/select.js";
-import { describe, show } from "./statements/show.js";
+import { describe, errorList, show } from "./statements/show.js";
 import { rowEvents, textColumn } from "./static-rows.js";
 import type { SystemRooms } from "./system-tables/system-table.js";
 
@@ -129,6 +130,15 @@ export class SqlEngine implements SqlService {
         return;
       case "show":
         yield* rowEvents(index, show(system, bound));
+        return;
+      case "show-errors": {
+        const query = persistent.document(bound.name);
+        if (query === undefined) throw new HStreamError("QueryNotFound", { query: bound.name });
+        yield* rowEvents(index, errorList(await persistent.errorsOf(query.id)));
+        return;
+      }
+      case "analyze":
+        yield* rowEvents(index, await analyze(this.#rooms, bound.target, bound.name));
         return;
       case "describe":
         yield* rowEvents(index, describe(bound.relation));

@@ -41,7 +41,7 @@ export async function terminate(
   name: string | undefined,
 ): Promise<string> {
   if (name !== undefined) {
-    if (persistent.has(name)) await persistent.terminate(name);
+    if (persistent.document(name) !== undefined) await persistent.terminate(name);
     else await queries.terminate(name);
     return `Query ${name} ended.`;
   }

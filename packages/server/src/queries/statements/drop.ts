@@ -44,7 +44,7 @@ async function dropOne(
     case "view":
       return persistent.dropView(name);
     case "query":
-      return persistent.has(name) ? persistent.dropQuery(name) : queries.terminate(name);
+      return persistent.document(name) !== undefined ? persistent.dropQuery(name) : queries.terminate(name);
     case "connector":
       return system.connectors.delete(name);
     default:

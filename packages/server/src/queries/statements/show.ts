@@ -3,6 +3,7 @@ import { type BoundStatement, type Relation, typeName } from "@hstream/sql";
 import type { ConnectorCatalogue } from "../../connectors/connector-catalogue.js";
 import type { StreamCatalogue } from "../../streams/stream-catalogue.js";
 import type { SubscriptionService } from "../../subscription/subscription-service.js";
+import type { QueryErrorEntry } from "../error-stream.js";
 import type { PersistentQueries } from "../persistent-queries.js";
 import { type QueryDocument, stateText } from "../query-document.js";
 import type { QueryRegistry } from "../query-registry.js";
@@ -106,6 +107,14 @@ export function show(
     default:
       return unreachable(target);
   }
+}
+
+/** The rows of SHOW ERRORS. */
+export function errorList(entries: readonly QueryErrorEntry[]): StaticRows {
+  return {
+    columns: [textColumn("Time"), textColumn("Kind"), textColumn("Reason"), integerColumn("Count")],
+    rows: entries.map(({ timeMs, kind, reason, count }) => [timeText(timeMs), kind, reason, count]),
+  };
 }
 
 /** The rows of DESCRIBE. */
