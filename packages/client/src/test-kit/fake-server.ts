@@ -25,6 +25,7 @@ import {
   type StreamingFetchResponse,
   type Subscription,
 } from "@hstream/proto";
+import { realSystem } from "../system.js";
 import { FakeSqlError, type FakeTables, runFakeSql } from "./fake-sql.js";
 
 export { done, header, rows } from "./columns.js";
@@ -43,8 +44,11 @@ export class FakeError extends FakeSqlError {
   }
 }
 
-/** What becomes of a batch: stored and answered, stored and the call lost, or the call lost before. */
-export type AppendFate = "store" | "lose the answer" | "lose it";
+/**
+ * What becomes of a batch: stored and answered; stored without an answer, as are those right behind it, until the
+ * call is lost; or the call is lost before.
+ */
+export type AppendFate = "store" | "lose the answers" | "lose it";
 
 export type SqlHandler = (text: string, cancelled: AbortSignal) => AsyncIterable<ExecuteSqlResponse>;
 
@@ -224,8 +228,9 @@ export class FakeServer implements FakeTables {
   /** Numbers are contiguous; only the last five results are kept, as a real server keeps them. */
   #appendStream(call: ServerDuplexStream<AppendStreamRequest, AppendStreamResponse>): void {
     let stream = "";
-    let lost = false;
+    let [lost, silent] = [false, false];
     const lose = () => {
+      if (lost) return;
       lost = true;
       call.emit("error", encode(new FakeError(14, 0, "gone")));
     };
@@ -257,7 +262,11 @@ export class FakeServer implements FakeTables {
         this.batches.push({ stream, ids, batch });
         results.push(batchId);
       }
-      if (fate === "lose the answer") return lose();
+      if (fate === "lose the answers" && !silent) {
+        silent = true;
+        realSystem.schedule(2, lose);
+      }
+      if (silent) return;
       const batchId = results[Number(sequence) - 1] ?? 0n;
       const value = { shardId, batchId, recordCount: batch.batchSize };
       call.write({ requestId, result: { $case: "appended", value } });
