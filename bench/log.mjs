@@ -9,14 +9,17 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createNodeEnv } from "../packages/server/dist/env/node-env.js";
+import { VoidDisk } from "../packages/server/dist/env/void-disk.js";
 import { EmbeddedLog } from "../packages/server/dist/log/embedded-log.js";
 import { bench } from "./harness.mjs";
+import { streamAgainstUnary, unaryAgainstEcho } from "./log-rpc.mjs";
 
 const names = process.argv.slice(2).filter((arg) => !arg.startsWith("--"));
 const wanted = (name) => names.length === 0 || names.some((start) => name.startsWith(start));
 
 const inFlight = 4_096;
 const turnMs = Number(process.env.HSTREAM_BENCH_TURN_MS ?? 500);
+const catchUpBytes = Number(process.env.HSTREAM_BENCH_CATCH_UP_BYTES ?? 2 ** 31);
 const scratch = mkdtempSync(join(process.env.HSTREAM_BENCH_DIR ?? tmpdir(), "hstream-bench-log-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 let directories = 0;
@@ -31,10 +34,13 @@ async function startLog(directory = freshDirectory(), options = {}) {
 /** Shards 1 … count with their fences. */
 async function withShards(count, options) {
   const started = await startLog(undefined, options);
+  return { ...started, ...(await openShards(started.log, count)) };
+}
+
+async function openShards(log, count) {
   const ids = Array.from({ length: count }, (_, i) => i + 1);
-  await Promise.all(ids.map((id) => started.log.createShard(id)));
-  const fences = await Promise.all(ids.map((id) => started.log.open(id)));
-  return { ...started, fences };
+  await Promise.all(ids.map((id) => log.createShard(id)));
+  return { fences: await Promise.all(ids.map((id) => log.open(id))) };
 }
 
 function batchOf(bytes) {
@@ -135,6 +141,26 @@ function appends({ name, shards, bytes, target, cpuTarget, atOnce = inFlight, tu
   ];
 }
 
+/** What of the CPU time of an append is the log's own: on a disk that does nothing, and before a segment is full. */
+function ownCpu({ name, shards }) {
+  const batch = batchOf(1024);
+  let started;
+  return {
+    case: `${name}, CPU of one without disk and tidying`,
+    unit: "µs",
+    before: async () => {
+      // Commits come back in a later turn of the loop, as from a disk.
+      const disk = new VoidDisk(() => new Promise((resolve) => setImmediate(resolve)));
+      const log = await EmbeddedLog.start({ ...createNodeEnv(), disk }, "/log", { segmentBytes: 2 ** 31 });
+      started = { log, ...(await openShards(log, shards)) };
+    },
+    measure: async () => (await appendFor(started.log, started.fences, batch, turnMs, inFlight)).cpuMicros,
+    after: () => started.log.close(),
+    target: "≤ 1.2",
+    turns: 8,
+  };
+}
+
 /** One log with each number of shards, in turns. */
 function manyShards() {
   const batch = batchOf(1024);
@@ -222,12 +248,15 @@ function coldReads({ name, shards, bytes, target, rounds = 1 }) {
     before: async () => {
       started = await withShards(shards);
       await fill(started, bytes, 1024);
-      await started.log.tidied();
       await started.log.close();
+      // What was written last is put in order as well.
+      const { log } = await startLog(started.directory);
+      await log.tidied();
+      await log.close();
     },
     measure: async () => {
-      chill();
       const { log } = await startLog(started.directory);
+      chill();
       const begun = performance.now();
       let read = 0;
       for (let round = 0; round < rounds; round++) read += await readShard(log, 1 + (next++ % shards));
@@ -394,6 +423,7 @@ const cases = [
     target: "ratio ≥ 0.8",
     cpuTarget: "≤ 1.2",
   }),
+  ownCpu({ name: "1 KB appends, 1 shard", shards: 1 }),
   ...appends({
     name: "1 KB appends, 1,000 shards",
     shards: 1_000,
@@ -401,6 +431,7 @@ const cases = [
     target: "ratio ≥ 0.8",
     cpuTarget: "≤ 1.2",
   }),
+  ownCpu({ name: "1 KB appends, 1,000 shards", shards: 1_000 }),
   ...appends({
     name: "100 KB appends, 1 shard",
     shards: 1,
@@ -418,12 +449,14 @@ const cases = [
   coldReads({
     name: "catch-up of 1 of 1,000 shards, cold, against cat",
     shards: 1_000,
-    bytes: 512 << 20,
+    bytes: catchUpBytes,
     target: "ratio ≥ 0.3",
   }),
   hotRandomReads(),
   appendsWithReaders(),
   commitsWithReader(),
   ...starts(),
+  unaryAgainstEcho(turnMs),
+  streamAgainstUnary(turnMs),
 ];
 await bench(cases.filter((one) => wanted(one.case)));

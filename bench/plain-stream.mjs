@@ -1,4 +1,7 @@
-/** The floor of the subscription benchmark: a gRPC server that streams as many messages of a size as it is asked for. */
+/**
+ * The floor of the benchmarks over gRPC: a server that streams as many messages of a size as it is asked for,
+ * and one that answers every message with the one it was started with (base64, the second argument).
+ */
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 
 export const plainMethod = {
@@ -11,11 +14,15 @@ export const plainMethod = {
   responseDeserialize: (message) => message,
 };
 
+export const answerMethod = { ...plainMethod, path: "/bench.Plain/Answer", responseStream: false };
+
 if (process.argv[2] === "serve") {
   const server = new Server();
+  const answer = Buffer.from(process.argv[3] ?? "", "base64");
   server.addService(
-    { stream: plainMethod },
+    { stream: plainMethod, answer: answerMethod },
     {
+      answer: (_call, done) => done(null, answer),
       stream(call) {
         const count = call.request.readUInt32LE(0);
         const message = Buffer.alloc(call.request.readUInt32LE(4));

@@ -91,6 +91,18 @@ export const errors = {
     (a: { value: number; max: number }) =>
       `A shard count of ${a.value} is not possible: it must be 1 to ${a.max} (shardsPerStreamMax).`,
   ),
+  TooManyShardsInAll: define(
+    0,
+    "resourceExhausted",
+    429,
+    (a: { max: number }) => `All streams together may have ${a.max} shards (shardsMax). Delete some streams.`,
+  ),
+  TooManySubscriptions: define(
+    0,
+    "resourceExhausted",
+    429,
+    (a: { max: number }) => `There are ${a.max} subscriptions already (subscriptionsMax). Delete some.`,
+  ),
   InvalidBacklogDuration: define(
     0,
     "invalidArgument",

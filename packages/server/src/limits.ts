@@ -52,6 +52,10 @@ export const limits = {
   nameCharactersMax: 255,
   /** Shards of one stream. */
   shardsPerStreamMax: 4_096,
+  /** Shards of all streams together. */
+  shardsMax: 1_000_000,
+  /** Subscriptions of one server. */
+  subscriptionsMax: 100_000,
   /** UTF-8 bytes of one document in the metadata store. */
   metaValueBytesMax: 1_048_576,
   /** Changes of the metadata after which a snapshot is taken, in bytes. */
@@ -162,6 +166,8 @@ export const limits = {
   ingestBatchesInFlightMax: 16,
   /** HTTP: what all open batches of one request may hold together. */
   ingestOpenBytesMax: 4 * 1_048_576,
+  /** Messages of the server's log. */
+  logMessagesPerSecondMax: 500,
   /** How long a server calls itself not ready after the last append that a full disk refused, ms. */
   diskFullRememberedMs: 10_000,
   /** Objects of a kind (streams, subscriptions, queries) that are counted each for itself. */

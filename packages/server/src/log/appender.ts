@@ -89,19 +89,19 @@ export class Appender {
     const index = segment.open;
     assert(index !== undefined, "groups are committed to the segment that is being written");
     for (const append of appends) {
-      const { shard, batch, length } = append;
+      const { shard, batch, length, producer } = append;
       const { batchId, timeMs } = batch;
       let { slot } = shard;
       if (slot?.owner !== index.serial) {
         slot = index.slot(shard.id);
         shard.slot = slot;
       }
-      index.push(slot, batchId, append.previousId, timeMs, append.offset, length);
+      index.push(slot, batchId, shard.tail, timeMs, append.offset, length);
       shard.advance(batchId, timeMs);
       this.#cache.add(batch);
       this.#bytesInFlight -= length;
-      if (append.producerAppend !== undefined) {
-        shard.producers?.settle(append.producerId, append.producerAppend);
+      if (producer !== undefined) {
+        shard.producers?.settle(producer.id, producer.append);
         this.#joinable.delete(batchId);
       }
       if (shard.listeners !== undefined && !shard.toNotify) {
@@ -116,12 +116,12 @@ export class Appender {
 
   /** Lets go of appends that have not happened. */
   undo(appends: readonly PendingAppend[]): void {
-    for (const { shard, batch, length, producerId, producerAppend } of appends) {
+    for (const { shard, batch, length, producer } of appends) {
       shard.newest = shard.tail;
       shard.newestTimeMs = shard.tailTimeMs;
       this.#bytesInFlight -= length;
-      if (producerAppend === undefined) continue;
-      shard.producers?.revoke(producerId, producerAppend);
+      if (producer === undefined) continue;
+      shard.producers?.revoke(producer.id, producer.append);
       this.#joinable.delete(batch.batchId);
     }
   }
@@ -170,7 +170,7 @@ export class Appender {
     const { recordCount, compression, payload } = batch;
     const stored: StoredBatch = { shardId, batchId, timeMs, recordCount, compression, payload };
     const previousId = shard.newest;
-    const producerAppend = producer && shard.producers?.record(producer, batchId, timeMs);
+    const recorded = producer && shard.producers?.record(producer, batchId, timeMs);
     shard.newest = batchId;
     shard.newestTimeMs = timeMs;
     this.#bytesInFlight += bytes;
@@ -178,15 +178,13 @@ export class Appender {
     const pending: PendingAppend = {
       shard,
       batch: stored,
-      previousId,
       offset: group.end,
       length: bytes,
-      producerId: producer === undefined ? "" : producer.id,
-      producerAppend,
+      producer: producer && recorded && { id: producer.id, append: recorded },
       resolve: settlers.resolve,
       reject: settlers.reject,
     };
-    this.#committer.addAppend(group, pending, producer);
+    this.#committer.addAppend(group, pending, previousId, producer);
     if (producer !== undefined) this.#joinable.set(batchId, result);
     return result;
   }

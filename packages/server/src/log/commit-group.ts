@@ -14,11 +14,9 @@ const slackBytes = 8192;
 export interface PendingAppend {
   readonly shard: Shard;
   readonly batch: StoredBatch;
-  readonly previousId: BatchId;
   readonly offset: number;
   readonly length: number;
-  readonly producerId: string;
-  readonly producerAppend: ProducerAppend | undefined;
+  readonly producer: { readonly id: string; readonly append: ProducerAppend } | undefined;
   readonly resolve: (result: AppendResult) => void;
   readonly reject: (error: Error) => void;
 }

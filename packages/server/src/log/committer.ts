@@ -126,8 +126,13 @@ export class Committer {
   }
 
   /** Adds an append; its promise is settled by the listener. */
-  addAppend(group: CommitGroup, append: PendingAppend, producer: Producer | undefined): void {
-    group.addBatch(append.batch, append.previousId, producer);
+  addAppend(
+    group: CommitGroup,
+    append: PendingAppend,
+    previousId: BatchId,
+    producer: Producer | undefined,
+  ): void {
+    group.addBatch(append.batch, previousId, producer);
     group.appends.push(append);
   }
 

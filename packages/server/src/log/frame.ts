@@ -101,7 +101,9 @@ export function encodeBatch(
   view.setFloat64(at + 64, producer === undefined ? 0 : producer.sequence.step, true);
   if (inline) {
     bytes.set(batch.payload, at + headBytes);
-    view.setUint32(at + 4, crc32(bytes.subarray(at + 8, at + length), length), true);
+    // A plain array: a Buffer takes twice as long to make.
+    const body = new Uint8Array(bytes.buffer, bytes.byteOffset + at + 8, length - 8);
+    view.setUint32(at + 4, crc32(body, length), true);
     return length;
   }
   const head = crc32(bytes.subarray(at + 8, at + headBytes), length);

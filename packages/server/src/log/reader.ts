@@ -128,7 +128,11 @@ export class Reader {
     let bytes = 0;
     let last: BatchId | undefined;
     let isFull = false;
-    for (let found = begin; found !== undefined; found = await this.#segments.find(shard, last + 1)) {
+    for (
+      let found = begin;
+      found !== undefined;
+      found = await this.#segments.find(shard, last + 1, "ahead")
+    ) {
       const { segment, extent } = found;
       if (last !== undefined && extent.previousId !== last) break;
       const index = await this.#segments.index(found, first, limits.batchesMax - count);

@@ -23,7 +23,7 @@ export class SegmentFiles {
   readonly #open = new Map<number, OpenFile>();
   readonly #cache = new Map<number, ShardIndex | Directory>();
   #cacheBytes = 0;
-  readonly #loading = new Map<Segment, Promise<Directory | undefined>>();
+  readonly #loading = new Map<number, Promise<ShardIndex | Directory | undefined>>();
 
   constructor(disk: Disk, openMax: number, cacheBytesMax: number) {
     this.#disk = disk;
@@ -58,9 +58,22 @@ export class SegmentFiles {
   async directory(segment: Segment): Promise<Directory | undefined> {
     const cached = this.cachedDirectory(segment);
     if (cached !== undefined) return cached;
-    const loading = this.#loading.get(segment) ?? this.#loadDirectory(segment);
-    this.#loading.set(segment, loading);
-    return loading.finally(() => this.#loading.delete(segment));
+    const loaded = await this.#once(directoryKey(segment), () => this.#loadDirectory(segment));
+    return loaded instanceof Directory ? loaded : undefined;
+  }
+
+  /** Lets those who want the same at the same time share one load. */
+  async #once(
+    key: number,
+    load: () => Promise<ShardIndex | Directory | undefined>,
+  ): Promise<ShardIndex | Directory | undefined> {
+    const loading = this.#loading.get(key) ?? load();
+    this.#loading.set(key, loading);
+    try {
+      return await loading;
+    } finally {
+      this.#loading.delete(key);
+    }
   }
 
   async #loadDirectory(segment: Segment): Promise<Directory | undefined> {
@@ -91,6 +104,13 @@ export class SegmentFiles {
     }
     const cached = this.#cached(indexKey(segment, extent));
     if (cached instanceof ShardIndex) return cached;
+    const loaded = await this.#once(indexKey(segment, extent), () =>
+      this.#loadIndex(segment, extent, length),
+    );
+    return loaded instanceof ShardIndex ? loaded : undefined;
+  }
+
+  async #loadIndex(segment: Segment, extent: Extent, length: number): Promise<ShardIndex | undefined> {
     const bytes = await this.read(segment, extent.indexOffset, length);
     if (bytes.byteLength !== length || checksumOf(bytes) !== extent.indexChecksum) return undefined;
     const index = ShardIndex.decode(bytes);

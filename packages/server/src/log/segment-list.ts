@@ -7,8 +7,8 @@ import type { SegmentFiles } from "./segment-files.js";
 import type { Shard } from "./shard.js";
 import { ShardIndex } from "./shard-index.js";
 
-/** Directories that are loaded before they are asked for. */
-const directoriesAhead = 3;
+/** Segments of which the indexes are loaded before they are asked for. */
+const segmentsAhead = 3;
 
 /** A segment was removed or replaced by another while it was used: look again. */
 export class SegmentGone extends Error {
@@ -46,15 +46,17 @@ export class SegmentList {
     this.sealed.push(segment);
   }
 
-  /** The shard's first extent that has a batch ≥ `from`. Rejects with SegmentGone. */
-  async find(shard: Shard, from: BatchId): Promise<Found | undefined> {
+  /**
+   * The shard's first extent that has a batch ≥ `from`. `ahead`: loads what the segments behind it say of the
+   * shard. Rejects with SegmentGone.
+   */
+  async find(shard: Shard, from: BatchId, ahead?: "ahead"): Promise<Found | undefined> {
     const least = Math.max(from, shard.firstId);
     for (let at = this.#seek(least); at < this.sealed.length; at++) {
       const segment = this.sealed[at];
       if (segment === undefined || segment.firstId > shard.tail) break;
       const directory = this.directory(segment);
-      // Whoever reads old data goes on to the next segments.
-      if (directory instanceof Promise) this.#loadAhead(at + 1);
+      if (ahead !== undefined) this.#loadAhead(at + 1, shard);
       const extent = (await this.#whileThere(segment, directory)).find(shard.id, least);
       if (extent !== undefined) return { segment, extent };
       if (this.sealed[at] !== segment) at = this.#seek(segment.lastId + 1) - 1;
@@ -81,10 +83,18 @@ export class SegmentList {
     return this.#files.cachedDirectory(segment) ?? this.#loadDirectory(segment);
   }
 
-  #loadAhead(from: number): void {
-    for (const segment of this.sealed.slice(from, from + directoriesAhead)) {
-      this.#files.directory(segment).catch(() => undefined);
+  #loadAhead(from: number, shard: Shard): void {
+    for (let at = from; at < from + segmentsAhead; at++) {
+      const segment = this.sealed[at];
+      if (segment === undefined || segment.firstId > shard.tail) return;
+      // Whoever wants it is told what went wrong.
+      this.#loadIndexOf(segment, shard).catch(() => undefined);
     }
+  }
+
+  async #loadIndexOf(segment: Segment, shard: Shard): Promise<void> {
+    const extent = (await this.#files.directory(segment))?.find(shard.id, shard.firstId);
+    if (extent !== undefined) await this.#files.index(segment, extent);
   }
 
   async #loadDirectory(segment: Segment): Promise<Directory> {

@@ -138,7 +138,8 @@ describe("the metadata in a log", () => {
     await rejectsWith("failed", () => EmbeddedMeta.start(new MemoryLog(env.clock, contents), env));
   });
 
-  it("is whole after a crash at any operation of the disk", async () => {
+  it("is whole after a crash at any operation of the disk", async function () {
+    this.timeout(Math.max(this.timeout(), 60_000));
     for (let crashAt = 0; ; crashAt++) {
       const env = new SimulatedEnv(crashAt);
       const options = { snapshotBytesMin: 300, snapshotPartBytes: 80 };

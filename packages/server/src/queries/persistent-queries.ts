@@ -155,6 +155,7 @@ export class PersistentQueries {
     if (name !== undefined && this.#catalogue.find(name) !== undefined) {
       throw new HStreamError("QueryExists", { query: name });
     }
+    this.#refuseCycle(statement, relation);
     const replaced = this.#replaced(statement, relation);
     const release =
       statement.kind === "insert-select" || replaced !== undefined
@@ -298,6 +299,26 @@ export class PersistentQueries {
       return document;
     }
     return this.#catalogue.list().find((other) => other.kind === "stream" && other.relation === relation);
+  }
+
+  /** A query whose answer comes back to what it reads would write for ever. */
+  #refuseCycle(statement: LastingStatement, relation: string): void {
+    const alive = this.list().filter(({ document }) => document.state.kind !== "terminated");
+    const seen = new Set<string>();
+    const pending = statement.query.sources.map(({ name }) => ({ name, way: [name] }));
+    for (let top = pending.pop(); top !== undefined; top = pending.pop()) {
+      const { name, way } = top;
+      if (name === relation) {
+        const message = `What is written to ${relation} would come back to it: ${[...way, relation].join(" ← ")}`;
+        throw new HStreamError("InvalidSql", { message });
+      }
+      if (seen.has(name)) continue;
+      seen.add(name);
+      for (const { document, sources } of alive) {
+        if (document.relation !== name) continue;
+        pending.push(...sources.map((source) => ({ name: source, way: [...way, source] })));
+      }
+    }
   }
 
   #reserve(kind: "create-view" | "create-stream-as", relation: string): () => void {

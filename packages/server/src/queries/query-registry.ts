@@ -74,6 +74,8 @@ export class QueryRegistry {
   async terminate(id: string): Promise<void> {
     const query = this.#queries.get(id);
     if (query === undefined) throw new HStreamError("QueryNotFound", { query: id });
+    // Gone at once, though its client may be long in noticing.
+    this.#queries.delete(id);
     query.abort.abort(new HStreamError("QueryTerminated", { query: id }));
   }
 }

@@ -4,7 +4,8 @@
  */
 export class RelationNames {
   readonly #holders: ((name: string) => boolean)[] = [];
-  readonly #reserved = new Set<string>();
+  /** By name: what waits for the reservation to end. */
+  readonly #reserved = new Map<string, (() => void)[]>();
 
   /** Adds a kind of relation, by the question whether there is one of a given name. */
   addHolder(has: (name: string) => boolean): void {
@@ -14,7 +15,17 @@ export class RelationNames {
   /** Keeps the name for the caller until it calls the result; undefined if the name is taken. */
   reserve(name: string): (() => void) | undefined {
     if (this.#reserved.has(name) || this.#holders.some((has) => has(name))) return undefined;
-    this.#reserved.add(name);
-    return () => this.#reserved.delete(name);
+    this.#reserved.set(name, []);
+    return () => {
+      const waiting = this.#reserved.get(name) ?? [];
+      this.#reserved.delete(name);
+      for (const resolve of waiting) resolve();
+    };
+  }
+
+  /** Resolves when nobody has the name reserved: what was being made is there, or was given up. */
+  settled(name: string): Promise<void> {
+    const waiting = this.#reserved.get(name);
+    return waiting === undefined ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve));
   }
 }

@@ -7,6 +7,7 @@ import { type MetaInjection, MemoryMeta } from "../meta/memory-meta.js";
 import { MetaState } from "../meta/meta-state.js";
 import { hashKey, keySpaceMax, shardIndexOf, shardRange } from "./key-space.js";
 import { nameProblem, resourceIdProblem } from "./names.js";
+import { RelationNames } from "./relation-names.js";
 import { StreamCatalogue } from "./stream-catalogue.js";
 
 /** What survives a crash, and the catalogue on top of it, which does not. */
@@ -34,6 +35,16 @@ const kindOf = async (work: Promise<unknown>) => {
 };
 
 describe("stream catalogue", () => {
+  it("takes so many shards in all and no more", async () => {
+    const { env, log, meta } = new World();
+    const streams = await StreamCatalogue.open(env, log, meta, new RelationNames(), 5);
+    await streams.create({ name: "a", shardCount: 3 });
+    assert.equal(await kindOf(streams.create({ name: "b", shardCount: 3 })), "TooManyShardsInAll");
+    await streams.create({ name: "c", shardCount: 2 });
+    await streams.delete("a");
+    assert.equal(await kindOf(streams.create({ name: "b", shardCount: 3 })), "done");
+  });
+
   it("creates a stream with all of its shards, and finds it again after a restart", async () => {
     const world = new World();
     const streams = await world.start();

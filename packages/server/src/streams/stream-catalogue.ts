@@ -35,6 +35,7 @@ export class StreamCatalogue {
   readonly #env: Env;
   readonly #log: LogStore;
   readonly #names: RelationNames;
+  readonly #shardsMax: number;
   readonly #streams: Documents<StreamDocument>;
   readonly #archived: Documents<StreamDocument>;
   readonly #pending: Documents<PendingShards>;
@@ -47,7 +48,14 @@ export class StreamCatalogue {
   /** Who wants to hear of the end of a stream, by its id. */
   readonly #followers = new Map<string, Set<() => void>>();
 
-  private constructor(env: Env, log: LogStore, names: RelationNames, documents: CatalogueDocuments) {
+  private constructor(
+    env: Env,
+    log: LogStore,
+    names: RelationNames,
+    documents: CatalogueDocuments,
+    shardsMax: number,
+  ) {
+    this.#shardsMax = shardsMax;
     this.#env = env;
     this.#log = log;
     this.#names = names;
@@ -61,6 +69,7 @@ export class StreamCatalogue {
     log: LogStore,
     meta: MetaStore,
     names = new RelationNames(),
+    shardsMax: number = limits.shardsMax,
   ): Promise<StreamCatalogue> {
     let catalogue: StreamCatalogue | undefined;
     const early: StreamDocument[] = [];
@@ -70,7 +79,7 @@ export class StreamCatalogue {
     });
     const archived = await Documents.load(new MetaTable(meta, "archived-streams/", streamCodec));
     const pending = await Documents.load(new MetaTable(meta, "pending-shards/", pendingCodec));
-    catalogue = new StreamCatalogue(env, log, names, { streams, archived, pending });
+    catalogue = new StreamCatalogue(env, log, names, { streams, archived, pending }, shardsMax);
     for (const stream of early) catalogue.#index(stream, undefined);
     await catalogue.#recover();
     return catalogue;
@@ -125,10 +134,13 @@ export class StreamCatalogue {
 
   /**
    * Makes a stream, whose shards exist before it can be seen. Of several callers with one name
-   * exactly one succeeds; the others, and those with the name of a view, get StreamExists.
+   * exactly one succeeds; the others, and those with the name of a view, get StreamExists. Rejects with
+   * the Invalid… errors and TooManyShardsInAll, too.
    */
   async create(options: StreamOptions): Promise<StreamDocument> {
     const { shardCount, ...checked } = checkOptions(options);
+    const max = this.#shardsMax;
+    if (this.#byShard.size + shardCount > max) throw new HStreamError("TooManyShardsInAll", { max });
     const release = this.#names.reserve(checked.name);
     if (release === undefined) throw new HStreamError("StreamExists", { stream: checked.name });
     try {
@@ -144,6 +156,11 @@ export class StreamCatalogue {
     } finally {
       release();
     }
+  }
+
+  /** Resolves when no stream or view of that name is being made. */
+  settled(name: string): Promise<void> {
+    return this.#names.settled(name);
   }
 
   /**

@@ -110,6 +110,8 @@ export class SubscriptionDriver {
   readonly #unwatch: (() => void)[] = [];
   #deadline: { readonly timer: Timer; readonly atMs: number } | undefined;
   #flushTimer: Timer | undefined;
+  /** Of negatively acked deliveries that wait for their delay. */
+  readonly #releases = new Set<Timer>();
   #flushing: Promise<void> = Promise.resolve();
   readonly #counts = { resent: 0, sendsFailed: 0, resendsFailed: 0 };
   #closed = false;
@@ -207,6 +209,8 @@ export class SubscriptionDriver {
     for (const stop of this.#unwatch) stop();
     this.#deadline?.timer.cancel();
     this.#flushTimer?.cancel();
+    for (const timer of this.#releases) timer.cancel();
+    this.#releases.clear();
     const consumers = this.consumers();
     this.#consumers.clear();
     for (const consumer of consumers) consumer.end(reason);
@@ -248,8 +252,11 @@ export class SubscriptionDriver {
           break;
         case "release-later": {
           const { shardId, batchId, delivery, delayMs } = action;
-          const release = () => this.#execute(this.#state.release(shardId, batchId, delivery));
-          this.#tools.env.timers.after(delayMs, release);
+          const timer = this.#tools.env.timers.after(delayMs, () => {
+            this.#releases.delete(timer);
+            this.#execute(this.#state.release(shardId, batchId, delivery));
+          });
+          this.#releases.add(timer);
           break;
         }
         case "give-up":

@@ -34,7 +34,8 @@ class World {
     const appender = new StreamAppender(env, streams, log, { recordBytesMax: limits.recordBytesMax });
     const deadLetter = () => Promise.reject(new Error("no dead letters are expected"));
     const tools = { env, log, inflate, report, deadLetter };
-    const subscriptions = await SubscriptionService.open(tools, meta, streams, { defaultDispatch });
+    const bounds = { defaultDispatch, subscriptionsMax: 3 };
+    const subscriptions = await SubscriptionService.open(tools, meta, streams, bounds);
     await streams.dropUnused();
     const append = (...texts: string[]) =>
       appender.appendByKey("s", "", { ...plain(...texts), compression: 0 });
@@ -348,6 +349,19 @@ describe("subscription service", () => {
     await first.append("after");
     const second = await world.start();
     assert.deepEqual((await TestConsumer.attach(second.subscriptions)).texts, ["after"]);
+  });
+
+  it("takes so many subscriptions and no more", async () => {
+    const world = new World();
+    const { subscriptions, streams } = await world.start();
+    await streams.create({ name: "s" });
+    for (const id of ["a", "b", "c"]) await subscriptions.create(options({ id }));
+    await assert.rejects(subscriptions.create(options({ id: "d" })), /subscriptionsMax/);
+    const { uid } = subscriptions.get("a");
+    assert.ok(subscriptions.hasUid(uid));
+    await subscriptions.delete("a", { force: false });
+    assert.ok(!subscriptions.hasUid(uid));
+    await subscriptions.create(options({ id: "d" }));
   });
 
   it("lets one of several concurrent creators win, and one of several deleters", async () => {

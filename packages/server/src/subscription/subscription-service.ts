@@ -58,6 +58,8 @@ export class SubscriptionService {
   readonly #streams: StreamCatalogue;
   readonly #documents: Documents<SubscriptionDocument>;
   readonly #defaultDispatch: DispatchPolicy;
+  readonly #subscriptionsMax: number;
+  readonly #uids: ReadonlySet<string>;
   /** By uid. A driver stays after its last consumer has gone: it keeps the deadlines. */
   readonly #drivers = new Map<string, Promise<SubscriptionDriver>>();
   readonly #running = new Map<string, SubscriptionDriver>();
@@ -70,12 +72,18 @@ export class SubscriptionService {
     tools: DriverTools,
     streams: StreamCatalogue,
     documents: Documents<SubscriptionDocument>,
-    defaultDispatch: DispatchPolicy,
+    options: {
+      readonly defaultDispatch: DispatchPolicy;
+      readonly subscriptionsMax: number;
+      readonly uids: ReadonlySet<string>;
+    },
   ) {
     this.#tools = tools;
     this.#streams = streams;
     this.#documents = documents;
-    this.#defaultDispatch = defaultDispatch;
+    this.#defaultDispatch = options.defaultDispatch;
+    this.#subscriptionsMax = options.subscriptionsMax;
+    this.#uids = options.uids;
   }
 
   /**
@@ -86,23 +94,34 @@ export class SubscriptionService {
     tools: Omit<DriverTools, "progress">,
     meta: MetaStore,
     streams: StreamCatalogue,
-    options: { readonly defaultDispatch: DispatchPolicy },
+    options: { readonly defaultDispatch: DispatchPolicy; readonly subscriptionsMax?: number },
   ): Promise<SubscriptionService> {
     const progress = new ProgressStore(meta);
-    const documents = await Documents.load(new MetaTable(meta, "subscriptions/", subscriptionCodec));
+    const uids = new Set<string>();
+    const table = new MetaTable(meta, "subscriptions/", subscriptionCodec);
+    const documents = await Documents.load(table, (value, before) => {
+      if (before !== undefined) uids.delete(before.uid);
+      if (value !== undefined) uids.add(value.uid);
+    });
     const all = documents.entries().map(([, document]) => document);
     for (const { streamId, uid } of all) streams.retainId(streamId, uid);
     await progress.removeOthers(new Set(all.map(progressIdOf)));
-    return new SubscriptionService({ ...tools, progress }, streams, documents, options.defaultDispatch);
+    return new SubscriptionService({ ...tools, progress }, streams, documents, {
+      subscriptionsMax: limits.subscriptionsMax,
+      ...options,
+      uids,
+    });
   }
 
   /**
    * Makes a subscription that begins at the stream's present start or end. Rejects with
-   * SubscriptionExists, SubscriptionStreamNotFound and the Invalid… errors.
+   * SubscriptionExists, SubscriptionStreamNotFound, TooManySubscriptions and the Invalid… errors.
    */
   async create(options: SubscriptionOptions): Promise<SubscriptionInfo> {
     checkOptions(options);
     this.#checkDeadLetters(options);
+    const max = this.#subscriptionsMax;
+    if (this.#documents.size >= max) throw new HStreamError("TooManySubscriptions", { max });
     const uid = Buffer.from(this.#tools.env.random.bytes(8)).toString("hex");
     const stream = this.#streams.retain(options.streamName, uid);
     if (stream === undefined || stream.kind === "internal") {
@@ -136,6 +155,11 @@ export class SubscriptionService {
 
   exists(id: string): boolean {
     return this.#documents.get(id) !== undefined;
+  }
+
+  /** Whether a subscription has this uid. */
+  hasUid(uid: string): boolean {
+    return this.#uids.has(uid);
   }
 
   /** Throws SubscriptionNotFound. */
@@ -279,20 +303,24 @@ export class SubscriptionService {
    * SubscriptionNotFound, SubscriptionBeingDeleted, ConsumerExists, TooManyConsumers, ShuttingDown.
    */
   async attach(id: string, consumer: Consumer, dispatch?: DispatchPolicy): Promise<Attachment> {
-    await this.#moving.get(this.#document(id).uid);
-    const document = this.#document(id);
-    const driver = await this.#driver(document, dispatch);
-    // While the driver was started, things may have changed.
-    if (this.#closing) throw new HStreamError("ShuttingDown", {});
-    if (this.#beingDeleted.has(document.uid) || this.#documents.get(id)?.uid !== document.uid) {
-      throw new HStreamError("SubscriptionBeingDeleted", { subscription: id });
+    for (;;) {
+      await this.#moving.get(this.#document(id).uid);
+      const document = this.#document(id);
+      const driver = await this.#driver(document, dispatch);
+      // While the driver was started, things may have changed. From here on nothing is waited for.
+      if (this.#closing) throw new HStreamError("ShuttingDown", {});
+      if (this.#beingDeleted.has(document.uid) || this.#documents.get(id)?.uid !== document.uid) {
+        throw new HStreamError("SubscriptionBeingDeleted", { subscription: id });
+      }
+      // It was moved meanwhile.
+      if (this.#running.get(document.uid) !== driver) continue;
+      if (driver.hasConsumer(consumer.name)) {
+        throw new HStreamError("ConsumerExists", { consumer: consumer.name, subscription: id });
+      }
+      const max = limits.consumersPerSubscriptionMax;
+      if (driver.consumerCount >= max) throw new HStreamError("TooManyConsumers", { subscription: id, max });
+      return driver.attach(consumer);
     }
-    if (driver.hasConsumer(consumer.name)) {
-      throw new HStreamError("ConsumerExists", { consumer: consumer.name, subscription: id });
-    }
-    const max = limits.consumersPerSubscriptionMax;
-    if (driver.consumerCount >= max) throw new HStreamError("TooManyConsumers", { subscription: id, max });
-    return driver.attach(consumer);
   }
 
   /** Ends all consumers with ShuttingDown; all progress is durable when it resolves. */
@@ -345,6 +373,8 @@ export class SubscriptionService {
     starting.then(
       (driver) => {
         if (this.#drivers.get(uid) === starting) this.#running.set(uid, driver);
+        // It was replaced before it ran, and has no consumers that could care for the reason.
+        else void driver.close(new HStreamError("SubscriptionMoved", { subscription: id }));
       },
       () => this.#drivers.delete(uid),
     );

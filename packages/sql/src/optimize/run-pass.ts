@@ -39,9 +39,8 @@ export function checkResolved(name: string, plan: LogicalPlan): void {
   const ids = inputsOf(plan).flatMap((input) => columnsOf(input).map((column) => column.id));
   const given = new Set(ids);
   if (plan.kind === "join") assert(given.size === ids.length, () => `pass ${name} gives each column once`);
-  for (const expression of expressionsOf(plan)) {
-    for (const id of columnsIn(expression))
-      assert(given.has(id), () => `pass ${name} leaves column ${id} resolved`);
-  }
+  const read = new Set<number>();
+  for (const expression of expressionsOf(plan)) columnsIn(expression, read);
+  for (const id of read) assert(given.has(id), () => `pass ${name} leaves column ${id} resolved`);
   for (const input of inputsOf(plan)) checkResolved(name, input);
 }

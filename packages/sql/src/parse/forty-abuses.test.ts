@@ -16,7 +16,7 @@ import { parseScript } from "./parse-script.js";
 
 /*
  * The abuses of the list of bad SQL inputs, by their numbers there. Those that need a running server (22 memory,
- * 30 cycles, 32 what is in use, 33 to 36 many at once) are tested where it runs.
+ * 30 cycles, 32 what is in use, 33 to 36 many at once) are in packages/server/src/queries/abuses.test.ts.
  */
 
 /** Parses, binds and plans a text as far as it goes; gives the errors. */

@@ -77,8 +77,9 @@ function tooDeep(statement: StatementNode): Diagnostic | undefined {
       const message = `This statement is more than ${treeDepthMax} operators deep`;
       return { severity: "error", message, hint: "split the expression", span: statement.span };
     }
-    for (const child of Object.values(value)) {
-      if (typeof child === "object" && child !== null) pending.push({ value: child, depth: below });
+    for (const [name, child] of Object.entries(value) as [string, unknown][]) {
+      if (typeof child === "object" && child !== null && name !== "span")
+        pending.push({ value: child, depth: below });
     }
   }
   return undefined;

@@ -27,6 +27,11 @@ export function explain(statement: ExplainedStatement, format: "text" | "json" =
     `Plan as run (${changed.length === 0 ? "unchanged" : changed.join(", ")}):`,
     ...planLines(query.plan, 1),
   );
+  const shared = toPhysical(query).shared ?? [];
+  if (shared.length > 0) {
+    const kinds = shared.map(({ kind }) => kind).join(", ");
+    lines.push(`Computed once for all places where it stands: ${kinds}`);
+  }
   lines.push(`Emits: ${emission(statement)}`);
   return lines.join("\n");
 }

@@ -8,6 +8,7 @@ export function shareParts(root: PhysicalNode): {
   readonly root: PhysicalNode;
   readonly parts: readonly PhysicalNode[];
 } {
+  if (!readsTwice(root)) return { root, parts: [] };
   const keys = new PartKeys();
   const counts = new Map<number, number>();
   const count = (node: PhysicalNode): void => {
@@ -38,6 +39,20 @@ export function shareParts(root: PhysicalNode): {
     return { ...numbered, id: id++ };
   };
   return parts.length === 0 ? { root, parts } : { parts: parts.map(number), root: number(shared) };
+}
+
+/** Whether a source stands in the plan twice: parts without one are not worth sharing. */
+function readsTwice(root: PhysicalNode): boolean {
+  const sources = new Set<number>();
+  const pending = [root];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    if (node.kind === "source") {
+      if (sources.has(node.source)) return true;
+      sources.add(node.source);
+    }
+    pending.push(...inputsOf(node));
+  }
+  return false;
 }
 
 /** Numbers for parts: equal for those that compute the same. */

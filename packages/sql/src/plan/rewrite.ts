@@ -36,11 +36,19 @@ export function mapOperands(expression: Expression, map: (operand: Expression) =
       return args.every((arg, i) => arg === expression.args[i]) ? expression : { ...expression, args };
     }
     case "case": {
-      const branches = expression.branches.map(({ when, then }) => ({ when: map(when), then: map(then) }));
-      return { ...expression, branches, otherwise: map(expression.otherwise) };
+      const branches = expression.branches.map((branch) => {
+        const [when, then] = [map(branch.when), map(branch.then)];
+        return when === branch.when && then === branch.then ? branch : { when, then };
+      });
+      const otherwise = map(expression.otherwise);
+      const same =
+        otherwise === expression.otherwise && branches.every((one, i) => one === expression.branches[i]);
+      return same ? expression : { ...expression, branches, otherwise };
     }
-    case "cast":
-      return { ...expression, operand: map(expression.operand) };
+    case "cast": {
+      const operand = map(expression.operand);
+      return operand === expression.operand ? expression : { ...expression, operand };
+    }
     default:
       return unreachable(expression);
   }

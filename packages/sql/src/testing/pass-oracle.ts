@@ -84,6 +84,9 @@ export const relationalQueries: fc.Arbitrary<string> = fc
       "(SELECT a, b, ROW_NUMBER() OVER (PARTITION BY a ORDER BY b, c) AS c FROM flights)",
       "(SELECT a, b, c FROM flights f WHERE f.a IN (SELECT a FROM closed))",
       "(SELECT a, b, (SELECT MAX(a) FROM closed k WHERE k.s = f.b) AS c FROM flights f)",
+      "(SELECT a, b, (SELECT COUNT(*) FROM closed k WHERE k.a < f.a) AS c FROM flights f)",
+      "(SELECT f.a, f.b, f.c FROM flights f SEMI JOIN closed k ON k.a = f.a AND f.b IS NOT NULL)",
+      "(SELECT a, b, SUM(1) OVER (w ROWS 1 PRECEDING) AS c FROM flights WINDOW w AS (PARTITION BY a ORDER BY b, c))",
     ),
     on: pick(
       "l.a = r.a",
@@ -102,6 +105,8 @@ export const relationalQueries: fc.Arbitrary<string> = fc
       "WHERE l.b = r.s OR r.a = 2",
       "WHERE NOT EXISTS (SELECT 1 FROM flights g WHERE g.b = l.b AND g.a > r.a)",
       "WHERE l.a NOT IN (SELECT b FROM flights)",
+      "WHERE l.a >= ALL (SELECT a FROM closed)",
+      "WHERE l.a > ANY (SELECT k.a FROM closed k WHERE k.s <> l.b) OR r.s = 'a'",
       "WHERE l.c = 1",
       "WHERE l.c < 2 AND l.a = 1",
     ),

@@ -34,7 +34,10 @@ export async function createStream(streams: StreamCatalogue, statement: CreateSt
     await streams.create(options);
   } catch (error) {
     const exists = error instanceof HStreamError && error.kind === "StreamExists";
-    if (!exists || !ifNotExists || streams.find(name) === undefined) throw error;
+    if (!exists || !ifNotExists) throw error;
+    // Somebody may just be making it.
+    await streams.settled(name);
+    if (streams.find(name) === undefined) throw error;
     return `Stream ${name} exists already.`;
   }
   return `Stream ${name} created.`;
