@@ -176,6 +176,17 @@ describe("the client", () => {
     assert.equal((await failure(client.streams.list("", { signal: stop.signal }))).reason, "cancelled");
   });
 
+  it("can be stopped from connecting", async () => {
+    const dead = await FakeServer.start();
+    dead.stop();
+    const stop = new AbortController();
+    const connecting = HStreamClient.connect(`hstream://127.0.0.1:${dead.port},127.0.0.1:${dead.port}`, {
+      signal: stop.signal,
+    });
+    setImmediate(() => stop.abort());
+    assert.equal((await failure(connecting)).reason, "cancelled");
+  });
+
   it("refuses to be used after close", async () => {
     await client.close();
     assert.equal((await failure(client.streams.list())).reason, "closed");
