@@ -72,6 +72,8 @@ export class FakeServer implements FakeTables {
   onSql: SqlHandler = (text, cancelled) => runFakeSql(text, this, cancelled);
   /** The other servers that it says there are, by their ports. */
   otherPorts: readonly number[] = [];
+  /** Nodes of the cluster that are not there. */
+  deadNodeIds: readonly number[] = [];
   /** SQL calls that were cancelled by their caller. */
   cancelledSql = 0;
   readonly #server = new Server();
@@ -94,6 +96,14 @@ export class FakeServer implements FakeTables {
       );
     });
     return fake;
+  }
+
+  private deadNodes() {
+    const state = 3 as const;
+    return this.deadNodeIds.map((id) => ({
+      node: { id, host: "10.0.0.1", port: 1, version: undefined },
+      state,
+    }));
   }
 
   get url(): string {
@@ -149,7 +159,7 @@ export class FakeServer implements FakeTables {
       describeCluster: unary(HStreamApiService.describeCluster, () => ({
         protocolVersion: "0.1.0",
         serverNodes: [node(), ...this.otherPorts.map((port) => ({ ...node(), port }))],
-        serverNodesStatus: [{ node: node(), state: 1 as const }],
+        serverNodesStatus: [{ node: node(), state: 1 as const }, ...this.deadNodes()],
         clusterUpTime: 1n,
       })),
       createStream: unary(HStreamApiService.createStream, (stream) => {
