@@ -61,6 +61,11 @@ export class StoredServer {
     return count;
   }
 
+  /** The rooms below the SQL. */
+  get rooms() {
+    return this.#rooms;
+  }
+
   /** Runs a script to its end, or until the last statement has given `rowsMax` rows; how many it gave. */
   async run(script, rowsMax = Number.POSITIVE_INFINITY) {
     const stop = new AbortController();

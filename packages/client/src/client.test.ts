@@ -134,6 +134,21 @@ describe("the client", () => {
     assert.equal(error.reason, "unavailable");
   });
 
+  it("goes to the next server when one is gone, and learns from it which there are", async () => {
+    const [second, third] = [await FakeServer.start(), await FakeServer.start()];
+    server.otherPorts = [second.port];
+    const found = await HStreamClient.connect(server.url, { retryPauseMs: 1 });
+    const ports = () => found.addresses.map(({ port }) => port);
+    assert.deepEqual(ports(), [server.port, second.port]);
+    second.otherPorts = [third.port];
+    server.stop();
+    assert.equal(await found.echo("hé"), "hé");
+    assert.deepEqual(ports(), [second.port, third.port]);
+    await found.close();
+    second.stop();
+    third.stop();
+  });
+
   it("can be cancelled, while it waits for another try too", async () => {
     await client.streams.create("demo");
     const stop = new AbortController();

@@ -59,6 +59,8 @@ export class FakeServer implements FakeTables {
   onSql: SqlHandler = (text, cancelled) => runFakeSql(text, this, cancelled);
   /** Nodes of the cluster that are not there. */
   deadNodeIds: readonly number[] = [];
+  /** The other servers that it says there are, by their ports. */
+  otherPorts: readonly number[] = [];
   /** SQL calls that were cancelled by their caller. */
   cancelledSql = 0;
   readonly #server = new Server();
@@ -139,7 +141,7 @@ export class FakeServer implements FakeTables {
       echo: unary(HStreamApiService.echo, ({ msg }) => ({ msg })),
       describeCluster: unary(HStreamApiService.describeCluster, () => ({
         protocolVersion: "0.1.0",
-        serverNodes: [node()],
+        serverNodes: [node(), ...this.otherPorts.map((port) => ({ ...node(), port }))],
         serverNodesStatus: [{ node: node(), state: 1 as const }, ...this.deadNodes()],
         clusterUpTime: 1n,
       })),

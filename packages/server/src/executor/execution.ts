@@ -7,6 +7,7 @@ import { Emitter, type Sink } from "./emit.js";
 import type { ErrorSummary } from "./error-log.js";
 import { IntervalEmitter } from "./interval-emitter.js";
 import { MaterializedView } from "./materialized-view.js";
+import type { OperatorCounter } from "./operator-counts.js";
 import { RecordEmitter, type RecordSinkOptions } from "./record-emitter.js";
 import { emptyReport } from "./reports.js";
 import { readStateHeader, writeStateHeader } from "./state/state-header.js";
@@ -57,6 +58,7 @@ export class Execution {
     openedMs: number,
     inflate: Inflate,
     limits: ExecutionLimits,
+    counter?: OperatorCounter,
   ) {
     this.#plan = plan;
     this.#openedMs = openedMs;
@@ -69,6 +71,7 @@ export class Execution {
       queryStateBytesMax,
       errorsKeptMax,
       materialize,
+      counter,
     });
     this.#view = materialize ? new MaterializedView(plan, limits) : undefined;
     this.#sink = this.#view ?? emitterOf(plan, sink, openedMs, limits);

@@ -2,6 +2,7 @@ import { unreachable } from "@hstream/proto";
 import { HStreamError } from "../errors.js";
 import type { Inflate } from "@hstream/proto";
 import { Execution, type SnapshotPiece } from "./execution.js";
+import { OperatorCounter } from "./operator-counts.js";
 import {
   answersIn,
   type CallId,
@@ -45,12 +46,15 @@ export class WorkerLoop {
   readonly #setup: WorkerSetup;
   readonly #inflate: Inflate;
   readonly #post: Post;
+  readonly #monotonicMs: () => number;
   readonly #heartbeat: Int32Array;
   readonly #guests = new Map<ExecutionId, Guest>();
   /** In the order of their turns. */
   #turns: Guest[] = [];
 
-  constructor(setup: WorkerSetup, inflate: Inflate, post: Post) {
+  /** `monotonicMs`: only measures. */
+  constructor(setup: WorkerSetup, inflate: Inflate, post: Post, monotonicMs: () => number) {
+    this.#monotonicMs = monotonicMs;
     this.#setup = setup;
     this.#inflate = inflate;
     this.#post = post;
@@ -67,6 +71,7 @@ export class WorkerLoop {
             message.nowMs,
             this.#inflate,
             this.#setup.limits,
+            new OperatorCounter(message.plan, message.counts, this.#monotonicMs),
           );
           if (message.state !== undefined) execution.load(message.state);
           const { execution: id } = message;

@@ -240,7 +240,9 @@ export class PersistentQuery implements FollowedView {
     });
     const positions = () => running.positions();
     const totals = stored?.head.totals;
-    const progress = new QueryProgress(this.#document.id, plan, positions, tools.metrics, totals);
+    const progress = new QueryProgress(this.#document.id, plan, positions, tools.metrics, totals, () =>
+      running.execution.counts(),
+    );
     this.#progress = progress;
     const save = async (): Promise<void> => {
       await sink?.settled();

@@ -1,4 +1,5 @@
 import type { PhysicalPlan } from "@hstream/sql";
+import type { OperatorCount } from "../executor/operator-counts.js";
 import type { StepReport } from "../executor/step-input.js";
 import type { BatchId, ShardId } from "../log/log-store.js";
 import type { Metrics } from "../metrics/metrics.js";
@@ -18,6 +19,8 @@ export class QueryProgress {
   readonly plan: PhysicalPlan;
   /** The next batch that each shard will be read from. */
   readonly positions: () => ReadonlyMap<ShardId, BatchId>;
+  /** What each operator has done, by its number in the plan; undefined for a query that only asks again. */
+  readonly counts: (() => ReadonlyMap<number, OperatorCount>) | undefined;
   readonly #id: string;
   readonly #metrics: Metrics | undefined;
   #totals: QueryTotals;
@@ -31,7 +34,9 @@ export class QueryProgress {
     positions: () => ReadonlyMap<ShardId, BatchId>,
     metrics: Metrics | undefined,
     totals: QueryTotals = nothing,
+    counts?: () => ReadonlyMap<number, OperatorCount>,
   ) {
+    this.counts = counts;
     this.#id = id;
     this.plan = plan;
     this.positions = positions;
@@ -45,6 +50,12 @@ export class QueryProgress {
 
   get stateBytes(): number {
     return this.#stateBytes;
+  }
+
+  /** How far the time of its sources has come, ms since 1970: that of the one farthest behind. */
+  get watermarkMs(): number | null {
+    const times = [...(this.counts?.().values() ?? [])].flatMap(({ watermarkMs }) => watermarkMs ?? []);
+    return times.length === 0 ? null : Math.min(...times);
   }
 
   get lastError(): string | null {

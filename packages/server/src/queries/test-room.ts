@@ -2,6 +2,7 @@ import { decodeRowBatch, isMalformed, loadInflate, RowBatch, toRows } from "@hst
 import { resolveConfig } from "../config/resolve-config.js";
 import type { Env } from "../env/env.js";
 import { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
+import { nodeUsage } from "../env/node-usage.js";
 import { createNodeEnv } from "../env/node-env.js";
 import type { LogStore } from "../log/log-store.js";
 import { MemoryLog } from "../log/memory-log.js";
@@ -84,7 +85,7 @@ export class TestRoom {
       metrics,
       config: resolved.config,
       watchTimers: createNodeEnv().timers,
-      node: { id: 7, version: "0.0.0-test", address: () => "127.0.0.1:6570" },
+      node: { id: 7, version: "0.0.0-test", address: () => "127.0.0.1:6570", usage: nodeUsage },
     });
     return new TestRoom(log, meta, streams, appender, subscriptions, metrics, sql);
   }

@@ -13,6 +13,7 @@ import {
 import type { AggregateCall, Expression } from "../plan/expression.js";
 import { columnExpression, type LogicalColumn } from "../plan/logical.js";
 import { columnsIn, expressionKey } from "../plan/rewrite.js";
+import { textOfName } from "../parse/literals.js";
 import { printName } from "../print/print-expression.js";
 import { windowNamed } from "../tokens/window-names.js";
 import type { SqlType } from "../types/sql-type.js";
@@ -197,7 +198,7 @@ function bindName(parts: readonly NameNode[], span: Span, place: ExpressionPlace
   if (first === undefined) return nullLiteral;
   if (place.constantsOnly !== undefined) {
     if (second === undefined && first.quotes === "double")
-      return { kind: "literal", value: first.text, type: STRING };
+      return { kind: "literal", value: textOfName(first), type: STRING };
     return findings.error(span, place.constantsOnly, `write a text with single quotes: '${first.text}'`);
   }
   if (scope === undefined || (scope.relations.length === 0 && scope.outer === undefined)) {
@@ -320,7 +321,7 @@ function bindComparand(node: ExpressionNode, beside: ExpressionNode, place: Expr
     !place.scope.declares(name.text);
   if (!asText) return bindExpression(node, place);
   place.findings.notice(node.span, `"${name.text}" is taken as a text`, `write '${name.text}'`);
-  return { kind: "literal", value: name.text, type: STRING };
+  return { kind: "literal", value: textOfName(name), type: STRING };
 }
 
 // ---- operators -------------------------------------------------------------------------------------------

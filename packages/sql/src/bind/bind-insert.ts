@@ -3,6 +3,7 @@ import type { ExpressionNode, NameNode, StatementNode } from "../ast/ast.js";
 import type { Relation } from "../catalog/catalog.js";
 import type { Span } from "../diagnostic.js";
 import { nearestName } from "../diagnostics/nearest-name.js";
+import { textOfName } from "../parse/literals.js";
 import { printName } from "../print/print-expression.js";
 import { isVolatile } from "../plan/rewrite.js";
 import { evaluate } from "../runtime/evaluate.js";
@@ -135,7 +136,8 @@ function bindPayload(node: ExpressionNode, stream: Relation, findings: Findings)
   if (node.kind === "literal" && typeof node.value === "string")
     return json(node.value, node, stream, findings);
   const [name] = node.kind === "name" ? node.parts : [];
-  if (node.kind === "name" && node.parts.length === 1 && name?.quotes === "double") return raw(name.text);
+  if (node.kind === "name" && node.parts.length === 1 && name?.quotes === "double")
+    return raw(textOfName(name));
   if (node.kind === "cast" && node.operand.kind === "literal" && typeof node.operand.value === "string") {
     const type = bindType(node.type, findings);
     if (type.kind === "jsonb") return json(node.operand.value, node.operand, stream, findings);

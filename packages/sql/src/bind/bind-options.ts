@@ -1,3 +1,4 @@
+import { parseTimestamp } from "../values/calendar.js";
 import type { ExpressionNode, OptionNode } from "../ast/ast.js";
 import { nearestName } from "../diagnostics/nearest-name.js";
 import type { SqlValue } from "../types/sql-value.js";
@@ -61,6 +62,8 @@ export function bindStart(
   if (typeof literal === "object" && literal !== null && "kind" in literal && literal.kind === "timestamp") {
     return { start: "earliest", startAtMs: literal.ms };
   }
+  const at = typeof literal === "string" ? parseTimestamp(literal) : null;
+  if (at !== null) return { start: "earliest", startAtMs: at.ms };
   findings.error(
     value.span,
     "START takes EARLIEST, LATEST or a TIMESTAMP",

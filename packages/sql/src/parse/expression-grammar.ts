@@ -221,6 +221,8 @@ export abstract class ExpressionGrammar extends ConditionGrammar {
 
   readonly array: ParserMethod<[], ExpressionNode> = this.RULE("array", () => {
     const elements: ExpressionNode[] = [];
+    // Of an object {k: v}: names and values in turn.
+    const fields: ExpressionNode[] = [];
     const first = this.OR<Token>([
       {
         ALT: () => {
@@ -234,13 +236,32 @@ export abstract class ExpressionGrammar extends ConditionGrammar {
       {
         ALT: () => {
           const open = this.CONSUME(OpenBrace);
-          this.MANY_SEP1({ SEP: Comma, DEF: () => elements.push(this.SUBRULE1(this.expression)) });
+          this.MANY_SEP1({
+            SEP: Comma,
+            DEF: () => {
+              const element = this.SUBRULE1(this.expression);
+              const value = this.OPTION1(() => {
+                this.CONSUME(Colon);
+                return this.SUBRULE2(this.expression);
+              });
+              this.ACTION(() => {
+                if (value === undefined) elements.push(element);
+                else fields.push(fieldName(element), value);
+              });
+            },
+          });
           this.CONSUME(CloseBrace);
           return open;
         },
       },
     ]);
-    return this.ACTION((): ExpressionNode => ({ kind: "array", elements, span: this.spanFrom(first) }));
+    return this.ACTION((): ExpressionNode => {
+      const span = this.spanFrom(first);
+      if (fields.length === 0) return { kind: "array", elements, span };
+      if (elements.length > 0) throw new Refusal("This is half an array, half an object", span);
+      const name = { text: "JSON_OBJECT", span, quotes: "none" } as const;
+      return { kind: "call", name, ...plainCall, args: fields, span };
+    });
   });
 
   readonly castTo: ParserMethod<[], ExpressionNode> = this.RULE("castTo", () => {
@@ -378,6 +399,13 @@ export abstract class ExpressionGrammar extends ConditionGrammar {
   });
 }
 
+/** The name of a field in {k: v}: a bare word is the word. */
+function fieldName(node: ExpressionNode): ExpressionNode {
+  const [name, ...more] = node.kind === "name" ? node.parts : [];
+  if (name === undefined || more.length > 0) return node;
+  return literal(name.text, STRING, `'${name.text.replaceAll("'", "''")}'`, node.span);
+}
+
 /** What else a call may have. */
 const plainCall = {
   star: false,
@@ -391,5 +419,6 @@ const plainCall = {
 /** Operators have one spelling inside: != is <>, words are in upper case. */
 function operatorOf(token: Token): string {
   if (token.image === "!=") return "<>";
+  if (token.image === "=>") return "->";
   return token.image === "==" ? "=" : token.image.toUpperCase();
 }

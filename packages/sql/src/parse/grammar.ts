@@ -5,18 +5,21 @@ import type {
   NameNode,
   OptionNode,
   QueryNode,
+  SelectItemNode,
   ShowTarget,
   StatementNode,
 } from "../ast/ast.js";
 import { type Token } from "../tokens/lexer.js";
-import { CloseParen, Comma, Equal, Integer, Name, OpenParen } from "../tokens/token-types.js";
+import { CastOperator, CloseParen, Comma, Equal, Integer, Name, OpenParen } from "../tokens/token-types.js";
 import { keyword } from "./grammar-base.js";
+import { adminStatement } from "./admin-statement.js";
 import { nameOf } from "./literals.js";
 import { Refusal } from "./refusal.js";
 import { SelectGrammar } from "./select-grammar.js";
 
 /*
- * statement ::= query | create | insert | show | describe | drop | terminate | pause | explain
+ * statement ::= ADMIN '::' SELECT item (',' item)* FROM name [WHERE STREAM '=' name (',' name)*] | USE ( ADMIN | STREAM )
+ *             | query | create | insert | show | describe | drop | terminate | pause | explain
  * create    ::= CREATE [OR REPLACE] STREAM [IF NOT EXISTS] relation [ '(' name type (',' name type)* ')' ] [WITH options]
  *             | CREATE [OR REPLACE] STREAM [IF NOT EXISTS] relation [WITH options] AS query [PARTITION BY name]
  *               [WITH options]
@@ -70,8 +73,8 @@ import { SelectGrammar } from "./select-grammar.js";
  * over      ::= '(' [name] [PARTITION BY expression,…] [ORDER BY order,…] [frame] ')'
  * frame     ::= ( ROWS | RANGE | GROUPS ) ( bound | BETWEEN bound AND bound )
  * bound     ::= ( UNBOUNDED | expression₅ ) ( PRECEDING | FOLLOWING ) | CURRENT ROW
- * array     ::= [ARRAY] '[' [expression,…] ']' | '{' [expression,…] '}'
- * type      ::= name ( '[' ']' )*
+ * array     ::= [ARRAY] '[' [expression,…] ']' | '{' [expression,…] '}' | '{' expression ':' expression,… '}'
+ * type      ::= ( name | MAP '[' type '=>' type ']' ) ( '[' ']' )*
  */
 
 /** Statements; select-grammar.ts and expression-grammar.ts have what they are made of. */
@@ -101,6 +104,8 @@ export class Grammar extends SelectGrammar {
       { ALT: () => this.SUBRULE(this.terminate) },
       { ALT: () => this.SUBRULE(this.pause) },
       { ALT: () => this.SUBRULE(this.explain) },
+      { ALT: () => this.SUBRULE(this.admin) },
+      { ALT: () => this.SUBRULE(this.use) },
     ]);
     this.ACTION(() => {
       this.depth -= 1;
@@ -346,6 +351,38 @@ export class Grammar extends SelectGrammar {
     ]);
     return this.ACTION((): StatementNode => {
       return { kind: "show", target: target.image.toLowerCase() as ShowTarget, span: this.spanFrom(first) };
+    });
+  });
+
+  /** Of the first dialect: ADMIN::SELECT … FROM APPEND_THROUGHPUT WHERE STREAM = s1, s2. */
+  readonly admin: ParserMethod<[], StatementNode> = this.RULE("admin", () => {
+    const first = this.CONSUME(keyword("ADMIN"));
+    this.CONSUME(CastOperator);
+    this.CONSUME(keyword("SELECT"));
+    const items: SelectItemNode[] = [];
+    this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => items.push(this.SUBRULE(this.item)) });
+    this.CONSUME(keyword("FROM"));
+    const table = this.CONSUME(Name);
+    const streams: Token[] = [];
+    this.OPTION(() => {
+      this.CONSUME(keyword("WHERE"));
+      this.CONSUME(keyword("STREAM"));
+      this.CONSUME(Equal);
+      this.AT_LEAST_ONE_SEP1({ SEP: Comma, DEF: () => streams.push(this.CONSUME1(Name)) });
+    });
+    return this.ACTION(() => adminStatement(items, nameOf(table), streams.map(nameOf), this.spanFrom(first)));
+  });
+
+  /** USE ADMIN and USE STREAM chose between two languages, of which there is one: they show what there is. */
+  readonly use: ParserMethod<[], StatementNode> = this.RULE("use", () => {
+    const first = this.CONSUME(keyword("USE"));
+    const word = this.OR<Token>([
+      { ALT: () => this.CONSUME(keyword("ADMIN")) },
+      { ALT: () => this.CONSUME(keyword("STREAM")) },
+    ]);
+    return this.ACTION((): StatementNode => {
+      const target = word.tokenType.name === "ADMIN" ? "tables" : "streams";
+      return { kind: "show", target, span: this.spanFrom(first) };
     });
   });
 

@@ -2,6 +2,7 @@ import type { ParserMethod } from "chevrotain";
 import type { ExpressionNode, TypeNode } from "../ast/ast.js";
 import { type Token, tokenSpan } from "../tokens/lexer.js";
 import {
+  Arrow,
   CloseBracket,
   Colon,
   Decimal,
@@ -9,6 +10,7 @@ import {
   Minus,
   Name,
   OpenBracket,
+  Plus,
   Text,
 } from "../tokens/token-types.js";
 import { BOOLEAN, NULL_TYPE } from "../types/types.js";
@@ -87,9 +89,24 @@ export abstract class LiteralGrammar extends GrammarBase {
             text = "-";
           });
           text += this.SUBRULE(this.number).image;
+          // Years, months and days before the time: INTERVAL 1-2-3 0:0:5.
+          this.OPTION2({
+            GATE: () => this.nextIs(Minus, 3) && this.nextIs(Colon, 6),
+            DEF: () => {
+              this.CONSUME1(Minus);
+              const months = this.SUBRULE2(this.number);
+              this.CONSUME2(Minus);
+              const days = this.SUBRULE3(this.number);
+              const hours = this.SUBRULE4(this.number);
+              text = `${text} years ${months.image} months ${days.image} days ${hours.image}`;
+            },
+          });
           this.MANY(() => {
             this.CONSUME(Colon);
             text += `:${this.SUBRULE1(this.number).image}`;
+          });
+          this.ACTION(() => {
+            text = text.replace(/ (\d+):(\d+):([\d.]+)$/, " $1 hours $2 minutes $3 seconds");
           });
         },
       },
@@ -129,14 +146,59 @@ export abstract class LiteralGrammar extends GrammarBase {
             ]);
             text += separator.image + this.SUBRULE1(this.number).image;
           });
+          this.OPTION({
+            GATE: () => this.timeFollows(word),
+            DEF: () => {
+              text += this.SUBRULE(this.timeOfDay);
+            },
+          });
         },
       },
     ]);
     return this.ACTION(() => momentLiteral(word.image, text, this.spanFrom(word)));
   });
 
+  /** Behind TIMESTAMP 2022-1-1: [T] 12:0:0 [+8:0], as text of ISO 8601. */
+  readonly timeOfDay: ParserMethod<[], string> = this.RULE("timeOfDay", () => {
+    this.OPTION(() => this.CONSUME(Name));
+    const parts: string[] = [];
+    this.AT_LEAST_ONE_SEP({ SEP: Colon, DEF: () => parts.push(this.SUBRULE(this.number).image) });
+    const zone: string[] = [];
+    const sign = this.OPTION1({
+      GATE: () => this.nextIs(Colon, 3),
+      DEF: () => {
+        const token = this.OR<Token>([{ ALT: () => this.CONSUME(Plus) }, { ALT: () => this.CONSUME(Minus) }]);
+        this.AT_LEAST_ONE_SEP1({ SEP: Colon, DEF: () => zone.push(this.SUBRULE1(this.number).image) });
+        return token.image;
+      },
+    });
+    return this.ACTION(() => {
+      const two = (part: string): string => (/^\d(\.|$)/.test(part) ? `0${part}` : part);
+      const shift = sign === undefined ? "Z" : `${sign}${zone.map(two).join(":")}`;
+      return `T${parts.map(two).join(":")}${shift}`;
+    });
+  });
+
+  private timeFollows(word: Token): boolean {
+    if (word.image.toUpperCase() !== "TIMESTAMP") return false;
+    const at = this.LA(1).image.toUpperCase() === "T" ? 2 : 1;
+    return this.nextIs(Integer, at) && this.nextIs(Colon, at + 1);
+  }
+
   readonly type: ParserMethod<[], TypeNode> = this.RULE("type", () => {
     const name = this.CONSUME(Name);
+    // MAP[STRING => INTEGER] is an object.
+    const isMap = this.OPTION({
+      GATE: () => !this.nextIs(CloseBracket, 2) && name.image.toUpperCase() === "MAP",
+      DEF: () => {
+        this.CONSUME1(OpenBracket);
+        this.SUBRULE(this.type);
+        this.CONSUME(Arrow);
+        this.SUBRULE1(this.type);
+        this.CONSUME1(CloseBracket);
+        return true;
+      },
+    });
     let dimensions = 0;
     this.MANY({
       GATE: () => this.nextIs(CloseBracket, 2),
@@ -146,6 +208,10 @@ export abstract class LiteralGrammar extends GrammarBase {
         dimensions += 1;
       },
     });
-    return this.ACTION((): TypeNode => ({ name: nameOf(name), dimensions, span: this.spanFrom(name) }));
+    return this.ACTION((): TypeNode => {
+      const named = nameOf(name);
+      const text = isMap === true ? "JSONB" : named.text;
+      return { name: { ...named, text }, dimensions, span: this.spanFrom(name) };
+    });
   });
 }

@@ -29,6 +29,12 @@ export function nameOf(token: Token): NameNode {
     : { text: inner.replaceAll('""', '"'), span, quotes: "double" };
 }
 
+/** The text that a word in double quotes is where no column can stand, as the first dialects wrote texts. */
+export function textOfName({ text }: NameNode): string {
+  const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t" };
+  return text.replaceAll(/\\(["\\nt])/g, (_, letter: string) => escapes[letter] ?? letter);
+}
+
 export function textOf(token: Token): string {
   return token.image.slice(1, -1).replaceAll("''", "'");
 }

@@ -48,6 +48,7 @@ export const reservedWords = [
 
 /** Words with a meaning in some places and free as names everywhere. */
 export const contextualWords = [
+  "ADMIN",
   "ALL",
   "ANTI",
   "ANY",
@@ -132,6 +133,7 @@ export const contextualWords = [
   "TUMBLING",
   "UNBOUNDED",
   "UPDATE",
+  "USE",
   "VIEW",
   "VIEWS",
   "WINDOW",

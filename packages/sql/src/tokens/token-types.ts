@@ -12,7 +12,8 @@ export const Word = createToken({
 });
 export const QuotedName = createToken({
   name: "quoted name",
-  pattern: /"[^"]*(?:""[^"]*)*"|`[^`]*`/,
+  // A backslash takes the meaning of a quote away, as it did in the texts of the first dialects.
+  pattern: /"[^"\\]*(?:(?:\\[^]|"")[^"\\]*)*"|`[^`]*`/,
   categories: [Name],
   line_breaks: true,
 });
@@ -79,6 +80,8 @@ export const CloseBracket = symbol("]");
 export const OpenBrace = symbol("{");
 export const CloseBrace = symbol("}");
 
+export const Arrow = symbol("=>", "=>", [InfixOperator]);
+
 const infixSymbols: readonly TokenType[] = [
   symbol("->>", "->>", [InfixOperator]),
   symbol("->", "->", [InfixOperator]),
@@ -86,6 +89,7 @@ const infixSymbols: readonly TokenType[] = [
   symbol("#>", "#>", [InfixOperator]),
   symbol("||", "||", [InfixOperator]),
   symbol("&&", "&&", [InfixOperator]),
+  Arrow,
   symbol("<>", /<>|!=/, [InfixOperator]),
   symbol("<=", "<=", [InfixOperator]),
   symbol(">=", ">=", [InfixOperator]),

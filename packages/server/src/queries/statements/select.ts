@@ -63,7 +63,14 @@ export async function* selectPush(
       views: viewsOf(persistent, plan),
     });
     try {
-      const progress = new QueryProgress(id, plan, () => query.positions(), tools.metrics);
+      const progress = new QueryProgress(
+        id,
+        plan,
+        () => query.positions(),
+        tools.metrics,
+        undefined,
+        () => query.execution.counts(),
+      );
       watch(progress);
       // After the positions have been fixed: what is appended once the caller sees this, is seen.
       yield header(statement, 2, plan.output, id);
