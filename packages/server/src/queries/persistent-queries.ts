@@ -164,13 +164,16 @@ export class PersistentQueries {
     if (name !== undefined && this.#catalogue.find(name) !== undefined) {
       throw new HStreamError("QueryExists", { query: name });
     }
-    this.#refuseCycle(statement, relation);
     const replaced = this.#replaced(statement, relation);
+    // What has a new name nobody reads.
+    if (statement.kind === "insert-select" || replaced !== undefined) this.#refuseCycle(statement, relation);
     const release =
       statement.kind === "insert-select" || replaced !== undefined
         ? () => {}
         : this.#reserve(statement.kind, relation);
     try {
+      // A name that is taken is told first: it says more.
+      this.#refuseCycle(statement, relation);
       if (replaced === undefined && this.#catalogue.find(queryName) !== undefined) {
         throw new HStreamError("QueryExists", { query: queryName });
       }
