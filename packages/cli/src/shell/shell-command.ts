@@ -48,7 +48,9 @@ export const commandNames: readonly CommandName[] = [
   command("chart", "[line|bar|spark|off] [SQL]", "results as a chart", words("line", "bar", "spark", "off")),
   command("watch", "2s [TIMES] [SQL]", "run a statement again and again", words("1s", "2s", "5s", "10s")),
   command("top", "", "what the server holds and does, live"),
-  command("plan", "[SQL]", "how a statement runs, as a tree", { kind: "sql" }),
+  command("plan", "[SQL|QUERY|VIEW]", "how a statement runs, as a tree; of what runs, live with its rates", {
+    kind: "sql",
+  }),
   command("history", "[N|/PART/]", "statements of before", undefined, ["s"]),
   command("edit", "", "write the statement in $EDITOR", undefined, ["e"]),
   command("save", "NAME [SQL]", "keep a statement under a name", { kind: "saved" }),

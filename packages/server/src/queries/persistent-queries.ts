@@ -165,6 +165,8 @@ export class PersistentQueries {
       throw new HStreamError("QueryExists", { query: name });
     }
     const replaced = this.#replaced(statement, relation);
+    // What has a new name nobody reads.
+    if (statement.kind === "insert-select" || replaced !== undefined) this.#refuseCycle(statement, relation);
     const release =
       statement.kind === "insert-select" || replaced !== undefined
         ? () => {}

@@ -19,6 +19,7 @@ import { analyze } from "./statements/analyze.js";
 import { commandEvents } from "./statements/command.js";
 import { pauseOrResume, terminate } from "./statements/control.js";
 import { createQuery } from "./statements/create-query.js";
+import { createConnector } from "./statements/connectors.js";
 import { createStream } from "./statements/create-stream.js";
 import { drop } from "./statements/drop.js";
 import { insert } from "./statements/insert.js";
@@ -115,10 +116,11 @@ export class SqlEngine implements SqlService {
         return;
       }
       case "drop":
-        yield* commandEvents(index, await drop({ streams, persistent, queries }, bound), 0, notices);
+        yield* commandEvents(index, await drop({ streams, persistent, queries, system }, bound), 0, notices);
         return;
       case "create-connector":
-        throw new HStreamError("Unimplemented", { what: "CREATE CONNECTOR" });
+        yield* commandEvents(index, await createConnector(system.connectors, bound), 0, notices);
+        return;
       case "pause":
       case "resume":
         yield* commandEvents(index, await pauseOrResume(this.#rooms, bound), 0, notices);
@@ -127,10 +129,7 @@ export class SqlEngine implements SqlService {
         yield* commandEvents(index, await terminate(this.#rooms, bound.query), 0, notices);
         return;
       case "show":
-        yield* rowEvents(
-          index,
-          show({ streams, persistent, queries, subscriptions: system.subscriptions }, bound),
-        );
+        yield* rowEvents(index, show(system, bound));
         return;
       case "show-errors": {
         const query = persistent.document(bound.name);
