@@ -24,7 +24,7 @@ const sources = {
   files: () => [],
   savedQueries: [],
 };
-const statement = `SELECT origin, COUNT(*) AS n FROM s1 WHERE delay > 5 ${"AND delay < 9 ".repeat(50)} AND ori`;
+const statement = `SELECT origin, COUNT(*) AS n FROM s1 ${"JOIN s2 ON s1.a = s2.a ".repeat(10)}WHERE delay > 5 ${"AND delay < 9 ".repeat(50)} AND ori`;
 
 const pipedRows = 1_000_000;
 const streamedRowsPerSecond = 10_000;

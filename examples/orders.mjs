@@ -10,9 +10,7 @@ await client.append("shop_orders", [{ customer: "bob", price: 8 }], { key: "bob"
 await client.append("shop_orders", [{ customer: "ada", price: 21 }], { key: "ada" });
 
 const sums = "SELECT customer, SUM(price) AS total FROM shop_orders GROUP BY customer ORDER BY customer;";
-for await (const statement of client.sql(sums)) {
-  for await (const row of statement) console.log(`${row.customer} spent ${row.total}`);
-}
+for await (const { customer, total } of client.query(sums)) console.log(`${customer} spent ${total}`);
 
 // A push query: what is appended once it runs, until its LIMIT.
 const dear = "SELECT customer, price FROM shop_orders WHERE price > 10 EMIT CHANGES LIMIT 1;";

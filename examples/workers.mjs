@@ -7,7 +7,12 @@ import { HStreamClient } from "@hstream/client";
 
 const client = await HStreamClient.connect(`hstream://127.0.0.1:${process.env.HSTREAM_PORT ?? 6570}`);
 await client.streams.create("tasks", { shardCount: 4 });
-await client.subscriptions.create("working", { stream: "tasks", offset: "earliest", ackTimeoutSeconds: 10 });
+await client.subscriptions.create("working", {
+  stream: "tasks",
+  offset: "earliest",
+  ackTimeoutSeconds: 10,
+  dispatch: "key-ordered",
+});
 
 const taskCount = 40;
 const done = { first: 0, second: 0 };

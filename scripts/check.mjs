@@ -11,6 +11,7 @@ await runSteps([
   { name: "tests", args: ["scripts/test.mjs", ...process.argv.slice(2)] },
   { name: "documentation examples", args: ["scripts/test-docs.mjs"] },
   { name: "crash histories", args: ["scripts/test-crash.mjs", "--runs", "2000"] },
+  { name: "the shell in tmux", args: ["scripts/test-tmux.mjs"] },
   { name: "kills", args: ["scripts/test-kill.mjs", "--runs", "15"] },
   { name: "packages", args: ["scripts/test-packages.mjs"] },
 ]);

@@ -3,6 +3,9 @@
  * run by a shell, and what it prints must be the lines below it. `…` on a line stands for any text, a
  * line that is only `…` for any lines. The blocks of one file share one server, of which $REST is the address
  * of REST; `npx hstream` is ours.
+ *
+ * The ```js blocks of a file are one program, against the same server, with what it prints in the ```output
+ * blocks between them.
  */
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -17,20 +20,27 @@ let passed = 0;
 let failed = 0;
 
 for (const file of ["README.md", ...markdownFiles("docs")]) {
-  const examples = examplesOf(readFileSync(join(root, file), "utf8"));
-  if (examples.length === 0) continue;
+  const text = readFileSync(join(root, file), "utf8");
+  const examples = examplesOf(text);
+  const program = blocksOf(text, "js");
+  if (examples.length === 0 && program.length === 0) continue;
   const httpPort = await freePort();
   const server = await serve(bin, ["--set", `http-port=${httpPort}`]);
   const environment = environmentFor(server, httpPort);
-  for (const { line, command, expected } of examples) {
-    const printed = await runShell(command, environment);
+  const judge = (title, printed, expected) => {
     if (matches(printed, expected)) passed++;
     else {
       failed++;
-      console.log(
-        `${file}:${line}: $ ${command}\n-- expected\n${expected.join("\n")}\n-- printed\n${printed}`,
-      );
+      console.log(`${file}: ${title}\n-- expected\n${expected.join("\n")}\n-- printed\n${printed}`);
     }
+  };
+  for (const { line, command, expected } of examples) {
+    judge(`line ${line}: $ ${command}`, await runShell(command, environment), expected);
+  }
+  if (program.length > 0) {
+    const source = program.join("\n").replaceAll("127.0.0.1:6570", `127.0.0.1:${server.port}`);
+    const printed = await run(process.execPath, ["--input-type=module", "-e", source], environment);
+    judge("the js blocks", printed, blocksOf(text, "output"));
   }
   await server.stop();
 }
@@ -75,9 +85,24 @@ function environmentFor(server, httpPort) {
   };
 }
 
+/** The lines of all blocks of a language. */
+function blocksOf(text, language) {
+  const lines = [];
+  let inside = false;
+  for (const line of text.split("\n")) {
+    if (line.startsWith("```")) inside = line === `\`\`\`${language}`;
+    else if (inside) lines.push(line);
+  }
+  return lines;
+}
+
 function runShell(command, env) {
+  return run("sh", ["-c", command], env);
+}
+
+function run(program, args, env) {
   return new Promise((resolve, reject) => {
-    const child = spawn("sh", ["-c", command], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
     let printed = "";
     child.stdout.setEncoding("utf8").on("data", (text) => (printed += text));
     child.stderr.setEncoding("utf8").on("data", (text) => (printed += text));

@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { npm, ready, root } from "./ready.mjs";
 import { serve } from "./serve.mjs";
 
@@ -61,10 +61,22 @@ try {
     `import { HStreamClient } from "@hstream/client";
      const client = await HStreamClient.connect("hstream://127.0.0.1:${server.current.port}");
      const names = (await client.streams.list()).map((stream) => stream.name);
+     await client.append("demo", [{ a: 2 }], { compression: "zstd" });
+     for await (const { json } of client.read("demo", { until: "latest" })) names.push(json.a);
      await client.close();
      console.log(names.join());`,
   );
-  check("the client as a library", node(["client.mjs"]).stdout === "demo\n");
+  check("the client as a library", node(["client.mjs"]).stdout === "demo,1,2\n");
+  const files = filesOf(join(directory, "node_modules/@hstream/client"));
+  const strange = files.filter(
+    (name) => !/^(dist\/.+\.(js|js\.map|d\.ts)|package\.json|README\.md)$/.test(name),
+  );
+  check(
+    "the client brings code, types and its page, and no tests",
+    strange.length === 0 && !files.some(isTest),
+  );
+  if (strange.length > 0) console.log(strange.join("\n"));
+  check("the client's types serve a program", compiles(directory));
   check("SIGTERM ends it with 0", (await server.current.stop()) === 0);
   server.current = undefined;
   const quickstart = hstream(bin, ["quickstart"]);
@@ -75,6 +87,40 @@ try {
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
+
+function filesOf(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+}
+
+function isTest(name) {
+  return /test/.test(name);
+}
+
+/** Whether a program in strict TypeScript can use the client as it is installed. */
+function compiles(directory) {
+  writeFileSync(
+    join(directory, "program.ts"),
+    `import { HStreamClient, jsonRecord, type RecordId } from "@hstream/client";
+     interface Order { readonly customer: string; readonly price: number }
+     const type = jsonRecord<Order>({ key: ({ customer }) => customer });
+     await using client = await HStreamClient.connect("hstream://127.0.0.1:6570");
+     const ids: readonly RecordId[] = await client.append("orders", [{ customer: "ada", price: 3 }], { type });
+     // @ts-expect-error: an order has a price
+     await client.append("orders", [{ customer: "ada" }], { type });
+     for await (const record of client.consume("billing", { type })) {
+       const price: number = record.value.price;
+       record.ack();
+     }
+     for await (const { total } of client.query<{ total: number }>("SELECT 1 AS total;")) total.toFixed();
+     export const count: number = ids.length;`,
+  );
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  const types = join(root, "node_modules/@types");
+  const options = ["--noEmit", "--strict", "--target", "esnext", "--module", "nodenext", "--types", "node"];
+  return node([tsc, ...options, "--typeRoots", types, "program.ts"]).status === 0;
+}
 
 function hstream(bin, args) {
   return node([bin, ...args]);

@@ -140,7 +140,7 @@ describe("the command line", function () {
     });
   });
 
-  it("streams a push query row by row, and ends 130 on SIGINT with the server told", async () => {
+  it("abuse 14: streams a push query row by row, and ends 130 on SIGINT with the server told", async () => {
     server.tables.set("t", []);
     const push = startCli(["sql", "-o", "ndjson", "-e", "SELECT a FROM t EMIT CHANGES;"], {
       HSTREAM_PORT: String(server.port),
@@ -154,7 +154,7 @@ describe("the command line", function () {
     assert.equal(server.cancelledSql, 1);
   });
 
-  it("is quiet when the reader of its output leaves", async () => {
+  it("abuses 13 and 15: is quiet when the reader of its output leaves", async () => {
     const many = startCli(["sql", "-o", "ndjson", "-e", "SELECT NUMBERS 1000000;"], {
       HSTREAM_PORT: String(server.port),
     });
@@ -164,7 +164,7 @@ describe("the command line", function () {
     assert.deepEqual([code, stderr], [141, ""]);
   });
 
-  it("ends 5 with one line when there is no server", async () => {
+  it("abuse 6: ends 5 with one line when there is no server", async () => {
     server.stop();
     for (const args of [
       ["stream", "list"],
@@ -214,7 +214,7 @@ describe("the command line", function () {
     assert.match((await run(["--version"])).stdout, /^hstream \d+\.\d+\.\d+\n$/);
   });
 
-  it("prints help on stdout with exit code 0, at every level", async () => {
+  it("abuse 1: prints help on stdout with exit code 0, at every level", async () => {
     const all = [
       [],
       ["--help"],

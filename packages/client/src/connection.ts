@@ -38,6 +38,8 @@ export interface ConnectOptions {
   readonly retryPauseMs?: number;
   /** How often a connection with calls on it is asked for a sign of life, ms (30000); 0: never. */
   readonly keepAliveMs?: number;
+  /** Ends the attempt to connect; later it means nothing. */
+  readonly signal?: AbortSignal;
   /** Sent with every call. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** Clock, timers and chance; for tests. */
@@ -84,7 +86,7 @@ export class Connection {
   static async open(url: string, options: ConnectOptions): Promise<Connection> {
     const connection = new Connection(parseServiceUrl(url), options);
     try {
-      await connection.#refresh();
+      await connection.#refresh(options.signal);
       return connection;
     } catch (error) {
       connection.close();
@@ -105,14 +107,28 @@ export class Connection {
    * Learns the servers of the cluster. A cluster of one is kept under the name by which it was
    * reached, since what it advertises may mean nothing here.
    */
-  async #refresh(): Promise<void> {
-    const { serverNodes } = await this.call(HStreamApiService.describeCluster, {});
+  async #refresh(signal: AbortSignal | undefined): Promise<void> {
+    const { serverNodes } = await this.call(HStreamApiService.describeCluster, {}, { signal });
     const nodes = serverNodes.map(({ host, port }) => ({ host, port }));
     // The one that answered is the first by now.
     this.#addresses = nodes.length > 1 ? nodes : this.#addresses.slice(0, 1);
   }
 
-  /** A call that any server can answer. UNAVAILABLE: once over the list of servers. */
+  /** Another server than the preferred one has answered: it is the first from now on, and knows the others. */
+  async #prefer(address: Address, addresses: readonly Address[]): Promise<void> {
+    this.#addresses = [address, ...addresses.filter((other) => other !== address)];
+    try {
+      const { serverNodes } = await this.callAt(address, HStreamApiService.describeCluster, {});
+      const nodes = serverNodes.map(({ host, port }) => ({ host, port }));
+      const isFirst = (node: Address) => formatAddress(node) === formatAddress(address);
+      if (nodes.length > 1)
+        this.#addresses = [...nodes.filter(isFirst), ...nodes.filter((node) => !isFirst(node))];
+    } catch {
+      // The servers known before will do.
+    }
+  }
+
+  /** A call that any server can answer. UNAVAILABLE: once over the list of servers, with pauses. */
   async call<Request, Response>(
     method: Unary<Request, Response>,
     request: Request,
@@ -122,7 +138,7 @@ export class Connection {
     for (const [index, address] of addresses.entries()) {
       try {
         const response = await this.callAt(address, method, request, settings);
-        if (index > 0) this.#addresses = [address, ...addresses.filter((other) => other !== address)];
+        if (index > 0) await this.#prefer(address, addresses);
         return response;
       } catch (error) {
         if (!isUnavailable(error) || index === addresses.length - 1) throw error;
@@ -316,7 +332,8 @@ function noServer(): HStreamClientError {
   return usage("No server is named.");
 }
 
-function cancelled(): HStreamClientError {
+/** What a call fails with that its caller cancelled. */
+export function cancelled(): HStreamClientError {
   return new HStreamClientError({ reason: "cancelled", message: "The call was cancelled." });
 }
 

@@ -1,3 +1,4 @@
+export type { RecordId, Shard } from "@hstream/proto";
 export { type Address, formatAddress, parseServiceUrl, type ServiceUrl } from "./address.js";
 export { type AppendOptions, HStreamClient } from "./client.js";
 export type { CallSettings, ConnectOptions, TlsOptions } from "./connection.js";

@@ -20,10 +20,9 @@ export {
 export { type RepairedSegment, repairLog } from "./log/repair.js";
 export type { SqlDone, SqlEvent, SqlHeader, SqlRows, SqlService } from "./queries/sql-service.js";
 export type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
-export { createServerLog, createTextLog, type LogDestination } from "./server-log.js";
+export { createServerLog, createTextLog, type LogDestination, type ServerLog } from "./server-log.js";
 export {
   type RunningServer,
-  type ServerLog,
   type ServerOptions,
   ServerStartError,
   startServer,

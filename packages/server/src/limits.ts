@@ -166,6 +166,8 @@ export const limits = {
   ingestBatchesInFlightMax: 16,
   /** HTTP: what all open batches of one request may hold together. */
   ingestOpenBytesMax: 4 * 1_048_576,
+  /** Messages of the server's log. */
+  logMessagesPerSecondMax: 500,
   /** How long a server calls itself not ready after the last append that a full disk refused, ms. */
   diskFullRememberedMs: 10_000,
   /** Objects of a kind (streams, subscriptions, queries) that are counted each for itself. */

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { createServerLog, createTextLog } from "./server-log.js";
+import { SimulatedEnv } from "./env/simulated-env.js";
+import { limits } from "./limits.js";
+import { createServerLog, createTextLog, limitedLog } from "./server-log.js";
 
 describe("the server's log", () => {
   it("writes a JSON line for each message that is loud enough, with what belongs to it", () => {
@@ -35,5 +37,16 @@ describe("the server's log", () => {
       "error: Unexpected: \\u001b[2J\\nx (broken)\n",
       'warn: slow ({"request":"ab12"})\n',
     ]);
+  });
+
+  it("lets only so many messages through, and counts the others", () => {
+    const env = new SimulatedEnv();
+    const seen: string[] = [];
+    const log = limitedLog((level, message) => seen.push(`${level} ${message}`), env.clock);
+    for (let i = 0; i < limits.logMessagesPerSecondMax + 7; i++) log("error", "again");
+    assert.equal(seen.splice(0).length, limits.logMessagesPerSecondMax);
+    env.timers.elapsedMs += 1_000;
+    log("info", "next");
+    assert.deepEqual(seen, ["warn 7 messages were left out (logMessagesPerSecondMax).", "info next"]);
   });
 });

@@ -1,5 +1,13 @@
 import { pino } from "pino";
-import type { ServerLog } from "./server.js";
+import type { Clock } from "./env/env.js";
+import { limits } from "./limits.js";
+
+/** What the operator is told. */
+export type ServerLog = (
+  level: "error" | "warn" | "info" | "debug",
+  message: string,
+  cause?: unknown,
+) => void;
 
 /** Takes whole lines. */
 export interface LogDestination {
@@ -15,6 +23,27 @@ export function createTextLog(level: (typeof levels)[number], destination: LogDe
     if (levels.indexOf(at) > loudest) return;
     const detail = cause === undefined ? "" : ` (${textOf(cause)})`;
     destination.write(`${at}: ${withoutControls(message + detail)}\n`);
+  };
+}
+
+/**
+ * Lets through logMessagesPerSecondMax messages of a second, and says how many it left out when there is
+ * room again: what a caller can provoke must not fill a disk.
+ */
+export function limitedLog(log: ServerLog, clock: Clock): ServerLog {
+  const windowMs = 1_000;
+  let startedMs = Number.NEGATIVE_INFINITY;
+  let count = 0;
+  return (level, message, cause) => {
+    const nowMs = clock.monotonic();
+    if (nowMs - startedMs >= windowMs) {
+      const leftOut = count - limits.logMessagesPerSecondMax;
+      startedMs = nowMs;
+      count = 0;
+      if (leftOut > 0) log("warn", `${leftOut} messages were left out (logMessagesPerSecondMax).`);
+    }
+    count += 1;
+    if (count <= limits.logMessagesPerSecondMax) log(level, message, cause);
   };
 }
 

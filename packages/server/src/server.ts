@@ -5,6 +5,7 @@ import { loadNodeId } from "./cluster/node-id.js";
 import { addressText, parseAddress } from "./config/address.js";
 import type { Config } from "./config/settings.js";
 import type { Env } from "./env/env.js";
+import { nodeUsage } from "./env/node-usage.js";
 import { limits } from "./limits.js";
 import { ConnectorCatalogue } from "./connectors/connector-catalogue.js";
 import { EmbeddedLog } from "./log/embedded-log.js";
@@ -17,6 +18,7 @@ import { Metrics } from "./metrics/metrics.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 import { Secrets, SecretsError } from "./rpc/secrets.js";
+import { limitedLog, type ServerLog } from "./server-log.js";
 import type { Delivery } from "./streams/delivery.js";
 import { MeteredLog } from "./streams/metered-log.js";
 import { RelationNames } from "./streams/relation-names.js";
@@ -26,13 +28,6 @@ import { StreamAppender } from "./streams/stream-appender.js";
 import { StreamCatalogue } from "./streams/stream-catalogue.js";
 import { Trimming } from "./streams/trimming.js";
 import { SubscriptionService } from "./subscription/subscription-service.js";
-
-/** What the operator is told. */
-export type ServerLog = (
-  level: "error" | "warn" | "info" | "debug",
-  message: string,
-  cause?: unknown,
-) => void;
 
 export interface ServerOptions {
   readonly config: Config;
@@ -65,7 +60,9 @@ export class ServerStartError extends Error {
 }
 
 /** Starts all rooms, the lower ones first, and listens. Rejects with ServerStartError. */
-export async function startServer(options: ServerOptions): Promise<RunningServer> {
+export async function startServer(given: ServerOptions): Promise<RunningServer> {
+  const { report } = given;
+  const options = report === undefined ? given : { ...given, report: limitedLog(report, given.env.clock) };
   // What is open, to be closed in the opposite order.
   const open: (() => Promise<void> | void)[] = [];
   const closeAll = async () => {
@@ -145,7 +142,7 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   let address = addressText(config.host, config.port);
   const sql = await openSql({
     ...{ env, log: reading, meta, streams, appender, names, subscriptions, connectors, metrics, config },
-    node: { id, version, address: () => address },
+    node: { id, version, address: () => address, usage: nodeUsage },
   });
   open.push(() => sql.close());
   await streams.dropUnused();

@@ -8,10 +8,11 @@ const recordId = new RegExp(`^${idPart}-${idPart}-${idPart}$`);
 /** A place in a stream as flags name it: earliest, latest, ms since 1970, an ISO time, a record id. */
 export function parsePlace(text: string, flag: string): ShardPlace {
   if (text === "earliest" || text === "latest") return text;
-  if (recordId.test(text)) return { id: text };
   if (/^\d{1,15}$/.test(text)) return { time: Number(text) };
+  // Before ids: a date looks like one, but no shard has a number of four digits.
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(time)) return { time };
+  if (recordId.test(text)) return { id: text };
   throw new CommandError({
     exitCode: exitCodes.usage,
     message: `${flag} cannot be "${text}".`,

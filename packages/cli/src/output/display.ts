@@ -36,6 +36,28 @@ export function pad(text: string, width: number, right: boolean): string {
   return right ? blanks + text : text + blanks;
 }
 
+/** The text in lines of at most `width` cells, broken between words; lines that fit stay as they are. */
+export function wrapWords(text: string, width: number): string {
+  return text
+    .split("\n")
+    .flatMap((line) => {
+      if (displayWidth(line) <= width) return [line];
+      const indent = /^ */.exec(line)?.[0] ?? "";
+      const lines: string[] = [];
+      let current = "";
+      for (const word of line.slice(indent.length).split(" ")) {
+        const longer = current === "" ? indent + word : `${current} ${word}`;
+        if (current === "" || displayWidth(longer) <= width) current = longer;
+        else {
+          lines.push(current);
+          current = indent + word;
+        }
+      }
+      return [...lines, current];
+    })
+    .join("\n");
+}
+
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 const controls = /[\u0000-\u001f\u007f-\u009f\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 const names = new Map([

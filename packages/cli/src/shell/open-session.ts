@@ -39,16 +39,22 @@ export async function openSession(
 }
 
 async function openLink(context: CommandContext): Promise<ServerLink> {
+  let url = context.url;
+  const replace = async (other: string) => {
+    const client = await connectTo(context, other);
+    const before = link.client;
+    link.client = client;
+    url = other;
+    await before.close();
+  };
   const link: ServerLink = {
-    client: await connectTo(context, context.url),
+    client: await connectTo(context, url),
     server: context.server,
-    connect: async (url) => {
-      const client = await connectTo(context, url);
-      const before = link.client;
-      link.client = client;
-      link.server = url.replace(/^hstreams?:\/\//, "");
-      await before.close();
+    connect: async (other) => {
+      await replace(other);
+      link.server = other.replace(/^hstreams?:\/\//, "");
     },
+    reconnect: () => replace(url),
   };
   return link;
 }

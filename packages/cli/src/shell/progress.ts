@@ -1,4 +1,4 @@
-import type { RunStatus } from "./session-output.js";
+import type { QueryStanding, RunStatus } from "./session-output.js";
 import type { StreamForm } from "./stream-view.js";
 
 const everyMs = 100;
@@ -19,6 +19,7 @@ export class Progress {
   endless = false;
   paused = false;
   form: StreamForm | undefined;
+  standing: QueryStanding | undefined;
   readonly #options: ProgressOptions;
   #cancelTimer: (() => void) | undefined;
   #marks: { readonly at: number; readonly rows: number }[];
@@ -41,8 +42,8 @@ export class Progress {
     const first = this.#marks[0] ?? { at: now, rows: this.rows };
     const seconds = (now - first.at) / 1_000;
     const rowsPerSecond = seconds > 0 ? (this.rows - first.rows) / seconds : 0;
-    const { rows, endless, paused, form, elapsedMs } = this;
-    this.#options.report({ rows, rowsPerSecond, elapsedMs, endless, paused, form });
+    const { rows, endless, paused, form, standing, elapsedMs } = this;
+    this.#options.report({ rows, rowsPerSecond, elapsedMs, endless, paused, form, standing });
   }
 
   end(): void {

@@ -1,12 +1,14 @@
 import type { FunctionEntry } from "@hstream/sql/runtime";
 import { unreachable } from "@hstream/proto";
+import { failureOf, renderFailure } from "../failure.js";
 import { nearest } from "../nearest.js";
 import { chartKinds } from "../output/chart.js";
-import { visible } from "../output/display.js";
+import { visible, wrapWords } from "../output/display.js";
 import { isOutputFormat, outputFormats } from "../output/format.js";
-import { clusterCommand } from "./cluster-commands.js";
+import { clusterCommand, showNodes } from "./cluster-commands.js";
 import { signaturesOf } from "./completion/signature.js";
 import { planTree } from "./plan-tree.js";
+import { runningQuery, watchPlan } from "./running-plan.js";
 import { SavedQueries } from "./saved-queries.js";
 import type { ShellTools } from "./shell-tools.js";
 import { count } from "./session-output.js";
@@ -24,8 +26,8 @@ export async function runShellCommand(
   command: ShellCommand,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { output, link } = session.options;
-  const say = (text: string) => output.write(`${text}\n\n`);
+  const { output } = session.options;
+  const say = (text: string) => output.write(`${wrapWords(text, output.columns() - 1)}\n\n`);
   switch (command.kind) {
     case "unknown": {
       const suggestion = command.suggestion === undefined ? "" : ` Did you mean ${command.suggestion}?`;
@@ -37,10 +39,11 @@ export async function runShellCommand(
         "USE ADMIN is not needed: the shell has the administration in it. :top, :nodes and :placement look, :drain moves.",
       );
       return "continue";
+    case "show-nodes":
+      await showNodes(session, signal, say);
+      return "continue";
     case "use-cluster":
-      await link.connect(command.url);
-      session.options.catalogue?.forget();
-      await say(`Connected to ${link.server}.`);
+      await useCluster(session, command.url, say);
       return "continue";
     case "command":
       if (command.name === "quit") return "quit";
@@ -52,6 +55,19 @@ export async function runShellCommand(
 }
 
 type Say = (text: string) => Promise<void>;
+
+/** Talks to another server from now on, if there is one; else to the present one as before. */
+async function useCluster(session: ShellTools, url: string, say: Say): Promise<void> {
+  const { link, output, catalogue } = session.options;
+  try {
+    await link.connect(url);
+  } catch (error) {
+    const failure = failureOf(error, url.replace(/^hstreams?:\/\//, ""));
+    return output.write(`${renderFailure(failure, output.columns())}Still connected to ${link.server}.\n\n`);
+  }
+  catalogue?.forget();
+  await say(`Connected to ${link.server}.`);
+}
 
 async function runNamed(
   session: ShellTools,
@@ -131,7 +147,7 @@ async function runNamed(
     case "placement":
     case "drain":
     case "undrain":
-      return clusterCommand(session, name, argument, say);
+      return clusterCommand(session, name, argument, signal, say);
     default:
       return say(`":${name}" does nothing here.`);
   }
@@ -219,6 +235,13 @@ async function chart(session: ShellTools, argument: string, signal: AbortSignal,
 async function plan(session: ShellTools, argument: string, signal: AbortSignal, say: Say): Promise<void> {
   const { link, output, split } = session.options;
   const sql = (argument === "" ? session.lastSql : argument) ?? "";
+  // One word: a query that runs, or the view that one keeps.
+  const name = /^"?([^\s"]+)"?;?$/.exec(argument)?.[1]?.replace(/;$/, "");
+  if (name !== undefined) {
+    const queryId = await runningQuery(session, name, signal);
+    if (queryId === undefined) return say(`No query "${visible(name)}" runs. SHOW QUERIES; lists them.`);
+    return watchPlan(session, queryId, signal);
+  }
   const statement = split(sql)[0]?.text;
   if (statement === undefined) return say(":plan takes a statement, or shows that of the last one.");
   const bare = statement.replace(/^explain\s*(\(\s*format\s+\w+\s*\))?\s*/i, "");

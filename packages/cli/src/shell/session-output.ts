@@ -1,5 +1,13 @@
 import type { StreamForm } from "./stream-view.js";
 
+/** How far a running query is. */
+export interface QueryStanding {
+  /** How long the oldest record that it has not read has been waiting. */
+  readonly lagMs: number | undefined;
+  /** Nothing older is expected any more; of queries over time. */
+  readonly watermark: string | undefined;
+}
+
 /** What a statement that runs has brought so far. */
 export interface RunStatus {
   readonly rows: number;
@@ -9,6 +17,8 @@ export interface RunStatus {
   readonly paused: boolean;
   /** Of a view that is drawn again and again: what it is. */
   readonly label?: string;
+  /** Of a push query: how far it is behind, as the server says. */
+  readonly standing?: QueryStanding | undefined;
   /** Of a push query: how it is shown. */
   readonly form?: StreamForm | undefined;
 }

@@ -71,7 +71,7 @@ describe("a session of the shell", function () {
     const query = await follow("SELECT city FROM visits EMIT CHANGES;");
     assert.match(await query.stop(), /Stopped after \d+ rows?; the query has ended\./);
     // The server hears of it a moment later.
-    while ((await shell.run("SHOW QUERIES;")).includes("RUNNING"));
+    while ((await shell.run("SHOW QUERIES;")).includes("EMIT CHANGES"));
   });
 
   it("complaint 22: shows the last result again, whole and in another format", async () => {
@@ -227,7 +227,7 @@ describe("a session of the shell", function () {
     await shell.session.options.system.files.write(file, "\uFEFFSELECT 1 AS a;\r\nSELECT 2 AS b;\r\n");
     assert.match(await shell.run(`:source ${file}`), /│ a │[^]*│ b │/);
     assert.match(await shell.run(":source /none"), /Cannot read \/none: .*no such file/);
-    assert.match(await shell.run(`:source ${shell.directory}`), /Cannot read .*directory/);
+    assert.match(await shell.run(`:source ${shell.directory}`), /Cannot read [^]*directory/);
   });
 
   it("tells what functions and statements do", async () => {
@@ -242,25 +242,31 @@ describe("a session of the shell", function () {
   });
 
   it("looks at the cluster, and on one node says what it would do", async () => {
-    assert.match(await shell.run(":nodes"), /running +│ \d+ streams/);
+    const watching = shell.run(":nodes");
+    await shell.until(() => shell.panels.some((lines) => /running/.test(lines.join())));
+    shell.session.cancel();
+    assert.match(await watching, /node +│ address +│ state +│ written +│ shards +│ subs/);
     assert.match(await shell.run("SHOW NODES;"), /running/);
     assert.match(await shell.run(":placement visits"), /shard/);
     assert.match(await shell.run(":drain 1"), /would move the shards.*nothing was done/s);
     assert.match(await shell.run(":undrain 1"), /would let node 1/);
     assert.match(await shell.run("USE ADMIN;"), /is not needed/);
     assert.match(await shell.run(`USE CLUSTER '${server.url}';`), /Connected to 127/);
-    assert.match(await shell.run("USE CLUSTER 'hstream://127.0.0.1:1';"), /error: /);
+    assert.match(
+      await shell.run("USE CLUSTER 'hstream://127.0.0.1:1';"),
+      /error: .*127.0.0.1:1\.[^]*Still connected/,
+    );
     assert.match(await shell.run("SELECT 1 AS still;"), /still/);
   });
 
-  it("shows at :top what is appended, and counts none of its own queries", async () => {
+  it("shows at :top what is appended, and asks no query to run for it", async () => {
     const running = shell.run(":top");
     await shell.until(() => shell.panels.length > 0);
-    await shell.until(() => shell.panels.at(-1)?.some((line) => /visits +│ +1 │ +0/.test(line)) === true);
+    await shell.until(() => shell.panels.at(-1)?.some((line) => /visits +│ +0/.test(line)) === true);
     await insert("Wien", 1);
-    await shell.until(() => shell.panels.at(-1)?.some((line) => /visits +│ +1 │ +[1-9]/.test(line)) === true);
+    await shell.until(() => shell.panels.at(-1)?.some((line) => /visits +│ +[1-9].*█/.test(line)) === true);
     shell.session.cancel();
-    assert.match(await running, /nodes 1\/1 up · \d+ streams · 0 subscriptions · 0 queries/);
+    assert.match(await running, /1 of 1 node up · \d+ streams? · \d+ (query|queries) · 0 subscriptions/);
   });
 
   it("complaint 26: fetches names in the background, and again after they changed", async () => {

@@ -9,6 +9,7 @@ import { groupKeys } from "./group-keys.js";
 import { KeptResult } from "./kept-result.js";
 import { pageOutput } from "./pager.js";
 import { Progress } from "./progress.js";
+import { followStanding } from "./query-standing.js";
 import { runShellCommand } from "./session-commands.js";
 import { count } from "./session-output.js";
 import { parseShellCommand } from "./shell-command.js";
@@ -36,6 +37,8 @@ export class ShellSession implements ShellTools {
   #progress: Progress | undefined;
   #resume: (() => void) | undefined;
   #paused: Promise<void> | undefined;
+  /** The server did not answer the last time. */
+  #lost = false;
 
   constructor(options: SessionOptions) {
     this.options = options;
@@ -125,6 +128,7 @@ export class ShellSession implements ShellTools {
     const { link, output } = this.options;
     const failure = failureOf(error, link.server);
     const lost = failure.exitCode === exitCodes.unreachable;
+    this.#lost = lost;
     const after = lost ? "The shell stays; the next statement tries again.\n" : "";
     await output.write(`${renderFailure(failure, output.columns())}${after}\n`);
   }
@@ -157,6 +161,8 @@ export class ShellSession implements ShellTools {
     });
     this.#progress = progress;
     try {
+      if (this.#lost) await link.reconnect();
+      this.#lost = false;
       for await (const result of link.client.sql(`${statement.text};`, { signal })) {
         await this.#print(result, statement, progress, signal);
       }
@@ -288,6 +294,29 @@ export class ShellSession implements ShellTools {
     progress.report();
     const kept = new KeptResult(true);
     this.kept = kept;
+    const over = new AbortController();
+    if (output.live && result.queryId !== undefined) {
+      void followStanding(this, result.queryId, AbortSignal.any([signal, over.signal]), (standing) => {
+        progress.standing = standing;
+      });
+    }
+    try {
+      await this.#takeRows(result, progress, kept, view, signal);
+    } finally {
+      over.abort();
+    }
+    output.panel([]);
+    await view.end(result.columns.map(({ name }) => name));
+    await output.write(cutNotice(view.cutCells));
+  }
+
+  async #takeRows(
+    result: SqlStatement,
+    progress: Progress,
+    kept: KeptResult,
+    view: StreamView,
+    signal: AbortSignal,
+  ): Promise<void> {
     for await (const batch of result.batches()) {
       while (this.#paused !== undefined && !signal.aborted) await this.#paused;
       progress.rows += batch.rowCount;
@@ -296,9 +325,6 @@ export class ShellSession implements ShellTools {
       kept.add(page);
       await view.page(page);
     }
-    output.panel([]);
-    await view.end(result.columns.map(({ name }) => name));
-    await output.write(cutNotice(view.cutCells));
   }
 }
 

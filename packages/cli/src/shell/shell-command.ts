@@ -48,7 +48,9 @@ export const commandNames: readonly CommandName[] = [
   command("chart", "[line|bar|spark|off] [SQL]", "results as a chart", words("line", "bar", "spark", "off")),
   command("watch", "2s [TIMES] [SQL]", "run a statement again and again", words("1s", "2s", "5s", "10s")),
   command("top", "", "what the server holds and does, live"),
-  command("plan", "[SQL]", "how a statement runs, as a tree", { kind: "sql" }),
+  command("plan", "[SQL|QUERY|VIEW]", "how a statement runs, as a tree; of what runs, live with its rates", {
+    kind: "sql",
+  }),
   command("history", "[N|/PART/]", "statements of before", undefined, ["s"]),
   command("edit", "", "write the statement in $EDITOR", undefined, ["e"]),
   command("save", "NAME [SQL]", "keep a statement under a name", { kind: "saved" }),
@@ -58,7 +60,7 @@ export const commandNames: readonly CommandName[] = [
   command("pager", "[on|off]", "long results in $PAGER", words("on", "off")),
   command("timing", "[on|off]", "how long a statement took", words("on", "off")),
   command("refresh", "", "ask the server for its names again"),
-  command("nodes", "", "the nodes of the cluster"),
+  command("nodes", "", "the nodes of the cluster, their load and what they hold, live"),
   command("placement", "NAME", "which node holds the shards of a stream", { kind: "relation" }),
   command("drain", "NODE", "move everything off a node"),
   command("undrain", "NODE", "let a node take work again"),
@@ -70,6 +72,7 @@ export type ShellCommand =
   | { readonly kind: "unknown"; readonly word: string; readonly suggestion: string | undefined }
   /** A statement of older shells, or one for the shell rather than for the server. */
   | { readonly kind: "use-admin" }
+  | { readonly kind: "show-nodes" }
   | { readonly kind: "use-cluster"; readonly url: string };
 
 const byName = new Map<string, CommandName>();
@@ -85,7 +88,7 @@ export function parseShellCommand(text: string): ShellCommand | undefined {
   if (/^use\s+admin\s*;?$/i.test(line)) return { kind: "use-admin" };
   const cluster = /^use\s+cluster\s+'([^']+)'\s*;?$/i.exec(line);
   if (cluster?.[1] !== undefined) return { kind: "use-cluster", url: cluster[1] };
-  if (/^show\s+nodes\s*;?$/i.test(line)) return { kind: "command", name: "nodes", argument: "" };
+  if (/^show\s+nodes\s*;?$/i.test(line)) return { kind: "show-nodes" };
   const marked = /^[:\\](\S*)\s*([^]*)$/.exec(line);
   if (marked === null) return undefined;
   const word = (marked[1] ?? "").replace(/;$/, "").toLowerCase();

@@ -16,6 +16,8 @@ export interface ServerLink {
   /** For messages. */
   server: string;
   readonly connect: (url: string) => Promise<void>;
+  /** Connects to the same server anew, at once: a channel that lost its server waits ever longer. */
+  readonly reconnect: () => Promise<void>;
 }
 
 export interface SessionOptions {

@@ -119,7 +119,7 @@ describe("the shell in a terminal", function () {
     await terminal.until(/── row 1 ─+\na: x{60}\nb: y{60}\n/);
   });
 
-  it("complaint 36: keeps its live area within a small terminal, whatever is pasted", async () => {
+  it("complaints 36 and 37: keeps its live area within a small terminal and the scrollback as it is, whatever is pasted", async () => {
     await open({ rows: 8, columns: 30 });
     const lines = Array.from({ length: 200 }, (_, n) => `-- line ${n}`).join("\r");
     terminal.type(`\u001b[200~${lines}\u001b[201~`);

@@ -1,125 +1,108 @@
-import { HStreamClientError } from "@hstream/client";
-import { listLines } from "../output/list-lines.js";
 import { sparkline } from "../output/chart.js";
+import { listLines } from "../output/list-lines.js";
+import { duration } from "./duration.js";
+import { livePanel } from "./live-panel.js";
+import { Rates } from "./rates.js";
+import { count } from "./session-output.js";
 import type { ShellTools } from "./shell-tools.js";
-import { StreamMeters } from "./stream-meters.js";
+import { systemRows } from "./system-rows.js";
 
-const everyMs = 1_000;
-const historyMax = 60;
-/** Streams that are metered; the others are counted. */
-const streamsMax = 20;
+/** Of each kind so many are shown; the others are counted. */
+const shownMax = 12;
 
-/** Streams, queries, subscriptions and nodes, in place, until Ctrl-C; the last view stays. */
+/** Streams, queries, subscriptions and nodes with rates, lag and sparklines, in place, until Ctrl-C. */
 export async function runTop(session: ShellTools, signal: AbortSignal): Promise<void> {
-  const { output, system, link } = session.options;
-  const started = system.uptime();
-  const top = new Top(session, new StreamMeters(link.client));
-  let lines: readonly string[] = [];
-  try {
-    while (!signal.aborted) {
-      try {
-        lines = await top.look(signal);
-      } catch (error) {
-        if (signal.aborted) break;
-        if (!(error instanceof HStreamClientError) || error.reason !== "unavailable") throw error;
-        lines = ["No server answers; trying again."];
-      }
-      if (!output.live) break;
-      output.panel(lines.slice(0, Math.max(1, output.rows() - 3)));
-      const elapsedMs = system.uptime() - started;
-      output.status({ rows: 0, rowsPerSecond: 0, elapsedMs, endless: true, paused: false, label: "top" });
-      await system.sleep(everyMs, signal);
-    }
-  } finally {
-    top.close();
-  }
-  output.panel([]);
-  if (lines.length > 0) await output.write(`${lines.join("\n")}\n\n`);
+  const rates = new Rates();
+  await livePanel(session, "top", signal, () => look(session, rates, signal));
 }
 
-class Top {
-  readonly #session: ShellTools;
-  readonly #meters: StreamMeters;
-  /** Records a second, of each stream. */
-  readonly #rates = new Map<string, number[]>();
-  readonly #known = new Map<string, number>();
-  #at: number | undefined;
+async function look(session: ShellTools, rates: Rates, signal: AbortSignal): Promise<readonly string[]> {
+  const { link, output, system } = session.options;
+  const ask = (sql: string) => systemRows(session, sql, signal);
+  const [nodes, streams, queries, subscriptions, lags] = await Promise.all([
+    ask("SELECT * FROM nodes;"),
+    ask(
+      "SELECT stream_name, SUM(records) AS records, SUM(bytes) AS bytes FROM append_total GROUP BY stream_name;",
+    ),
+    ask("SELECT * FROM queries;"),
+    ask("SELECT * FROM subscription_throughput;"),
+    ask("SELECT subscription_id, MAX(lag_ms) AS lag_ms FROM subscription_lag GROUP BY subscription_id;"),
+  ]);
+  const at = system.uptime();
+  const width = output.columns() - 1;
+  const rate = (name: string, counted: string | undefined) => rates.tell(name, Number(counted ?? 0), at);
+  const spark = (name: string) => sparkline(rates.past(name), width < 100 ? 10 : 20);
 
-  constructor(session: ShellTools, meters: StreamMeters) {
-    this.#session = session;
-    this.#meters = meters;
-  }
-
-  close(): void {
-    this.#meters.close();
-  }
-
-  async look(signal: AbortSignal): Promise<readonly string[]> {
-    const { link, output, system } = this.#session.options;
-    const { client } = link;
-    const [cluster, streams, subscriptions, allQueries] = await Promise.all([
-      client.describeCluster({ signal }),
-      client.streams.list("", { signal }),
-      client.subscriptions.list("", { signal }),
-      rowsOf(this.#session, "SHOW QUERIES;", signal),
-    ]);
-    const queries = allQueries.filter(([id]) => !this.#meters.queryIds.has(id ?? ""));
-    const now = system.uptime();
-    const seconds = this.#at === undefined ? undefined : (now - this.#at) / 1_000;
-    this.#at = now;
-    const shown = streams.slice(0, streamsMax);
-    const streamRows = shown.map(({ name, shardCount }) => {
-      const rate = this.#rate(name, seconds);
-      const series = this.#rates.get(name) ?? [];
-      return [name, shardCount, rate === undefined ? undefined : Math.round(rate), sparkline(series, 20)];
-    });
-    const width = output.columns() - 1;
-    const { serverNodesStatus } = cluster;
-    const up = serverNodesStatus.filter(({ state }) => state === 1).length;
-    const lines = [
-      `${link.server} · nodes ${up}/${serverNodesStatus.length} up · ${streams.length} streams · ${subscriptions.length} subscriptions · ${queries.length} queries`,
-      "",
-      ...listLines(["stream", "shards", "appended/s", "last minute"], streamRows, width),
+  const streamRows = streams.map((one) => {
+    const name = one["stream_name"] ?? "";
+    const records = rate(`stream ${name}`, one["records"]);
+    const bytes = rate(`bytes ${name}`, one["bytes"]);
+    return { busy: records ?? 0, row: [name, whole(records), mebibytes(bytes), spark(`stream ${name}`)] };
+  });
+  const queryRows = queries.map((one) => {
+    const id = one["id"] ?? "";
+    const rowsIn = rate(`in ${id}`, one["rows_in"]);
+    const rowsOut = rate(`out ${id}`, one["rows_out"]);
+    const sql = one["sql_text"]?.replaceAll(/\s+/g, " ");
+    const row = [id, whole(rowsIn), whole(rowsOut), duration(one["lag_ms"]), spark(`in ${id}`), sql];
+    return { busy: rowsIn ?? 0, row };
+  });
+  const lagOf = new Map(lags.map((one) => [one["subscription_id"], one["lag_ms"]]));
+  const subscriptionRows = subscriptions.map((one) => {
+    const id = one["subscription_id"] ?? "";
+    const [records, acks] = [Number(one["records_1min"] ?? 0), Number(one["acks_1min"] ?? 0)];
+    const row = [id, one["stream_name"], whole(records), whole(acks), duration(lagOf.get(id))];
+    return { busy: records, row };
+  });
+  const nodeRows = nodes.map((one) => {
+    const id = one["node_id"] ?? "";
+    const written = rate(`written ${id}`, one["appended_bytes"]);
+    const read = rate(`read ${id}`, one["read_bytes"]);
+    const row = [
+      id,
+      one["address"],
+      one["state"],
+      mebibytes(written),
+      mebibytes(read),
+      one["running_queries"],
+      spark(`written ${id}`),
     ];
-    if (streams.length > shown.length) lines.push(`… ${streams.length - shown.length} more streams`);
-    if (queries.length > 0) {
-      const rows = queries.map((row) => [row[0], row[1], row[3]?.replaceAll(/\s+/g, " ")]);
-      lines.push("", ...listLines(["query", "state", "sql"], rows, width));
-    }
-    if (subscriptions.length > 0) {
-      const rows = subscriptions.map((one) => [one.id, one.stream, one.offset]);
-      lines.push("", ...listLines(["subscription", "stream", "began at"], rows, width));
-    }
-    return lines;
-  }
-
-  #rate(stream: string, seconds: number | undefined): number | undefined {
-    const count = this.#meters.count(stream);
-    const before = this.#known.get(stream);
-    if (count === undefined) return undefined;
-    this.#known.set(stream, count);
-    if (before === undefined || seconds === undefined || seconds <= 0) return undefined;
-    const rate = Math.max(0, (count - before) / seconds);
-    const series = this.#rates.get(stream) ?? [];
-    series.push(rate);
-    if (series.length > historyMax) series.shift();
-    this.#rates.set(stream, series);
-    return rate;
-  }
+    return { busy: 0, row };
+  });
+  const up = nodes.filter((one) => one["state"] === "RUNNING").length;
+  return [
+    `${link.server} · ${up} of ${count(nodes.length, "node")} up · ${count(streams.length, "stream")} · ${queries.length} ${queries.length === 1 ? "query" : "queries"} · ${count(subscriptions.length, "subscription")}`,
+    ...section(["stream", "appended/s", "MiB/s", "minute"], streamRows, width),
+    ...section(["query", "in/s", "out/s", "lag", "minute", "sql"], queryRows, width),
+    ...section(["subscription", "stream", "delivered/s", "acked/s", "lag"], subscriptionRows, width),
+    ...section(["node", "address", "state", "MiB/s in", "MiB/s out", "queries", "minute"], nodeRows, width),
+  ];
 }
 
-async function rowsOf(
-  session: ShellTools,
-  sql: string,
-  signal: AbortSignal,
-): Promise<readonly (readonly string[])[]> {
-  const rows: string[][] = [];
-  for await (const statement of session.options.link.client.sql(sql, { signal })) {
-    for await (const batch of statement.batches()) {
-      for (let row = 0; row < batch.rowCount; row += 1) {
-        rows.push(batch.columns.map((_, column) => batch.values(column).text(row)));
-      }
-    }
-  }
-  return rows;
+interface Row {
+  readonly busy: number;
+  readonly row: readonly (string | number | undefined)[];
+}
+
+/** The busiest of a kind; nothing when there is none. */
+function section(columns: readonly string[], rows: readonly Row[], width: number): readonly string[] {
+  if (rows.length === 0) return [];
+  const busiest = [...rows].sort((a, b) => b.busy - a.busy).slice(0, shownMax);
+  const lines = [
+    "",
+    ...listLines(
+      columns,
+      busiest.map(({ row }) => row),
+      width,
+    ),
+  ];
+  return rows.length > busiest.length ? [...lines, `… ${rows.length - busiest.length} more`] : lines;
+}
+
+function whole(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : Math.round(value);
+}
+
+function mebibytes(bytes: number | undefined): number | undefined {
+  return bytes === undefined ? undefined : Number((bytes / 1_048_576).toFixed(2));
 }

@@ -45,6 +45,7 @@ export async function watch(
     } catch (error) {
       if (signal.aborted) break;
       if (!(error instanceof HStreamClientError) || error.reason !== "unavailable") throw error;
+      await link.reconnect().catch(() => {});
       output.panel([...lines, "No server answers; trying again."]);
       await system.sleep(wanted.everyMs, signal);
       continue;

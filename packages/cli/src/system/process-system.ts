@@ -156,11 +156,14 @@ export function prepareTerminalModules(colours: boolean): void {
   }
 }
 
-/** A defect ends the process in words; its stack is for HSTREAM_DEBUG. */
+/** A defect ends the process in words; its stack, and what Node finds dated, is for --debug. */
 export function describeDefects(): void {
+  const off = ["", "0", "false", "no", "off"];
+  const debug = process.argv.includes("--debug") || !off.includes(process.env["HSTREAM_DEBUG"] ?? "");
+  Object.assign(process, { noDeprecation: !debug });
   const report = (error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
-    const stack = process.env["HSTREAM_DEBUG"] && error instanceof Error ? `${error.stack}\n` : "";
+    const stack = debug && error instanceof Error ? `${error.stack}\n` : "";
     process.stderr.write(`error: ${message}\n${stack}`);
     process.exit(1);
   };

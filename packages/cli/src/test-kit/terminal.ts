@@ -17,12 +17,17 @@ export class TestTerminal {
       readonly env?: Readonly<Record<string, string>>;
       readonly columns?: number;
       readonly rows?: number;
+      /** A program that the output goes through, so that it is no terminal's. */
+      readonly through?: string;
     } = {},
   ) {
     const { columns = 80, rows = 24 } = options;
     this.#screen = new xterm.Terminal({ cols: columns, rows, scrollback: 10_000, allowProposedApi: true });
-    this.#pty = spawn(process.execPath, [cliEntry, ...args], {
-      name: "xterm-256color",
+    const command = [process.execPath, cliEntry, ...args];
+    const [file = "", ...rest] =
+      options.through === undefined ? command : ["sh", "-c", `"$@" | ${options.through}`, "sh", ...command];
+    this.#pty = spawn(file, rest, {
+      name: options.env?.["TERM"] ?? "xterm-256color",
       cols: columns,
       rows,
       env: childEnv({ TERM: "xterm-256color", ...options.env }),

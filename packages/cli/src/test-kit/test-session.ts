@@ -70,6 +70,9 @@ export async function openTestSession(
       link.client = await HStreamClient.connect(other, { retryPauseMs: 10 });
       link.server = other.replace("hstream://", "");
     },
+    reconnect: async () => {
+      link.client = await HStreamClient.connect(url, { retryPauseMs: 10 });
+    },
   };
   const saved = new SavedQueries(system);
   const catalogue = new Catalogue(

@@ -124,6 +124,39 @@ describe("producing", () => {
     }
   });
 
+  it("ends when its signal is aborted, and what waits for room, too", async () => {
+    const name = await newStream();
+    for (const idempotent of [true, false]) {
+      const stop = new AbortController();
+      const producer = await client.bufferedProducer(name, {
+        idempotent,
+        signal: stop.signal,
+        bytesInFlightMax: 1,
+        ageMs: 60_000,
+      });
+      const [first, second] = [producer.append({ n: 1 }), producer.append({ n: 2 })];
+      const failed = Promise.all(
+        [first, second].map((each) => assert.rejects(each, { reason: "cancelled" })),
+      );
+      stop.abort();
+      // The first waits for its batch to fill, the second for room.
+      await assert.rejects(producer.flush(), { reason: "cancelled" });
+      await failed;
+      await assert.rejects(producer.write({ n: 3 }), { reason: "cancelled" });
+      await assert.rejects(producer.close(), { reason: "cancelled" });
+    }
+    const stop = new AbortController();
+    const appends = await client.appendStream(name, { signal: stop.signal, bytesInFlightMax: 1 });
+    const waiting = Array.from({ length: 20 }, (_, n) => appends.append([{ n }]));
+    stop.abort();
+    const outcomes = await Promise.allSettled(waiting);
+    assert.ok(outcomes.some(({ status }) => status === "rejected"));
+    for (const outcome of outcomes)
+      if (outcome.status === "rejected") assert.equal(outcome.reason.reason, "cancelled");
+    await assert.rejects(appends.append([{ n: 1 }]), { reason: "cancelled" });
+    await assert.rejects(appends.close(), { reason: "cancelled" });
+  });
+
   it("ends with reason closed when the client is closed meanwhile", async () => {
     const name = await newStream();
     const other = await HStreamClient.connect(server.url);

@@ -1,4 +1,5 @@
 import type { RecordId } from "@hstream/proto";
+import { cancelled } from "../connection.js";
 import { HStreamClientError } from "../errors.js";
 import { limits } from "../limits.js";
 import { type Compression, encodeBatch, type RecordInput, type RecordOptions } from "../records/record.js";
@@ -15,6 +16,8 @@ export interface AppendStreamOptions<T = RecordInput> {
   readonly bytesInFlightMax?: number;
   /** How long servers may be out of reach before all that is under way fails, ms (120000). */
   readonly outageMsMax?: number;
+  /** Ends it: what is not stored yet, and all that comes later, fails with reason "cancelled". */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -27,6 +30,8 @@ export class AppendStream<T = RecordInput> implements AsyncDisposable {
   readonly #type: RecordType<T>;
   readonly #budget: ByteBudget;
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #signal: AbortSignal | undefined;
+  readonly #cancel: () => void;
   #turn: Promise<unknown> = Promise.resolve();
   #failure: Error | undefined;
   #closed = false;
@@ -36,6 +41,13 @@ export class AppendStream<T = RecordInput> implements AsyncDisposable {
     this.#shards = shards;
     this.#type = type;
     this.#budget = new ByteBudget(options.bytesInFlightMax ?? limits.producerBytesInFlightMax);
+    this.#signal = options.signal;
+    this.#cancel = () => {
+      this.#budget.fail(cancelled());
+      void this.#sink.close(cancelled());
+    };
+    if (this.#signal?.aborted === true) this.#cancel();
+    this.#signal?.addEventListener("abort", this.#cancel, { once: true });
   }
 
   /** Bytes that are not stored yet. */
@@ -77,6 +89,7 @@ export class AppendStream<T = RecordInput> implements AsyncDisposable {
     try {
       await this.flush();
     } finally {
+      this.#signal?.removeEventListener("abort", this.#cancel);
       await this.#sink.close();
     }
   }
@@ -98,10 +111,12 @@ export class AppendStream<T = RecordInput> implements AsyncDisposable {
       0,
     );
     const room = this.#budget.take(bytes);
+    let taken = room === undefined;
     const before = this.#turn;
     // Within an object, lest the turn last until the batches are stored.
     const given = (async () => {
       await room;
+      taken = true;
       const encoding = Promise.all(
         batches.map(({ records }) => encodeBatch(records, options.compression ?? "none")),
       );
@@ -120,7 +135,7 @@ export class AppendStream<T = RecordInput> implements AsyncDisposable {
     try {
       return inOrder(await (await given).stored);
     } finally {
-      this.#budget.give(bytes);
+      if (taken) this.#budget.give(bytes);
     }
   }
 }

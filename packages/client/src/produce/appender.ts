@@ -11,8 +11,8 @@ export interface BatchSink {
   readonly batchesPerShardMax: number;
   /** Stores a batch; batches of one shard in the order of the calls. */
   store(shardId: bigint, batch: BatchedRecord, settings?: CallSettings): Promise<readonly RecordId[]>;
-  /** Ends what is open. */
-  close(): Promise<void>;
+  /** Ends what is open; what is under way fails with `reason`. */
+  close(reason?: HStreamClientError): Promise<void>;
 }
 
 /** Appends batches to the shards of one stream, each at the server that holds the shard. */

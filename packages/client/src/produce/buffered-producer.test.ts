@@ -64,6 +64,16 @@ describe("a buffered producer", () => {
     assert.equal(server.batches.flatMap(({ ids }) => ids).length, 20);
   });
 
+  it("stores what was written before it was closed, though nobody waited", async () => {
+    const producer = await client.bufferedProducer("demo", { ageMs: 60_000, bytesInFlightMax: 1 });
+    // Two of them wait for room.
+    const written = [producer.write({ a: 1 }), producer.write({ a: 2 }), producer.write({ a: 3 })];
+    await producer.close();
+    await Promise.all(written);
+    assert.equal(server.batches.flatMap(({ ids }) => ids).length, 3);
+    await assert.rejects(producer.write({ a: 3 }), { reason: "closed" });
+  });
+
   it("answers with the id of each record", async () => {
     const producer = await client.bufferedProducer("demo", { ageMs: 1 });
     const ids = await Promise.all([producer.append({ a: 1 }), producer.append({ a: 2 })]);

@@ -1,4 +1,5 @@
 import type { RecordId } from "@hstream/proto";
+import { cancelled } from "../connection.js";
 import { HStreamClientError } from "../errors.js";
 import { limits } from "../limits.js";
 import {
@@ -36,6 +37,8 @@ export interface ProducerOptions<T = RecordInput> {
   readonly idempotent?: boolean;
   /** With `idempotent`: how long servers may be out of reach before it fails, ms (120000). */
   readonly outageMsMax?: number;
+  /** Ends it: what is not stored yet, and all that comes later, fails with reason "cancelled". */
+  readonly signal?: AbortSignal;
 }
 
 interface Waiting {
@@ -77,6 +80,9 @@ export class BufferedProducer<T = RecordInput> implements AsyncDisposable {
   readonly #settings: Settings;
   readonly #queues = new Map<bigint, ShardQueue>();
   readonly #budget: ByteBudget;
+  readonly #signal: AbortSignal | undefined;
+  readonly #cancel: () => void;
+  /** Taken and neither stored nor failed, those that wait for room among them. */
   #recordsInFlight = 0;
   #idleWaiters: (() => void)[] = [];
   #failure: unknown;
@@ -102,6 +108,13 @@ export class BufferedProducer<T = RecordInput> implements AsyncDisposable {
       compression: options.compression ?? "none",
     };
     this.#budget = new ByteBudget(options.bytesInFlightMax ?? limits.producerBytesInFlightMax);
+    this.#signal = options.signal;
+    this.#cancel = () => {
+      this.#fail(cancelled());
+      void this.#sink.close(cancelled());
+    };
+    if (this.#signal?.aborted === true) this.#cancel();
+    this.#signal?.addEventListener("abort", this.#cancel, { once: true });
   }
 
   /** Bytes buffered or under way. */
@@ -112,14 +125,16 @@ export class BufferedProducer<T = RecordInput> implements AsyncDisposable {
   /** Takes a record; settles once there is room for it, which is not yet when it is stored. */
   async write(value: T, options?: RecordOptions): Promise<void> {
     const record = prepare(this.#type, value, options);
-    await this.#admit(record);
+    const room = this.#admit(record);
+    if (room !== undefined) await room;
     this.#enqueue({ record });
   }
 
   /** Takes a record; settles with its id once it is stored. */
   async append(value: T, options?: RecordOptions): Promise<RecordId> {
     const record = prepare(this.#type, value, options);
-    await this.#admit(record);
+    const room = this.#admit(record);
+    if (room !== undefined) await room;
     return new Promise((resolve, reject) => {
       this.#enqueue({ record, settle: { resolve, reject } });
     });
@@ -143,6 +158,7 @@ export class BufferedProducer<T = RecordInput> implements AsyncDisposable {
     try {
       await this.flush();
     } finally {
+      this.#signal?.removeEventListener("abort", this.#cancel);
       await this.#sink.close();
     }
   }
@@ -151,20 +167,22 @@ export class BufferedProducer<T = RecordInput> implements AsyncDisposable {
     await this.close();
   }
 
-  async #admit({ bytes }: PreparedRecord): Promise<void> {
+  /** Takes room for a record; undefined when there is some, so that a `close` right after comes behind it. */
+  #admit(record: PreparedRecord): Promise<void> | undefined {
     this.#throwIfUnusable();
-    const room = this.#budget.take(bytes);
-    if (room === undefined) return;
-    await room;
-    try {
-      this.#throwIfUnusable();
-    } catch (error) {
-      this.#budget.give(bytes);
+    this.#recordsInFlight += 1;
+    const room = this.#budget.take(record.bytes);
+    return room?.catch((error: unknown) => {
+      this.#left(1);
       throw error;
-    }
+    });
   }
 
   #enqueue(entry: Waiting): void {
+    if (this.#failed) {
+      this.#done([entry]);
+      throw this.#failure;
+    }
     const shardId = this.#shards.shardOf(entry.record.key);
     let queue = this.#queues.get(shardId);
     if (queue === undefined) {
@@ -181,7 +199,7 @@ export class BufferedProducer<T = RecordInput> implements AsyncDisposable {
     }
     queue.waiting.push(entry);
     queue.waitingBytes += entry.record.bytes;
-    this.#recordsInFlight += 1;
+    if (this.#closed) queue.due = true;
     this.#send(queue);
   }
 
@@ -217,12 +235,10 @@ export class BufferedProducer<T = RecordInput> implements AsyncDisposable {
       for (const { settle } of batch) settle?.reject(error);
     }
     queue.underWay -= 1;
-    this.#recordsInFlight -= batch.length;
     // What gathered while the batch was under way has waited long enough.
     if (queue.waiting.length > 0) queue.due = true;
-    this.#budget.give(batch.reduce((sum, { record }) => sum + record.bytes, 0));
+    this.#done(batch);
     this.#send(queue);
-    if (this.#recordsInFlight === 0) for (const resume of this.#idleWaiters.splice(0)) resume();
   }
 
   /** Encodes a batch, and gives it to the sink behind those before it. */
@@ -235,7 +251,7 @@ export class BufferedProducer<T = RecordInput> implements AsyncDisposable {
     // Within an object, lest the turn last until the batch is stored.
     const given = (async () => {
       const [encoded] = await Promise.all([encoding, before]);
-      return { stored: this.#sink.store(queue.shardId, encoded) };
+      return { stored: this.#sink.store(queue.shardId, encoded, { signal: this.#signal }) };
     })();
     queue.turn = given.catch(() => {});
     return (await given).stored;
@@ -246,6 +262,23 @@ export class BufferedProducer<T = RecordInput> implements AsyncDisposable {
     this.#failed = true;
     this.#failure = error;
     this.#budget.fail(error);
+    for (const queue of this.#queues.values()) {
+      queue.cancelTimer?.();
+      const waiting = queue.waiting.splice(0);
+      for (const { settle } of waiting) settle?.reject(error);
+      this.#done(waiting);
+    }
+  }
+
+  /** Records that are stored, or have failed. */
+  #done(records: readonly Waiting[]): void {
+    this.#budget.give(records.reduce((sum, { record }) => sum + record.bytes, 0));
+    this.#left(records.length);
+  }
+
+  #left(records: number): void {
+    this.#recordsInFlight -= records;
+    if (this.#recordsInFlight === 0) for (const resume of this.#idleWaiters.splice(0)) resume();
   }
 
   #throwIfFailed(): void {

@@ -58,11 +58,13 @@ export class NumberedSink implements BatchSink {
     });
   }
 
-  async close(): Promise<void> {
+  async close(reason?: HStreamClientError): Promise<void> {
     this.#stop.abort();
     for (const lane of this.#lanes.values()) lane.close();
     this.#lanes.clear();
-    this.#fail(new HStreamClientError({ reason: "closed", message: "The append stream is closed." }));
+    this.#fail(
+      reason ?? new HStreamClientError({ reason: "closed", message: "The append stream is closed." }),
+    );
   }
 
   #queueOf(shardId: bigint): ShardQueue {

@@ -1,17 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { abortReason } from "./abort-reason.js";
-import type { Clock, Env, Random, Timers } from "./env.js";
+import type { Env, Random, Timers } from "./env.js";
+import { nodeClock } from "./node-clock.js";
 import { nodeDisk } from "./node-disk.js";
 
 /** The real world: this machine's clock, timers, random numbers and file system. */
 export function createNodeEnv(): Env {
-  return { clock, timers, random, disk: nodeDisk };
+  return { clock: nodeClock, timers, random, disk: nodeDisk };
 }
-
-const clock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-};
 
 const timers: Timers = {
   after(delayMs, callback) {

@@ -2,6 +2,7 @@ import { unreachable } from "@hstream/proto";
 import {
   type AggregateCall,
   BOOLEAN,
+  type Closing,
   type Expression,
   type JoinWithin,
   type PhysicalNode,
@@ -118,7 +119,8 @@ export function createOperator(
     case "top-n": {
       const { limit, offset, numbered } = node;
       const appendOnly = node.appendOnly || isAppendOnly(node.input, plan);
-      const options = { limit, offset, numbered, appendOnly, width: node.input.types.length, emission };
+      const width = node.input.types.length;
+      const options = { limit, offset, numbered, appendOnly, width, ...closingOf(node, emission) };
       return new TopNOperator(
         name,
         node.partition.map(compiled),
@@ -133,7 +135,7 @@ export function createOperator(
         args: call.args.map(compiled),
         filter: call.filter === undefined ? undefined : compiled(call.filter),
       }));
-      const options = { width: node.input.types.length, emission };
+      const options = { width: node.input.types.length, ...closingOf(node, emission) };
       const keys = node.keys.map(compiledKey);
       return new WindowOperator(name, node.partition.map(compiled), keys, calls, options, evaluation);
     }
@@ -180,6 +182,15 @@ function compiledWithin(within: JoinWithin, late: Diversions): JoinBounds {
     watermarks: [leftWatermark, rightWatermark].map((one) => (one === undefined ? undefined : compiled(one))),
     late,
   };
+}
+
+/** When an operator of partitions gives its answer, and lets go of them. */
+function closingOf(
+  { closes, final }: { readonly closes?: Closing; readonly final?: boolean },
+  emission: "per-record" | "per-step" | "at-end",
+): { readonly emission: typeof emission | "at-close"; readonly closes?: Closing } {
+  const given = final === true && emission !== "at-end" ? "at-close" : emission;
+  return closes === undefined ? { emission: given } : { emission: given, closes };
 }
 
 /** How an operator that compares its answer with the last one gives it. */

@@ -7,7 +7,8 @@ import { createOperator } from "./create-operator.js";
 import { type DivertedCounts, DivertedCounter, type Diversions } from "./decode/diverted.js";
 import { ErrorLog, type ErrorSummary } from "./error-log.js";
 import { FilterOperator } from "./operators/filter.js";
-import type { Progress } from "./operators/operator.js";
+import type { OperatorCounter, OperatorMeter } from "./operator-counts.js";
+import type { Operator, Output, Progress } from "./operators/operator.js";
 import { ProjectOperator } from "./operators/project.js";
 import { SortOperator } from "./operators/sort.js";
 import { Source } from "./operators/source.js";
@@ -25,6 +26,8 @@ export interface DataflowOptions {
   readonly errorsKeptMax: number;
   /** Whether the sink keeps rows: by group key where the output has it, else counted. */
   readonly materialize: boolean;
+  /** Takes note of what each operator does. */
+  readonly counter?: OperatorCounter | undefined;
 }
 
 /** What one step did. */
@@ -54,6 +57,7 @@ export class Dataflow {
   readonly #sources: readonly Source[];
   /** Who reads each source. */
   readonly #readers: readonly (readonly Reader[])[];
+  readonly #meters = new Map<Operator, OperatorMeter>();
   /** Children before parents; the last is the root. */
   readonly #stages: readonly Stage[];
   /** Records that no row was made of. */
@@ -88,9 +92,11 @@ export class Dataflow {
     const sinkStage = this.#foldAtEnd(plan);
     this.#isFinite = plan.emit.kind === "pull";
     const late: Diversions = { add: (reason, count) => this.#late.add(reason, count) };
-    const builder = new PlanBuilder(plan, (node) =>
-      createOperator(node, plan, options.materialize, this.#evaluation, late),
-    );
+    const builder = new PlanBuilder(plan, (node) => {
+      const operator = createOperator(node, plan, options.materialize, this.#evaluation, late);
+      if (options.counter !== undefined) this.#meters.set(operator, options.counter.meterOf(node));
+      return operator;
+    });
     this.#readers = builder.build([{ stage: sinkStage, port: 0 }]);
     this.#stages = sinkStage === undefined ? builder.stages : [...builder.stages, sinkStage];
     const perRecord = plan.emit.kind === "changes" || plan.emit.kind === "retractions";
@@ -172,6 +178,9 @@ export class Dataflow {
     this.#output = [];
     this.#isSpent = false;
     const processed = run();
+    for (const [index, { watermark }] of this.#sources.entries()) {
+      if (watermark !== undefined) this.#options.counter?.reached(index, watermark);
+    }
     const stateBytes = this.#checkState();
     return {
       output: this.#output,
@@ -192,13 +201,17 @@ export class Dataflow {
       const source = this.#source;
       if (source === undefined) break;
       const before = this.#diverted.total;
-      const batch = source.next(Math.min(budget, this.#readMax));
+      const rowsMax = Math.min(budget, this.#readMax);
+      const { counter } = this.#options;
+      const at = this.#sources.indexOf(source);
+      const batch =
+        counter === undefined ? source.next(rowsMax) : counter.reading(at, () => source.next(rowsMax));
       if (batch === undefined || !source.pending) this.#source = undefined;
       if (batch === undefined) continue;
       processed += batch.rowCount;
       budget -= Math.max(1, batch.rowCount + this.#diverted.total - before);
       if (batch.rowCount === 0) continue;
-      this.#give(must(this.#readers[this.#sources.indexOf(source)], "a source has readers"), batch);
+      this.#give(must(this.#readers[at], "a source has readers"), batch);
       if (!this.#drain()) break;
     }
     return processed;
@@ -246,16 +259,27 @@ export class Dataflow {
         continue;
       }
       if (this.#isSpent && stage.resumes) return false;
-      stage.resumes = stage.operator.process(next.batch, next.port, this.#outOf(stage)) === "more";
+      const progress = this.#timed(stage, (out) => stage.operator.process(next.batch, next.port, out));
+      stage.resumes = progress === "more";
       if (stage.resumes) this.#isSpent = true;
-      else stage.queue.shift();
+      else {
+        stage.queue.shift();
+        this.#meters.get(stage.operator)?.took(next.batch.rowCount);
+      }
       at = this.#stages.length - 1;
     }
     return true;
   }
 
-  #outOf(stage: Stage): (batch: ChangeBatch) => void {
-    return (batch) => this.#give(stage.readers, batch);
+  /** Lets a stage's operator work, and takes note of it. */
+  #timed(stage: Stage, work: (out: Output) => Progress): Progress {
+    const meter = this.#meters.get(stage.operator);
+    if (meter === undefined) return work((batch) => this.#give(stage.readers, batch));
+    const out = (batch: ChangeBatch) => {
+      meter.gave(batch.rowCount);
+      this.#give(stage.readers, batch);
+    };
+    return meter.timed(() => work(out));
   }
 
   /** What waits, then the end of the step, as far as the turn goes. */
@@ -269,7 +293,9 @@ export class Dataflow {
         return;
       }
       if (this.#isSpent && stage.resumes) return;
-      const progress = this.#isAdvanced ? stage.operator.endStep(this.#outOf(stage)) : this.#advance(stage);
+      const progress = this.#isAdvanced
+        ? this.#timed(stage, (out) => stage.operator.endStep(out))
+        : this.#advance(stage);
       stage.resumes = progress === "more";
       if (stage.resumes) this.#isSpent = true;
       else {
@@ -292,7 +318,7 @@ export class Dataflow {
       if (watermark <= stage.watermark) return "done";
       stage.watermark = watermark;
     }
-    return operator.advance(stage.watermark, this.#outOf(stage));
+    return this.#timed(stage, (out) => operator.advance?.(stage.watermark, out) ?? "done");
   }
 
   /** One piece of one stage's rest; whether all are done. */
@@ -300,7 +326,7 @@ export class Dataflow {
     if (!this.#drain()) return false;
     for (const stage of this.#stages) {
       if (stage.finished) continue;
-      stage.finished = stage.operator.finish(this.#outOf(stage)) === "done";
+      stage.finished = this.#timed(stage, (out) => stage.operator.finish(out)) === "done";
       const drained = this.#drain();
       if (!stage.finished || !drained || this.#output.length > 0) {
         return drained && this.#stages.every(({ finished }) => finished);
@@ -317,6 +343,7 @@ export class Dataflow {
     for (const { operator } of this.#stages) {
       const bytes = operator.stateBytes();
       total += bytes;
+      this.#meters.get(operator)?.holds(bytes);
       if (bytes > largest.bytes) largest = { name: operator.name, bytes };
     }
     if (total > max) throw new HStreamError("QueryStateTooLarge", { operator: largest.name, max });

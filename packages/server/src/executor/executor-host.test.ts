@@ -57,6 +57,33 @@ const filtered = streamPlan(
   { emit: { kind: "pull" }, output: outputColumns("id", "price") },
 );
 
+describe("the counts of operators", () => {
+  it("can be read at any time, and are those of what each has done", async () => {
+    const host = await ExecutorHost.start({ timers });
+    const execution = host.open(filtered, { kind: "emit" }, 0);
+    assert.deepEqual(execution.counts().get(1), {
+      rowsIn: 0,
+      rowsOut: 0,
+      busyMs: 0,
+      stateBytes: 0,
+      watermarkMs: undefined,
+    });
+    await collectReports(execution.feed(input(records), 0));
+    const [source, filter] = [execution.counts().get(0), execution.counts().get(1)];
+    assert.deepEqual([source?.rowsIn, source?.rowsOut], [0, 1_000]);
+    assert.deepEqual([filter?.rowsIn, filter?.rowsOut], [1_000, 100]);
+    assert.ok(Number(source?.busyMs) > 0 && Number(filter?.busyMs) > 0);
+    const grouping = host.open(countByChannel, { kind: "emit" }, 0);
+    await collectReports(grouping.feed(input(records), 0));
+    const aggregate = [...grouping.counts().values()].find(({ stateBytes }) => stateBytes > 0);
+    assert.deepEqual([aggregate?.rowsIn, aggregate?.rowsOut], [1_000, 3]);
+    execution.cancel();
+    // What was counted stays there to be read.
+    assert.equal(execution.counts().get(1)?.rowsOut, 100);
+    await host.close();
+  });
+});
+
 describe("executor host", () => {
   let host: ExecutorHost;
 

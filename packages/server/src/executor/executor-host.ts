@@ -3,6 +3,7 @@ import type { PhysicalPlan, SqlValue } from "@hstream/sql/runtime";
 import { limits } from "../limits.js";
 import { AnswerQueue } from "./answer-queue.js";
 import type { SinkKind } from "./execution.js";
+import { countsMemory, type OperatorCount, readCounts } from "./operator-counts.js";
 import {
   answersIn,
   type CallId,
@@ -80,7 +81,7 @@ export class ExecutorHost {
 
 type Answer = Extract<FromWorker, { kind: "report" | "snapshot" | "saved" }>;
 
-type Opening = Omit<Extract<ToWorker, { kind: "open" }>, "kind" | "execution">;
+type Opening = Omit<Extract<ToWorker, { kind: "open" }>, "kind" | "execution" | "counts">;
 
 /**
  * A plan that runs in a worker. Calls are worked off in order; several may be on their way.
@@ -94,8 +95,12 @@ export class QueryExecution {
   readonly #id: ExecutionId;
   /** Calls that are not answered to the end. */
   readonly #calls = new Map<CallId, AnswerQueue<Answer>>();
+  readonly #plan: PhysicalPlan;
+  readonly #counts: SharedArrayBuffer;
   #nextCall = 0;
   #failure: Error | undefined;
+  /** Called when the execution is gone, also while nobody waits for an answer. */
+  onFailed: (error: Error) => void = () => {};
 
   /** Use ExecutorHost.open. */
   constructor(worker: WorkerHandle, id: ExecutionId, opening: Opening) {
@@ -105,7 +110,14 @@ export class QueryExecution {
       onMessage: (message) => this.#receive(message),
       onFailed: (error) => this.#fail(error),
     });
-    worker.post({ ...opening, kind: "open", execution: id });
+    this.#plan = opening.plan;
+    this.#counts = countsMemory(opening.plan);
+    worker.post({ ...opening, kind: "open", execution: id, counts: this.#counts });
+  }
+
+  /** What each node of the plan has done so far, by its id; at once, whatever the worker does. */
+  counts(): Map<number, OperatorCount> {
+    return readCounts(this.#plan, this.#counts);
   }
 
   /**
@@ -186,6 +198,7 @@ export class QueryExecution {
 
   #fail(error: Error): void {
     this.#failure ??= error;
+    this.onFailed(error);
     for (const queue of this.#calls.values()) queue.fail(error);
     this.#calls.clear();
   }

@@ -17,7 +17,7 @@ interface Pending {
 
 /**
  * EMIT EVERY: at each multiple of the interval, the rows that have changed since the last one, in the state that
- * they had then.
+ * they had then, in the order of their keys.
  *
  * Job: folds changes by group key, where the output has it, else by the whole row.
  * State: what has changed, and the next time.
@@ -117,7 +117,8 @@ export class IntervalEmitter implements Sink {
   #emit(nowMs: number): Emitted {
     const rows: (readonly SqlValue[])[] = [];
     const weights: number[] = [];
-    for (const { values, count, known } of this.#pending.values()) {
+    const inOrder = [...this.#pending].sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [, { values, count, known }] of inOrder) {
       const weight = this.#key === undefined ? count : count > 0 ? 1 : known ? -1 : 0;
       if (weight === 0) continue;
       rows.push(values);

@@ -8,7 +8,7 @@ import type { StepInput, StepReport } from "./step-input.js";
  * Messages between the main thread and a worker that executes queries. Plain data, cloned or transferred
  * in order. Raise the version with any change of meaning: both sides are of one build, and check.
  */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** Given to a worker when it starts. */
 export interface WorkerSetup {
@@ -22,7 +22,7 @@ export interface WorkerSetup {
 
 /**
  * The heartbeat, Int32: [0] is one more at the beginning and at the end of each step, so odd while the
- * worker is busy; [1] is the execution at work.
+ * worker is busy, and two more now and then while a state is saved or loaded; [1] is the execution at work.
  */
 export const heartbeatSlots = { beat: 0, execution: 1, count: 2 } as const;
 
@@ -38,6 +38,8 @@ export type ToWorker =
       readonly plan: PhysicalPlan;
       readonly sink: SinkKind;
       readonly nowMs: number;
+      /** What each operator does is counted here. */
+      readonly counts: SharedArrayBuffer;
       /** What `save` gave, to go on from. */
       readonly state?: readonly Uint8Array[];
     }

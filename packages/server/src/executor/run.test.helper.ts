@@ -91,10 +91,12 @@ export class Run {
     this.#execution.load(state);
   }
 
-  feed(inputs: readonly StepInput[]): StepReport[] {
+  /** `nowMs`: the clock of the feed; its first step is made though there be nothing to read. */
+  feed(inputs: readonly StepInput[], nowMs = 0): StepReport[] {
     this.#execution.feed(inputs);
     const reports: StepReport[] = [];
-    while (this.#execution.pending) reports.push(this.#execution.step(0));
+    if (nowMs > 0 && !this.#execution.pending) reports.push(this.#execution.step(nowMs));
+    while (this.#execution.pending) reports.push(this.#execution.step(nowMs));
     this.reports.push(...reports);
     return reports;
   }

@@ -2,6 +2,7 @@ import { unreachable } from "@hstream/proto";
 import { HStreamError } from "../errors.js";
 import type { Inflate } from "@hstream/proto";
 import { Execution, type SnapshotPiece } from "./execution.js";
+import { OperatorCounter } from "./operator-counts.js";
 import {
   answersIn,
   type CallId,
@@ -45,12 +46,15 @@ export class WorkerLoop {
   readonly #setup: WorkerSetup;
   readonly #inflate: Inflate;
   readonly #post: Post;
+  readonly #monotonicMs: () => number;
   readonly #heartbeat: Int32Array;
   readonly #guests = new Map<ExecutionId, Guest>();
   /** In the order of their turns. */
   #turns: Guest[] = [];
 
-  constructor(setup: WorkerSetup, inflate: Inflate, post: Post) {
+  /** `monotonicMs`: only measures. */
+  constructor(setup: WorkerSetup, inflate: Inflate, post: Post, monotonicMs: () => number) {
+    this.#monotonicMs = monotonicMs;
     this.#setup = setup;
     this.#inflate = inflate;
     this.#post = post;
@@ -67,8 +71,9 @@ export class WorkerLoop {
             message.nowMs,
             this.#inflate,
             this.#setup.limits,
+            new OperatorCounter(message.plan, message.counts, this.#monotonicMs),
           );
-          if (message.state !== undefined) execution.load(message.state);
+          if (message.state !== undefined) execution.load(message.state, this.#alive);
           const { execution: id } = message;
           const guest: Guest = {
             id,
@@ -120,6 +125,9 @@ export class WorkerLoop {
     this.#guests.delete(id);
     this.#turns = this.#turns.filter((other) => other !== guest);
   }
+
+  /** In the middle of something that is known to take its time: the watchdog sees that it goes on. */
+  readonly #alive = (): void => void Atomics.add(this.#heartbeat, heartbeatSlots.beat, 2);
 
   #guarded(id: ExecutionId, run: () => void): void {
     Atomics.store(this.#heartbeat, heartbeatSlots.execution, id);
@@ -181,7 +189,7 @@ export class WorkerLoop {
   }
 
   #save(guest: Guest, call: Extract<Call, { kind: "save" }>): void {
-    guest.saved ??= guest.execution.save();
+    guest.saved ??= guest.execution.save(this.#alive);
     const chunk = guest.saved.shift();
     const batches = chunk === undefined ? [] : [chunk];
     const last = guest.saved.length === 0;

@@ -1,6 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { assert, must } from "@hstream/proto";
 import { loadInflate } from "@hstream/proto";
+import { nodeClock } from "../env/node-clock.js";
 import { type FromWorker, protocolVersion, type ToWorker, type WorkerSetup } from "./protocol.js";
 import { WorkerLoop } from "./worker-loop.js";
 
@@ -9,9 +10,12 @@ const port = must(parentPort, "this file is started as a worker thread");
 const setup = workerData as WorkerSetup;
 assert(setup.version === protocolVersion, "main thread and worker are of one build");
 
-const loop = new WorkerLoop(setup, await loadInflate(setup.limits.inflatedBytesMax), (message, transfer) => {
-  port.postMessage(message, transfer);
-});
+const loop = new WorkerLoop(
+  setup,
+  await loadInflate(setup.limits.inflatedBytesMax),
+  (message, transfer) => port.postMessage(message, transfer),
+  nodeClock.monotonic,
+);
 
 port.on("message", (first: ToWorker) => {
   loop.receive(first);

@@ -213,7 +213,12 @@ function buildApp(rooms: HttpRooms, options: HttpOptions, closing: AbortSignal):
           authorize: options.authorize ?? (() => () => undefined),
         };
         const attributes = { "http.request.method": route.method, "http.route": route.path };
-        const answer = await withSpan(`${route.method} ${route.path}`, attributes, () => route.run(raw));
+        const answer = await withSpan(
+          `${route.method} ${route.path}`,
+          attributes,
+          () => route.run(raw),
+          () => raw.headers,
+        );
         return send(answer, reply, gone.signal);
       },
     });

@@ -36,6 +36,11 @@ export class Meter<Lane extends string> {
     if (totals.length > 4) totals[4] = (totals[4] as number) + fifth;
   }
 
+  /** Memory of its rings. */
+  get ringBytes(): number {
+    return this.#rings === undefined ? 0 : this.#rings.fine.bytes + this.#rings.coarse.bytes;
+  }
+
   /** Since the meter was made. */
   total(lane: Lane): number {
     return this.#totals[this.#lanes.indexOf(lane)] ?? 0;

@@ -38,6 +38,13 @@ export class Meters<Lane extends string> {
     this.#meters.delete(id);
   }
 
+  /** Memory of the rings of all meters. */
+  get ringBytes(): number {
+    let bytes = this.#others?.ringBytes ?? 0;
+    for (const meter of this.#meters.values()) bytes += meter.ringBytes;
+    return bytes;
+  }
+
   /** Of all objects together, also of those that are no more. */
   sum(lane: Lane): number {
     let sum = (this.#others?.total(lane) ?? 0) + (this.#gone.get(lane) ?? 0);

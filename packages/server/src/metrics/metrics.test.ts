@@ -118,6 +118,30 @@ describe("meters", () => {
   });
 });
 
+describe("the memory of counters", () => {
+  it("follows the streams that are written, not those that there are or were written once", async () => {
+    const env = new SimulatedEnv();
+    const metrics = new Metrics(env.clock, env.timers);
+    metrics.startSweeping({ stream: () => true, subscription: () => true });
+    const write = (from: number, to: number) => {
+      for (let i = from; i < to; i++) metrics.appended(`s${i}`, 1, 1, 0);
+    };
+    write(0, 2_000);
+    const busy = metrics.appends.ringBytes;
+    // Two rings of 121 and 242 slots, four counts in each, 8 bytes a count.
+    assert.equal(busy, 2_000 * (121 + 242) * 4 * 8);
+    for (let hour = 0; hour < 2; hour++) {
+      await env.timers.advance(40 * minute);
+      write(0, 20);
+    }
+    await env.timers.advance(minute);
+    const idle = metrics.appends.ringBytes;
+    assert.equal(idle, busy / 100);
+    assert.equal(metrics.appends.sum("records"), 2_040);
+    metrics.close();
+  });
+});
+
 describe("histogram", () => {
   it("gives quantiles within a sixteenth of the true ones", () => {
     const durations = fc.array(fc.double({ min: 0.1, max: 60_000, noNaN: true }), {

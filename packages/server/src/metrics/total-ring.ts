@@ -28,6 +28,10 @@ export class TotalRing {
     this.#newest = Math.floor(nowMs / slotMs);
   }
 
+  get bytes(): number {
+    return this.#kept.byteLength;
+  }
+
   /** How far back it knows, ms. */
   get spanMs(): number {
     return (this.#slots - 1) * this.#slotMs;

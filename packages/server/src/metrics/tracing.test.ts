@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Span, type Tracer, trace } from "@opentelemetry/api";
+import { type Context, propagation, type Span, type Tracer, trace } from "@opentelemetry/api";
 import { spanOf, withSpan } from "./tracing.js";
 
 /** A provider that keeps the names of spans and what became of them. */
@@ -12,8 +12,12 @@ function recording(): string[] {
       setAttribute: () => undefined,
       end: () => seen.push(`${name} ended`),
     }) as unknown as Span;
-  const startActiveSpan = (name: string, _options: unknown, work: (span: Span) => unknown) =>
-    work(startSpan(name));
+  const startActiveSpan = (
+    name: string,
+    _options: unknown,
+    _context: unknown,
+    work: (span: Span) => unknown,
+  ) => work(startSpan(name));
   const tracer = { startSpan, startActiveSpan } as unknown as Tracer;
   trace.setGlobalTracerProvider({ getTracer: () => tracer });
   return seen;
@@ -24,6 +28,27 @@ describe("spans", () => {
 
   it("cost nothing and change nothing without a provider", async () => {
     assert.equal(await withSpan("a", {}, () => Promise.resolve(1)), 1);
+  });
+
+  it("are children of the one that the caller names", async () => {
+    recording();
+    const asked: unknown[] = [];
+    propagation.setGlobalPropagator({
+      inject: () => undefined,
+      fields: () => ["traceparent"],
+      extract: (context: Context, carrier: unknown) => {
+        asked.push(carrier);
+        return context;
+      },
+    });
+    await withSpan(
+      "a",
+      {},
+      () => 1,
+      () => ({ traceparent: "00-1-2-01" }),
+    );
+    propagation.disable();
+    assert.deepEqual(asked, [{ traceparent: "00-1-2-01" }]);
   });
 
   it("end with what they are about, also when it fails or is left", async () => {

@@ -1,4 +1,12 @@
-import { type Attributes, context, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  type Attributes,
+  context,
+  propagation,
+  ProxyTracerProvider,
+  type Span,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
 
 /**
  * Spans for whoever has installed an OpenTelemetry provider in this process; without one they are nothing.
@@ -6,9 +14,25 @@ import { type Attributes, context, type Span, SpanStatusCode, trace } from "@ope
  */
 const tracer = () => trace.getTracer("hstream");
 
-/** Runs `work` within a span, which ends with it and says how. */
-export async function withSpan<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T> {
-  return tracer().startActiveSpan(name, { attributes }, async (span) => {
+/** Whether somebody would see a span. */
+function isSeen(): boolean {
+  const provider = trace.getTracerProvider();
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer("hstream") !== undefined;
+}
+
+/**
+ * Runs `work` within a span, which ends with it and says how. `headers`: of the request, which may name
+ * the caller's span (`traceparent`).
+ */
+export async function withSpan<T>(
+  name: string,
+  attributes: Attributes,
+  work: () => T | Promise<T>,
+  headers: () => object = () => ({}),
+): Promise<T> {
+  if (!isSeen()) return work();
+  const caller = propagation.extract(context.active(), headers());
+  return tracer().startActiveSpan(name, { attributes }, caller, async (span) => {
     try {
       return await work();
     } catch (error) {

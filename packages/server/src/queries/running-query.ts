@@ -8,6 +8,7 @@ import type { StepInput, StepReport } from "../executor/step-input.js";
 import { limits } from "../limits.js";
 import type { BatchId, ShardId } from "../log/log-store.js";
 import { Barrier } from "./barrier.js";
+import { Deferred } from "./deferred.js";
 import { recordInputs, sourceStreams } from "./query-input.js";
 import type { QueryTools } from "./query-tools.js";
 import { ShardInputs } from "./shard-inputs.js";
@@ -38,6 +39,8 @@ export interface RunningQueryOptions {
   readonly feed?: ViewFeed;
   /** Called between two pieces of input when `requestSave` was called before. */
   readonly save?: () => Promise<void>;
+  /** Told after each piece of input how many records and rows it had. */
+  readonly fed?: (rows: number) => void;
 }
 
 /** A view among the sources. */
@@ -59,6 +62,8 @@ interface Waiting {
 interface Piece {
   readonly inputs: readonly StepInput[];
   readonly done: () => void;
+  /** Records in it; rows of views are counted by the execution, which takes the difference to what it knows. */
+  readonly records?: number;
   /** Whether it only tells of time. */
   readonly isTick?: boolean;
 }
@@ -89,7 +94,10 @@ export class RunningQuery {
   #stopping = false;
   /** Of the execution, whether something was fed since it was asked last. */
   #fed = false;
+  /** The execution is gone. */
+  #failure: Error | undefined;
   #ended: Error | undefined;
+  readonly #closed = new Deferred<undefined>();
   readonly execution: QueryExecution;
 
   constructor(tools: QueryTools, options: RunningQueryOptions) {
@@ -107,6 +115,10 @@ export class RunningQuery {
     this.#shards = new ShardInputs(tools.log, positions, this.#wake.set);
     this.#times = new SourceTimes(plan, inputs, tools.env.clock.now());
     this.execution = tools.executor.open(plan, sink, tools.env.clock.now(), state);
+    this.execution.onFailed = (error) => {
+      this.#failure ??= error;
+      this.#wake.set();
+    };
     for (const [id, view] of views) {
       const sources = plan.sources.flatMap((source, index) => (source.id === id ? [index] : []));
       this.#views.push({ view, follower: view.feed.follow(this.#wake.set), sources });
@@ -172,6 +184,7 @@ export class RunningQuery {
     this.#armTick();
     while (!this.#stopping) {
       signal.throwIfAborted();
+      if (this.#failure !== undefined) throw this.#failure;
       await this.#giveRows();
       await this.#passBarriers();
       if (this.#saveWanted) {
@@ -193,13 +206,20 @@ export class RunningQuery {
     for (const { tasks } of this.#waiting) for (const { fail } of tasks) fail(reason);
     this.#waiting = [];
     this.execution.cancel();
+    this.#closed.resolve(undefined);
+  }
+
+  /** Resolves after `close`. */
+  get closed(): Promise<undefined> {
+    return this.#closed.promise;
   }
 
   /** Whether the plan is finished. */
-  async *#feed({ inputs, done, isTick }: Piece): AsyncGenerator<StepReport, boolean> {
+  async *#feed({ inputs, done, records, isTick }: Piece): AsyncGenerator<StepReport, boolean> {
     const { feed } = this.#options;
     const withChanges = feed?.isFollowed === true;
     let finished = false;
+    let rowsIn = 0;
     // Of a query that is not saved, positions only tell how far it has read.
     if (this.#options.save === undefined) done();
     for await (const report of this.execution.feed(inputs, this.#tools.env.clock.now(), withChanges)) {
@@ -207,9 +227,11 @@ export class RunningQuery {
       // A tick that closes nothing is not worth being saved.
       this.#fed ||= !isTick || report.rowsOut > 0;
       yield report;
+      rowsIn += report.rowsIn;
       finished ||= report.finished;
     }
     if (this.#options.save !== undefined) done();
+    this.#options.fed?.(records ?? rowsIn);
     return finished;
   }
 
@@ -223,7 +245,7 @@ export class RunningQuery {
     const records = recordInputs(sources, piece.batches);
     const done = () => this.#shards.advance(piece);
     this.#times.sawRecords(piece.shardId, this.#tools.env.clock.now());
-    if (!this.#looksUp) return { inputs: records, done };
+    if (!this.#looksUp) return { inputs: records, done, records: recordsIn(records) };
     const { inputs, complete } = await this.#viewsNow(signal);
     return complete ? { inputs: [...inputs, ...records], done } : { inputs, done: () => {} };
   }
@@ -366,6 +388,14 @@ export class RunningQuery {
 
 function rowInputs({ sources }: ViewInput, batches: readonly Uint8Array[], replace: boolean): StepInput[] {
   return sources.map((source) => ({ kind: "rows", source, batches, replace }));
+}
+
+function recordsIn(inputs: readonly StepInput[]): number {
+  let count = 0;
+  for (const input of inputs) {
+    if (input.kind === "records") for (const { recordCount } of input.batches) count += recordCount;
+  }
+  return count;
 }
 
 /** Whether a view is looked up at the moment of a stream's record. */

@@ -209,7 +209,7 @@ describe("views", () => {
     await room.run(make);
     await assert.rejects(room.run("CREATE STREAM v;"), refusedAs("StreamExists"));
     await assert.rejects(
-      room.run("CREATE VIEW s AS SELECT k, COUNT(*) FROM s GROUP BY k;"),
+      room.run("CREATE STREAM u; CREATE VIEW u AS SELECT k, COUNT(*) FROM s GROUP BY k;"),
       refusedAs("ViewExists"),
     );
     await assert.rejects(room.run("DROP STREAM s;"), refusedAs("ViewInUse"));

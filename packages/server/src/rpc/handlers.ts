@@ -1,7 +1,10 @@
 import type { handleUnaryCall, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import { HStreamError } from "../errors.js";
+import { withSpan } from "../metrics/tracing.js";
 import { type ReportDefect, statusOf } from "./status.js";
 import { refuseMalformed } from "./tolerant.js";
+
+const rpcAttributes = { "rpc.system": "grpc" };
 
 /** Makes handlers of the functions that do the work, and knows which calls are under way. */
 export class Handlers {
@@ -67,7 +70,14 @@ export class Handlers {
     try {
       this.refuseWhenClosing();
       refuseMalformed(call.request);
-      callback(null, await work(call.request, call));
+      const headers = () => call.metadata.getMap();
+      const answer = withSpan(
+        call.getPath().slice(1),
+        rpcAttributes,
+        () => work(call.request, call),
+        headers,
+      );
+      callback(null, await answer);
     } catch (error) {
       callback(statusOf(error, call.getPath(), this.report));
     } finally {

@@ -13,12 +13,15 @@ const random = fc.sample(
   fc.record({
     sizes: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 3 }),
     stepRowsMax: fc.integer({ min: 2, max: 20 }),
+    reopens: fc.boolean(),
   }),
   3,
 );
 const cuts: readonly Cut[] = [
   { sizes: [1], stepRowsMax: 8192 },
   { sizes: [1_000_000], stepRowsMax: 8192 },
+  // Saved and loaded after each record.
+  { sizes: [1], stepRowsMax: 8192, reopens: true },
   ...random,
 ];
 

@@ -31,21 +31,33 @@ import type { Block, Case } from "./sql-file.test.helper.js";
 
 /** One line of a `feed` block. */
 interface Fed {
+  readonly kind: "record";
   readonly relation: string;
   readonly fields: HInputObject & { readonly [name: string]: unknown };
   readonly weight: 1 | -1;
+  readonly at: number;
+  readonly shard: number;
 }
+
+/** One line of a `time` block. */
+type Told =
+  | { readonly kind: "shards"; readonly relation: string; readonly shards: readonly number[] }
+  | { readonly kind: "watermark"; readonly relation: string; readonly shard: number; readonly timeMs: number }
+  | { readonly kind: "idle"; readonly relation: string; readonly shard: number; readonly elapsedMs: number }
+  | { readonly kind: "clock"; readonly nowMs: number };
 
 /** How the input is cut: record by record, all at once, and otherwise. */
 export interface Cut {
   readonly sizes: readonly number[];
   readonly stepRowsMax: number;
+  /** Whether the query is saved and goes on elsewhere after each piece. */
+  readonly reopens?: boolean;
 }
 
 /** Runs the blocks of a file in order. */
 export class SqlFileRunner implements Catalog {
   readonly #relations = new Map<string, Relation>();
-  readonly #fed: Fed[] = [];
+  readonly #fed: (Fed | Told)[] = [];
   readonly #cuts: readonly Cut[];
 
   constructor(cuts: readonly Cut[]) {
@@ -72,8 +84,12 @@ export class SqlFileRunner implements Catalog {
         for (const line of block.lines) {
           const weight = line.startsWith("-") ? -1 : 1;
           const fields = JSON.parse(line.replace(/^[-+] /, "")) as Fed["fields"];
-          this.#fed.push({ relation: block.relation, fields, weight });
+          const { relation, at, shard } = block;
+          this.#fed.push({ kind: "record", relation, fields, weight, at, shard });
         }
+        return;
+      case "time":
+        for (const line of block.lines) this.#fed.push(toldIn(line));
     }
   }
 
@@ -92,9 +108,10 @@ export class SqlFileRunner implements Catalog {
         return this.#explained(one.sql);
       case "query":
         return this.#same(one.sql, (query, cut) => this.#pull(query, cut));
-      case "changes": {
+      case "changes":
+      case "folded": {
         this.#assertKeptAlike(this.#query(one.sql));
-        return this.#same(one.sql, (query, cut) => this.#push(query, cut));
+        return this.#same(one.sql, (query, cut) => this.#push(query, cut, one.kind === "folded"));
       }
     }
   }
@@ -112,9 +129,13 @@ export class SqlFileRunner implements Catalog {
     const isView = /^create\s+view/i.test(sql);
     const bound = this.#bound(isView ? sql.replace(/view/i, "STREAM") : sql);
     assert(bound.kind === "create-stream", "a relation is declared as a stream is");
-    const { name, columns } = bound;
+    const { name, columns, timestampColumn, latenessMs } = bound;
     const kind = isView ? "view" : "stream";
-    this.#relations.set(name, { kind, id: name, name, columns, open: !isView, appendOnly: !isView });
+    const time = {
+      ...(timestampColumn === undefined ? {} : { timeColumn: timestampColumn }),
+      ...(latenessMs === undefined ? {} : { latenessMs }),
+    };
+    this.#relations.set(name, { kind, id: name, name, columns, open: !isView, appendOnly: !isView, ...time });
   }
 
   #bound(sql: string): BoundStatement {
@@ -163,6 +184,7 @@ export class SqlFileRunner implements Catalog {
     const same = (a: Fed, b: Fed): boolean =>
       a.relation === b.relation && JSON.stringify(a.fields) === JSON.stringify(b.fields);
     for (const one of this.#fed) {
+      if (one.kind !== "record") continue;
       if (one.weight > 0) present.push(one);
       else
         present.splice(
@@ -173,13 +195,35 @@ export class SqlFileRunner implements Catalog {
     return present;
   }
 
-  #push(query: BoundQuery, cut: Cut): string {
+  #push(query: BoundQuery, cut: Cut, isFolded: boolean): string {
     const plan = toPhysical(optimise(query));
     const run = new Run(plan, { kind: "emit" }, cut.stepRowsMax);
     run.feed([]);
-    for (const piece of pieces(this.#fed, cut.sizes)) run.feed(this.#inputs(plan, piece));
+    this.#feedAll(run, plan, cut);
     const { columns, changes } = answerOf(plan, run.reports);
-    return printed(columns, changes, run.reports, true);
+    if (!isFolded) return printed(columns, changes, run.reports, true);
+    return printed(columns, foldedChanges(changes), run.reports, false);
+  }
+
+  /** Cut into pieces, and where the clock goes on. */
+  #feedAll(run: Run, plan: PhysicalPlan, cut: Cut): void {
+    let nowMs = 0;
+    for (const piece of pieces(this.#fed, cut.sizes)) {
+      let list: (Fed | Told)[] = [];
+      for (const one of piece) {
+        if (one.kind !== "clock") {
+          list.push(one);
+          continue;
+        }
+        run.feed(this.#inputs(plan, list), nowMs);
+        list = [];
+        nowMs = one.nowMs;
+        run.feed([], nowMs);
+      }
+      run.feed(this.#inputs(plan, list), nowMs);
+      // A reader that comes anew is told the fields of records anew.
+      if (cut.reopens === true && !plan.output.some(({ spread }) => spread)) run.reopen();
+    }
   }
 
   /** As a view, the rows that are kept are those of the folded changes. */
@@ -190,9 +234,9 @@ export class SqlFileRunner implements Catalog {
     for (const cut of this.#cuts) {
       const push = new Run(pushed, { kind: "emit" }, cut.stepRowsMax);
       const view = new Run(kept, { kind: "materialize" }, cut.stepRowsMax);
-      for (const piece of [[], ...pieces(this.#fed, cut.sizes)]) {
-        push.feed(this.#inputs(pushed, piece));
-        view.feed(this.#inputs(kept, piece));
+      for (const [run, plan] of [[push, pushed] as const, [view, kept] as const]) {
+        run.feed([]);
+        this.#feedAll(run, plan, cut);
       }
       const width = query.output.length;
       assert.deepEqual(
@@ -202,21 +246,35 @@ export class SqlFileRunner implements Catalog {
     }
   }
 
-  /** The inputs of the plan's sources; neighbours of one source are one input. */
-  #inputs(plan: PhysicalPlan, piece: readonly Fed[]): StepInput[] {
-    const inputs: { source: number; list: Fed[] }[] = [];
+  /** The inputs of the plan's sources; neighbours of one source, shard and time are one input. */
+  #inputs(plan: PhysicalPlan, piece: readonly (Fed | Told)[]): StepInput[] {
+    const inputs: ({ source: number; list: Fed[] } | Exclude<StepInput, { kind: "records" | "rows" }>)[] = [];
     for (const one of piece) {
       for (const [source, { id }] of plan.sources.entries()) {
-        if (id !== one.relation) continue;
+        if (one.kind === "clock" || id !== one.relation) continue;
+        if (one.kind !== "record") {
+          const { relation: _, ...told } = one;
+          inputs.push({ ...told, source });
+          continue;
+        }
         const last = inputs.at(-1);
-        if (last?.source === source) last.list.push(one);
+        const [first] = last !== undefined && "list" in last && last.source === source ? last.list : [];
+        if (last !== undefined && "list" in last && first?.at === one.at && first.shard === one.shard)
+          last.list.push(one);
         else inputs.push({ source, list: [one] });
       }
     }
-    return inputs.map(({ source, list }): StepInput => {
+    return inputs.map((input): StepInput => {
+      if (!("list" in input)) return input;
+      const { source, list } = input;
       const relation = must(this.#relations.get(plan.sources[source]?.id ?? ""), "a source is a relation");
       if (relation.kind === "stream") {
-        return { kind: "records", source, batches: [storedBatch(list.map(({ fields }) => fields))] };
+        const { at: timeMs = 0, shard = 1 } = list[0] ?? {};
+        const batch = storedBatch(
+          list.map(({ fields }) => fields),
+          { timeMs },
+        );
+        return { kind: "records", source, shard, batches: [batch] };
       }
       const changes = list.map(
         ({ fields, weight }): Change => ({
@@ -227,6 +285,38 @@ export class SqlFileRunner implements Catalog {
       return { kind: "rows", source, batches: encodeRows(changes, relation.columns.length) };
     });
   }
+}
+
+function toldIn(line: string): Told {
+  const [what, name = "", ...rest] = line.split(" ");
+  const numbers = rest.map(Number);
+  const [first = 1, second = 1] = numbers;
+  switch (what) {
+    case "shards":
+      return { kind: what, relation: name, shards: numbers };
+    case "watermark":
+      return { kind: what, relation: name, timeMs: first, shard: second };
+    case "idle":
+      return { kind: what, relation: name, shard: first, elapsedMs: numbers[1] ?? 0 };
+    case "clock":
+      return { kind: what, nowMs: Number(name) };
+    default:
+      throw new Error(`${line} tells no time`);
+  }
+}
+
+/** What the changes come to: the last state of each row by its text, sorted. */
+function foldedChanges(changes: readonly Change[]): Change[] {
+  const rows = new Map<string, { readonly row: Change["row"]; count: number }>();
+  for (const { row, weight } of changes) {
+    const key = row.map(printedValue).join(" | ");
+    const known = rows.get(key) ?? { row, count: 0 };
+    known.count += weight;
+    rows.set(key, known);
+  }
+  return [...rows]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, { row, count }]) => new Array<Change>(Math.max(0, count)).fill({ row, weight: 1 }));
 }
 
 function answerOf(
@@ -255,6 +345,10 @@ function printed(
   const messages = new Set(reports.flatMap((report) => report.errors.first.map(({ message }) => message)));
   const count = errors === 1 ? "1 error" : `${errors} errors`;
   if (errors > 0) lines.push(`! ${count}: ${[...messages].sort().join("; ")}`);
+  for (const reason of ["late", "no-time"] as const) {
+    const diverted = reports.reduce((sum, { divertedBy }) => sum + (divertedBy[reason] ?? 0), 0);
+    if (diverted > 0) lines.push(`! ${reason}: ${diverted}`);
+  }
   return lines.join("\n");
 }
 

@@ -43,7 +43,7 @@ describe("completion", () => {
   });
 
   it("offers streams and views where a relation stands, quoted where they must be", () => {
-    assert.deepEqual(at("SELECT * FROM |"), ["flights", '"odd name"', "with-hyphen", "airports"]);
+    assert.deepEqual(at("SELECT * FROM |").slice(0, 4), ["flights", '"odd name"', "with-hyphen", "airports"]);
     assert.deepEqual(at("SELECT * FROM fl|"), ["flights"]);
     assert.deepEqual(at("INSERT INTO |").includes("airports"), false, "a view takes no records");
     assert.deepEqual(at("DROP VIEW |"), ["airports", "IF EXISTS"]);
@@ -62,12 +62,71 @@ describe("completion", () => {
 
   it("offers the clauses that may follow, and no column behind an operand", () => {
     assert.deepEqual(at("SELECT * FROM flights WH|"), ["WHERE"]);
-    assert.deepEqual(at("SELECT * FROM flights EMIT |"), ["CHANGES"]);
+    assert.deepEqual(at("SELECT * FROM flights EMIT |"), ["CHANGES", "FINAL", "EVERY"]);
     assert(at("SELECT * FROM flights EMIT CHANGES FROM |").includes("EARLIEST"));
     assert(at("SELECT * FROM flights WHERE delay > 5 |").includes("AND"));
     assert(!at("SELECT * FROM flights WHERE delay > 5 |").includes("origin"));
     assert.deepEqual(at("SELECT * FROM flights GROUP |"), ["BY"]);
     assert(at("SELECT * FROM flights ORDER BY delay |").includes("DESC"));
+  });
+
+  it("offers what joins: relations, ON, the columns of both sides, those of an alias", () => {
+    assert(at("SELECT * FROM flights |").includes("LEFT JOIN"));
+    assert(at("SELECT * FROM flights LEFT |").includes("JOIN"));
+    assert(at("SELECT * FROM flights AS f JOIN |").includes("airports"));
+    assert.deepEqual(at("SELECT * FROM flights AS f JOIN airports AS a |").slice(0, 3), [
+      "ON",
+      "USING",
+      "WITHIN",
+    ]);
+    const on = at("SELECT * FROM flights AS f JOIN airports AS a ON |");
+    assert(on.includes("origin") && on.includes("city"));
+    assert.deepEqual(at("SELECT * FROM flights AS f JOIN airports AS a ON f.origin = a.|"), ["city"]);
+    assert(at("SELECT * FROM flights f JOIN airports a ON f.origin = a.city WH|").includes("WHERE"));
+    assert.deepEqual(at("SELECT * FROM flights JOIN airports USING (ci|"), ["city"]);
+    assert.deepEqual(at("SELECT * FROM flights f JOIN airports a WITHIN |"), ["INTERVAL"]);
+    assert.deepEqual(at("SELECT cit| FROM flights, airports"), ["city"]);
+  });
+
+  it("knows the parts of UNION each for itself", () => {
+    assert(at("SELECT origin FROM flights UN|").includes("UNION"));
+    assert.deepEqual(at("SELECT origin FROM flights UNION |").slice(0, 2), ["SELECT", "ALL"]);
+    assert.deepEqual(at("SELECT origin FROM flights UNION ALL |"), ["SELECT"]);
+    const second = at("SELECT origin FROM flights UNION ALL SELECT | FROM airports");
+    assert(second.includes("city") && !second.includes("origin"));
+    const first = at("SELECT | FROM flights UNION SELECT city FROM airports");
+    assert(first.includes("origin") && !first.includes("city"));
+  });
+
+  it("knows the tables of WITH and the columns of subqueries", () => {
+    assert.deepEqual(at("WI|"), ["WITH"]);
+    const named = "WITH late AS (SELECT origin AS place, delay FROM flights WHERE delay > 9) ";
+    assert(at(`${named}SELECT * FROM |`).includes("late"));
+    assert.deepEqual(at(`${named}|`), ["SELECT"]);
+    const columns = at(`${named}SELECT | FROM late`);
+    assert(columns.includes("place") && columns.includes("delay") && !columns.includes("origin"));
+    const inner = at("WITH late AS (SELECT | FROM flights) SELECT * FROM late");
+    assert(inner.includes("origin"));
+    assert.deepEqual(at("WITH l (a, b) AS (SELECT 1, 2) SELECT l.| FROM l"), ["a", "b"]);
+    const sub = at("SELECT x.| FROM (SELECT origin AS o, delay + 1 AS d FROM flights) AS x");
+    assert.deepEqual(sub, ["o", "d"]);
+    const all = at("SELECT x.| FROM (SELECT * FROM flights) AS x");
+    assert.deepEqual(all, ["origin", "delay", '"select"']);
+    assert(at("SELECT * FROM flights WHERE origin IN (SELECT | FROM airports)").includes("city"));
+  });
+
+  it("knows windows: the relation within, the interval, the columns that they add", () => {
+    assert(at("SELECT * FROM TUM|").includes("TUMBLE("));
+    assert(at("SELECT * FROM TUMBLE(|").includes("flights"));
+    assert.deepEqual(at("SELECT * FROM HOP(flights, |"), ["INTERVAL"]);
+    const columns = at("SELECT | FROM TUMBLE(flights, INTERVAL 1 MINUTE)");
+    assert(columns.includes("origin") && columns.includes("window_start"));
+    assert(at("SELECT * FROM TUMBLE(flights, INTERVAL 1 MINUTE) GR|").includes("GROUP BY"));
+    assert.deepEqual(at("SELECT w.wind| FROM TUMBLE(flights, INTERVAL 1 MINUTE) AS w"), [
+      "window_start",
+      "window_end",
+    ]);
+    assert(at("SELECT * FROM flights EMIT |").includes("FINAL"));
   });
 
   it("offers functions with their parameters and what they do", () => {
@@ -130,7 +189,8 @@ describe("completion", () => {
     for (const marked of texts) {
       const context = cursorContext(marked.replace("|", ""), marked.indexOf("|"));
       for (const keyword of context?.keywords ?? []) {
-        for (const word of keyword.split(" ")) assert(known.has(word), `${word} in ${marked}`);
+        for (const word of keyword.replace("(", "").split(" "))
+          assert(known.has(word), `${word} in ${marked}`);
       }
     }
   });
@@ -159,6 +219,12 @@ describe("completion", () => {
       ".",
       "::",
       "EMIT CHANGES ",
+      "JOIN ",
+      "ON ",
+      "UNION ",
+      "WITH ",
+      "AS ",
+      "TUMBLE(",
     );
     fc.assert(
       fc.property(fc.array(part, { maxLength: 40 }), fc.nat(), (parts, place) => {

@@ -48,14 +48,19 @@ function candidatesOf(context: CursorContext, sources: CompletionSources): reado
   const out: Candidate[] = [];
   const { relations: wanted, word } = context;
   // Asked for as soon as FROM names them, they are there when the cursor comes to a column.
-  for (const { name } of context.uses) sources.columns(name);
+  for (const { all } of context.uses) for (const name of all) sources.columns(name);
   for (const alias of context.aliases)
     out.push({ text: quoted(alias), kind: "column", detail: "of the result" });
-  for (const { name, alias } of context.columnsOf) {
-    for (const column of sources.columns(name)) {
+  for (const { columns, all, alias } of context.columnsOf) {
+    for (const name of columns)
+      out.push({ text: quoted(name), kind: "column", detail: `column of ${alias}` });
+    for (const column of all.flatMap((name) => sources.columns(name))) {
       const detail = `${column.type ?? "field"} of ${alias}`;
       out.push({ text: quoted(column.name), kind: "column", detail });
     }
+  }
+  for (const name of context.commonTables) {
+    out.push({ text: quotedRelation(name), kind: "view", detail: "of WITH" });
   }
   if (wanted !== undefined) {
     for (const { name, kind } of sources.relations) {

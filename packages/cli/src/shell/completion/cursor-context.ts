@@ -1,4 +1,6 @@
-import { type ClassifiedToken, classifyTokens, isReserved, splitStatements } from "@hstream/sql/tokens";
+import { isReserved } from "@hstream/sql/tokens";
+import { nameIn, type Piece, piecesAt } from "./pieces.js";
+import { queryScope, type RelationUse } from "./query-scope.js";
 
 /** What may stand where the cursor is. */
 export interface CursorContext {
@@ -13,26 +15,13 @@ export interface CursorContext {
   readonly columnsOf: readonly RelationUse[];
   /** All relations of the statement, whether columns can stand here or not. */
   readonly uses: readonly RelationUse[];
+  /** Names of WITH that can stand here. */
+  readonly commonTables: readonly string[];
   /** Names that the select list gives to its items, where they can be used. */
   readonly aliases: readonly string[];
   readonly functions: boolean;
   readonly options: boolean;
   readonly types: boolean;
-}
-
-/** A relation of FROM, and the name by which the statement calls it. */
-export interface RelationUse {
-  readonly name: string;
-  readonly alias: string;
-}
-
-interface Piece {
-  readonly class: ClassifiedToken["class"];
-  /** In upper case for words, as it is for quoted names and texts. */
-  readonly text: string;
-  readonly raw: string;
-  readonly start: number;
-  readonly end: number;
 }
 
 const nothing = {
@@ -44,6 +33,9 @@ const nothing = {
   types: false,
 } as const;
 
+const setOperations = ["UNION", "EXCEPT", "INTERSECT"];
+const windowFunctions = ["TUMBLE(", "HOP(", "SLIDE(", "SESSION("];
+const joins = ["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN"];
 const startKeywords = [
   "SELECT",
   "INSERT INTO",
@@ -54,6 +46,7 @@ const startKeywords = [
   "DROP",
   "EXPLAIN",
   "TERMINATE QUERY",
+  "WITH",
 ];
 const operandKeywords = ["CASE", "CAST", "NOT", "NULL", "TRUE", "FALSE", "INTERVAL", "DATE", "TIMESTAMP"];
 const operatorKeywords = ["AND", "OR", "IS NULL", "IS NOT NULL", "IN", "LIKE", "BETWEEN", "NOT"];
@@ -61,20 +54,42 @@ const caseKeywords = ["WHEN", "THEN", "ELSE", "END"];
 /** What may follow a finished part of each clause. */
 const afterClause: Readonly<Record<string, readonly string[]>> = {
   SELECT: ["FROM", "AS"],
-  FROM: ["WHERE", "GROUP BY", "HAVING", "ORDER BY", "LIMIT", "EMIT CHANGES", "AS"],
-  WHERE: ["GROUP BY", "HAVING", "ORDER BY", "LIMIT", "EMIT CHANGES"],
-  "GROUP BY": ["HAVING", "ORDER BY", "LIMIT", "EMIT CHANGES"],
-  HAVING: ["ORDER BY", "LIMIT", "EMIT CHANGES"],
+  FROM: [
+    "WHERE",
+    "GROUP BY",
+    "HAVING",
+    "ORDER BY",
+    "LIMIT",
+    "EMIT CHANGES",
+    "AS",
+    ...joins,
+    ...setOperations,
+  ],
+  JOIN: ["ON", "USING", "WITHIN", "AS"],
+  ON: [
+    "WHERE",
+    "GROUP BY",
+    "HAVING",
+    "ORDER BY",
+    "LIMIT",
+    "EMIT CHANGES",
+    "WITHIN",
+    ...joins,
+    ...setOperations,
+  ],
+  WHERE: ["GROUP BY", "HAVING", "ORDER BY", "LIMIT", "EMIT CHANGES", ...setOperations],
+  "GROUP BY": ["HAVING", "ORDER BY", "LIMIT", "EMIT CHANGES", ...setOperations],
+  HAVING: ["ORDER BY", "LIMIT", "EMIT CHANGES", ...setOperations],
   "ORDER BY": ["ASC", "DESC", "NULLS FIRST", "NULLS LAST", "LIMIT", "EMIT CHANGES"],
   LIMIT: ["OFFSET", "EMIT CHANGES"],
+  WITHIN: ["WHERE", "GROUP BY", "ON", "EMIT CHANGES", ...joins],
   EMIT: ["COALESCED", "WITH RETRACTIONS", "FROM EARLIEST", "FROM LATEST", "LIMIT"],
 };
 const showTargets = ["STREAMS", "VIEWS", "QUERIES", "SUBSCRIPTIONS", "TABLES", "CONNECTORS"];
 
 /** Reads the statement around the cursor. Undefined within a text, a comment or a number. */
 export function cursorContext(text: string, cursor: number): CursorContext | undefined {
-  const statement = statementAt(text, cursor);
-  const all = pieces(text, statement.start, statement.end);
+  const all = piecesAt(text, cursor);
   const inside = all.find(({ start, end }) => start < cursor && cursor <= end);
   const isWord = inside !== undefined && /^[\p{L}_"`]/u.test(inside.raw);
   if (inside !== undefined && !isWord && ["text", "comment", "number", "error"].includes(inside.class)) {
@@ -82,24 +97,37 @@ export function cursorContext(text: string, cursor: number): CursorContext | und
     if (!closed) return undefined;
   }
   const start = isWord ? inside.start : cursor;
-  const before = all.filter((piece) => piece.end <= start && piece.class !== "comment");
+  const code = all.filter((piece) => piece.class !== "comment");
+  const before = code.filter((piece) => piece.end <= start);
   const word = text.slice(start, cursor);
-  const uses = relationUses(all);
-  const found = expected(before, uses);
+  const scope = queryScope(code, before.length);
+  const { uses, commonTables } = scope;
+  // Within brackets that hold a query of their own, only that query counts.
+  const nested =
+    scope.before.length < before.length &&
+    ["SELECT", ...setOperations, "WITH"].includes(scope.before[0]?.text ?? "");
+  const found = expected(nested ? scope.before : before, uses);
   const clause = found.functions ? clauseOf(before.map(({ text }) => text)).clause : "";
   const aliases = ["GROUP BY", "ORDER BY", "HAVING"].includes(clause) ? aliasesOf(all) : [];
-  return { word, start, uses, aliases, ...found };
+  return {
+    word,
+    start,
+    uses,
+    aliases,
+    commonTables: found.relations === "any" ? commonTables : [],
+    ...found,
+  };
 }
 
 function aliasesOf(pieces: readonly Piece[]): readonly string[] {
   const from = pieces.findIndex(({ text }) => text === "FROM");
   return pieces.slice(0, Math.max(0, from)).flatMap((piece, index) => {
     const named = piece.class === "name" && pieces[index - 1]?.text === "AS";
-    return named ? [piece.raw.replaceAll(/["`]/g, "")] : [];
+    return named ? [nameIn(piece)] : [];
   });
 }
 
-type Expected = Omit<CursorContext, "word" | "start" | "uses" | "aliases">;
+type Expected = Omit<CursorContext, "word" | "start" | "uses" | "aliases" | "commonTables">;
 
 function expected(before: readonly Piece[], uses: readonly RelationUse[]): Expected {
   const words = before.map(({ text }) => text);
@@ -107,8 +135,11 @@ function expected(before: readonly Piece[], uses: readonly RelationUse[]): Expec
   if (last === undefined) return { ...nothing, keywords: startKeywords };
   // After a dot: the columns of what stands before it.
   if (last === "." && before.at(-2) !== undefined) {
-    const alias = before.at(-2)?.raw.replaceAll(/["`]/g, "") ?? "";
-    return { ...nothing, columnsOf: uses.filter((use) => use.alias === alias || use.name === alias) };
+    const alias = nameIn(before.at(-2));
+    return {
+      ...nothing,
+      columnsOf: uses.filter((use) => use.alias === alias || use.name === alias).slice(0, 1),
+    };
   }
   if (last === "::") return { ...nothing, types: true };
   const [first = "", second = ""] = words[0] === "EXPLAIN" ? words.slice(1) : words;
@@ -134,7 +165,13 @@ function expected(before: readonly Piece[], uses: readonly RelationUse[]): Expec
     case "CREATE":
       return expectedOfCreate(rest, uses);
     case "SELECT":
-      return expectedOfSelect(rest, uses);
+      return afterSetOperation(rest, uses);
+    case "WITH":
+      return expectedOfWith(rest, uses);
+    case "UNION":
+    case "EXCEPT":
+    case "INTERSECT":
+      return expectedOfSetOperation(rest, uses);
     default:
       return nothing;
   }
@@ -147,8 +184,8 @@ function expectedOfInsert(pieces: readonly Piece[]): Expected {
   const values = words.indexOf("VALUES");
   if (values >= 0)
     return depth(words) > 0 ? { ...nothing, functions: true, keywords: operandKeywords } : nothing;
-  const name = pieces[2]?.raw.replaceAll(/["`]/g, "") ?? "";
-  if (depth(words) > 0) return { ...nothing, columnsOf: [{ name, alias: name }] };
+  const name = nameIn(pieces[2]);
+  if (depth(words) > 0) return { ...nothing, columnsOf: [{ name, alias: name, columns: [], all: [name] }] };
   return { ...nothing, keywords: ["VALUES"] };
 }
 
@@ -157,7 +194,7 @@ function expectedOfCreate(pieces: readonly Piece[], uses: readonly RelationUse[]
   const last = words.at(-1) ?? "";
   if (pieces.length === 1) return { ...nothing, keywords: ["STREAM", "VIEW"] };
   const select = words.indexOf("SELECT");
-  if (select > 0) return expectedOfSelect(pieces.slice(select), uses);
+  if (select > 0) return afterSetOperation(pieces.slice(select), uses);
   if (pieces.length === 2) return { ...nothing, keywords: ["IF NOT EXISTS"] };
   if (last === "AS") return { ...nothing, keywords: ["SELECT"] };
   const withAt = words.indexOf("WITH");
@@ -172,22 +209,63 @@ function expectedOfCreate(pieces: readonly Piece[], uses: readonly RelationUse[]
   return { ...nothing, keywords: words[1] === "VIEW" ? ["AS SELECT"] : ["WITH"] };
 }
 
+/** Behind WITH: its tables, then the query. */
+function expectedOfWith(pieces: readonly Piece[], uses: readonly RelationUse[]): Expected {
+  const words = pieces.map(({ text }) => text);
+  let level = 0;
+  for (const [index, word] of words.entries()) {
+    if (word === "(") level += 1;
+    if (word === ")") level -= 1;
+    if (word === "SELECT" && level === 0) return afterSetOperation(pieces.slice(index), uses);
+  }
+  if (level > 0) return { ...nothing, keywords: ["SELECT"] };
+  const last = words.at(-1);
+  if (last === ")") return { ...nothing, keywords: ["SELECT"] };
+  return { ...nothing, keywords: last === "WITH" || last === "," || last === "AS" ? [] : ["AS"] };
+}
+
+function expectedOfSetOperation(pieces: readonly Piece[], uses: readonly RelationUse[]): Expected {
+  const rest = pieces.slice(["ALL", "DISTINCT"].includes(pieces[1]?.text ?? "") ? 2 : 1);
+  if (rest.length > 0) return expectedOfSelect(rest, uses);
+  return { ...nothing, keywords: pieces.length === 1 ? ["SELECT", "ALL", "DISTINCT"] : ["SELECT"] };
+}
+
+/** The last part of a query with UNION and the like. */
+function afterSetOperation(pieces: readonly Piece[], uses: readonly RelationUse[]): Expected {
+  let level = 0;
+  for (let index = pieces.length - 1; index >= 0; index -= 1) {
+    const word = pieces[index]?.text ?? "";
+    if (word === ")") level += 1;
+    if (word === "(") level -= 1;
+    if (level === 0 && setOperations.includes(word)) return expectedOfSetOperation(pieces.slice(index), uses);
+  }
+  return expectedOfSelect(pieces, uses);
+}
+
 function expectedOfSelect(pieces: readonly Piece[], uses: readonly RelationUse[]): Expected {
   const words = pieces.map(({ text }) => text);
   const last = words.at(-1) ?? "";
   const { clause, size } = clauseOf(words);
   if (clause === "EMIT") {
-    if (last === "EMIT") return { ...nothing, keywords: ["CHANGES"] };
+    if (last === "EMIT") return { ...nothing, keywords: ["CHANGES", "FINAL", "EVERY"] };
+    if (last === "EVERY") return { ...nothing, keywords: ["INTERVAL"] };
     if (last === "WITH") return { ...nothing, keywords: ["RETRACTIONS"] };
     if (last === "FROM") return { ...nothing, keywords: ["EARLIEST", "LATEST"] };
     return { ...nothing, keywords: size > 1 ? (afterClause["EMIT"] ?? []) : [] };
   }
   if (last === "GROUP" || last === "ORDER") return { ...nothing, keywords: ["BY"] };
   if (last === "NULLS") return { ...nothing, keywords: ["FIRST", "LAST"] };
-  if (clause === "FROM") {
-    if (size === 0) return { ...nothing, relations: "any" };
-    return last === "AS" ? nothing : { ...nothing, keywords: afterClause["FROM"] ?? [] };
+  if (["LEFT", "RIGHT", "FULL", "INNER", "CROSS"].includes(last)) return { ...nothing, keywords: ["JOIN"] };
+  if (clause === "FROM" || clause === "JOIN") {
+    const within = insideWindow(words);
+    if (within !== undefined) {
+      return within === 0 ? { ...nothing, relations: "any" } : { ...nothing, keywords: ["INTERVAL"] };
+    }
+    if (size === 0 || last === ",") return { ...nothing, relations: "any", keywords: windowFunctions };
+    return last === "AS" ? nothing : { ...nothing, keywords: afterClause[clause] ?? [] };
   }
+  if (clause === "WITHIN" && size === 0) return { ...nothing, keywords: ["INTERVAL"] };
+  if (clause === "USING") return { ...nothing, columnsOf: depth(words) > 0 ? uses : [] };
   if (last === "AS") return insideCast(words) ? { ...nothing, types: true } : nothing;
   const after = afterOperand(pieces.at(-1));
   const within = words.lastIndexOf("CASE") > words.lastIndexOf("END") ? caseKeywords : [];
@@ -204,6 +282,23 @@ function expectedOfSelect(pieces: readonly Piece[], uses: readonly RelationUse[]
   return { ...nothing, keywords: [...next, ...within, ...(clause === "LIMIT" ? [] : operatorKeywords)] };
 }
 
+const clauseWords = ["SELECT", "FROM", "JOIN", "ON", "USING", "WITHIN", "WHERE", "HAVING", "LIMIT", "EMIT"];
+
+/** How many commas there are before the end of an open window function; undefined outside of one. */
+function insideWindow(words: readonly string[]): number | undefined {
+  let commas = 0;
+  let level = 0;
+  for (let index = words.length - 1; index > 0; index -= 1) {
+    const word = words[index];
+    if (word === ")") level += 1;
+    if (word === "," && level === 0) commas += 1;
+    if (word !== "(") continue;
+    if (level === 0) return windowFunctions.includes(`${words[index - 1]}(`) ? commas : undefined;
+    level -= 1;
+  }
+  return undefined;
+}
+
 /** The clause that the end of the words is in, and how many words of it there are. */
 function clauseOf(words: readonly string[]): { readonly clause: string; readonly size: number } {
   let level = 0;
@@ -215,7 +310,7 @@ function clauseOf(words: readonly string[]): { readonly clause: string; readonly
     const size = words.length - 1 - index;
     if (word === "BY") return { clause: `${words[index - 1] ?? ""} BY`, size };
     if (word === "FROM" && words.lastIndexOf("EMIT", index) >= 0) return { clause: "EMIT", size: size + 2 };
-    if (["SELECT", "FROM", "WHERE", "HAVING", "LIMIT", "EMIT"].includes(word)) return { clause: word, size };
+    if (clauseWords.includes(word)) return { clause: word, size };
   }
   return { clause: "SELECT", size: words.length };
 }
@@ -245,46 +340,4 @@ function depth(words: readonly string[]): number {
     if (word === ")") open -= 1;
   }
   return open;
-}
-
-function statementAt(text: string, cursor: number): { readonly start: number; readonly end: number } {
-  let start = 0;
-  for (const statement of splitStatements(text)) {
-    const end = statement.span.end + (statement.terminated ? 1 : 0);
-    if (statement.terminated && end <= cursor) start = end;
-    else return { start, end: statement.terminated ? statement.span.end : text.length };
-  }
-  return { start, end: text.length };
-}
-
-function pieces(text: string, start: number, end: number): readonly Piece[] {
-  return classifyTokens(text.slice(start, end)).map((token) => {
-    const raw = text.slice(start + token.span.start, start + token.span.end);
-    const quoted = /^["`']/.test(raw);
-    const shown = { class: token.class, raw, text: quoted ? raw : raw.toUpperCase() };
-    return { ...shown, start: start + token.span.start, end: start + token.span.end };
-  });
-}
-
-/** The relations of FROM, also when the cursor stands before it. */
-export function relationUses(pieces: readonly Piece[]): readonly RelationUse[] {
-  const uses: RelationUse[] = [];
-  for (const [index, { text }] of pieces.entries()) {
-    if (!["FROM", "JOIN", "DESCRIBE"].includes(text)) continue;
-    let next = index + 1;
-    let name = "";
-    let expectEnd = -1;
-    // A hyphen without blanks belongs to the name.
-    for (let piece = pieces[next]; piece !== undefined; piece = pieces[++next]) {
-      if (expectEnd >= 0 && (piece.start !== expectEnd || !(piece.raw === "-" || name.endsWith("-")))) break;
-      name += piece.raw.replaceAll(/["`]/g, "");
-      expectEnd = piece.end;
-    }
-    if (name === "" || name === "EARLIEST" || name === "LATEST") continue;
-    const aliasAt = pieces[next]?.text === "AS" ? next + 1 : next;
-    const alias = pieces[aliasAt];
-    const named = alias?.class === "name" ? alias.raw.replaceAll(/["`]/g, "") : name;
-    uses.push({ name, alias: named });
-  }
-  return uses;
 }

@@ -37,6 +37,8 @@ export class ResultEncoder {
   readonly #fields: readonly Map<string, number>[];
   readonly #added: ColumnDef[] = [];
   #announced = 0;
+  /** Rows that the next batch is tried with, after those before it. */
+  #rowsNext = 4096;
 
   constructor(output: readonly OutputColumn[], limits: ResultLimits) {
     this.#output = output;
@@ -55,18 +57,23 @@ export class ResultEncoder {
 
   /** `operations`: of each row 0 (is there) or 1 (is gone); absent: all 0. */
   encode(batch: ChangeBatch, operations: Uint8Array | undefined, into: Uint8Array[]): void {
-    if (batch.rowCount === 0) return;
-    const announcedBefore = this.#announced;
-    const bytes = this.#encodeWhole(batch, operations);
-    if (bytes.length <= this.#limits.resultBatchBytesMax || batch.rowCount === 1) {
+    const { resultBatchBytesMax } = this.#limits;
+    for (let from = 0; from < batch.rowCount; ) {
+      const to = Math.min(batch.rowCount, from + this.#rowsNext);
+      const announcedBefore = this.#announced;
+      const bytes = this.#encodeWhole(sliceRows(batch, from, to), operations?.subarray(from, to));
+      const rows = to - from;
+      const isTooLarge = bytes.length > resultBatchBytesMax && rows > 1;
+      const fitting = Math.floor((rows * resultBatchBytesMax * filledShare) / bytes.length);
+      this.#rowsNext = Math.max(1, isTooLarge ? Math.min(fitting, rows >> 1) : fitting);
+      if (isTooLarge) {
+        // Announce again in the smaller one.
+        this.#announced = announcedBefore;
+        continue;
+      }
       into.push(bytes);
-      return;
+      from = to;
     }
-    // Announce again in the first half.
-    this.#announced = announcedBefore;
-    const middle = batch.rowCount >> 1;
-    this.encode(sliceRows(batch, 0, middle), operations?.subarray(0, middle), into);
-    this.encode(sliceRows(batch, middle, batch.rowCount), operations?.subarray(middle), into);
   }
 
   #encodeWhole(batch: ChangeBatch, operations: Uint8Array | undefined): Uint8Array {
@@ -145,6 +152,9 @@ export class ResultEncoder {
 
 /** Of each added column its values by row, with gaps, or the column as a whole. */
 type Spread = (SqlValue[] | Column)[];
+
+/** Of resultBatchBytesMax, so that rows a little larger than those before still fit. */
+const filledShare = 0.9;
 
 const noOperations = new Uint8Array(0);
 

@@ -343,11 +343,16 @@ export class AggregateOperator implements Operator {
     const keys = this.#keys.map((_, column): Column => {
       return columnOfValues(live.map((group) => this.#groups.key(group, column)));
     });
+    const before = this.#groups.count;
     this.#groups.clear();
     this.#groups.groupsOf(keys, live.length);
     for (const [to, from] of live.entries()) {
       this.#rows[to] = this.#rows[from] as number;
       for (const accumulator of this.#accumulators) accumulator.move(from, to);
+    }
+    // Their numbers are given out again.
+    for (let group = live.length; group < before; group++) {
+      for (const accumulator of this.#accumulators) accumulator.reset(group);
     }
     this.#rows.fill(0, live.length);
     this.#dead = 0;

@@ -83,8 +83,12 @@ export class AssignSlidingOperator implements Operator {
       if (!(ms >= closed)) this.#late.add(Number.isNaN(ms) ? "no-time" : "late");
       else this.#add(partitions[row] as number, { ms, values: rowAt(batch, row) }, row, made);
     }
-    this.#rest = made.slice(evaluation.stepRowsMax);
-    this.#give(made.slice(0, evaluation.stepRowsMax), out);
+    let cut = Math.min(made.length, evaluation.stepRowsMax);
+    // The rows of one window that one record brings stay together.
+    while (cut > 0 && cut < made.length && isSameWindow(made[cut - 1] as OutputRow, made[cut] as OutputRow))
+      cut += 1;
+    this.#rest = made.slice(cut);
+    this.#give(made.slice(0, cut), out);
     if (this.#row < rowCount || this.#rest.length > 0) return "more";
     this.#row = 0;
     return "done";
@@ -186,6 +190,10 @@ interface OutputRow {
   readonly values: readonly SqlValue[];
   readonly end: number;
   readonly record: number;
+}
+
+function isSameWindow(a: OutputRow, b: OutputRow): boolean {
+  return a.record === b.record && a.end === b.end;
 }
 
 function bytesOf({ values }: KeptRow): number {

@@ -1,6 +1,8 @@
+import type { Closing } from "@hstream/sql/runtime";
 import type { Column } from "../columns.js";
 import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
+import { ClosingGroups } from "./closing-groups.js";
 import { type OrderedRow, OrderedRows } from "./ordered-rows.js";
 import { PartitionTable } from "./partition-table.js";
 import type { CompiledSortKey } from "./sort.js";
@@ -23,12 +25,21 @@ export class OrderedPartitions<R extends OrderedRow, S> {
   readonly #order: readonly CompiledSortKey[];
   readonly #rowBytes: (row: R) => number;
   readonly #table: PartitionTable<OrderedPartition<R, S>>;
+  readonly #closes: Closing | undefined;
+  readonly #closing: ClosingGroups;
   #touched: number[] = [];
   #step = 1;
   #bytes = 0;
 
-  /** `width`: number of partition columns. `rowBytes`: about what a row takes. */
-  constructor(width: number, order: readonly CompiledSortKey[], rowBytes: (row: R) => number) {
+  /** `width`: number of partition columns. `rowBytes`: about what a row takes. `closes`: the column that does. */
+  constructor(
+    width: number,
+    order: readonly CompiledSortKey[],
+    rowBytes: (row: R) => number,
+    closes: Closing | undefined,
+  ) {
+    this.#closes = closes;
+    this.#closing = new ClosingGroups(closes?.offsetMs ?? 0);
     this.#order = order;
     this.#rowBytes = rowBytes;
     this.#table = new PartitionTable(width);
@@ -36,7 +47,34 @@ export class OrderedPartitions<R extends OrderedRow, S> {
 
   /** The numbers of the rows' partitions. They hold until `endStep`. */
   numbersOf(columns: readonly Column[], rowCount: number): Int32Array {
-    return this.#table.numbersOf(columns, rowCount);
+    const known = this.#table.count;
+    const numbers = this.#table.numbersOf(columns, rowCount);
+    this.#noteClosing(known);
+    return numbers;
+  }
+
+  /** Partitions that the watermark has closed, in the order of their ends; each is given once. */
+  takeClosed(watermarkMs: number): readonly number[] | undefined {
+    return this.#closing.take(watermarkMs);
+  }
+
+  isAnyClosed(watermarkMs: number): boolean {
+    return this.#closing.isDue(watermarkMs);
+  }
+
+  /** Lets go of a partition. */
+  drop(number: number): void {
+    const partition = this.#table.at(number);
+    if (partition === undefined) return;
+    for (const row of partition.rows) this.#bytes -= this.#rowBytes(row);
+    this.#table.set(number, undefined);
+  }
+
+  #noteClosing(from: number): void {
+    if (this.#closes === undefined) return;
+    for (let number = from; number < this.#table.count; number++) {
+      this.#closing.add(this.#table.key(number, this.#closes.index), number);
+    }
   }
 
   /** Numbers given out so far: 0 … count − 1. */
@@ -95,12 +133,14 @@ export class OrderedPartitions<R extends OrderedRow, S> {
     }
     this.#touched = [];
     this.#step += 1;
-    this.#table.sweepIfDue();
+    if (!this.#table.sweepIfDue()) return;
+    this.#closing.clear();
+    this.#noteClosing(0);
   }
 
   /** Estimated. */
   bytes(): number {
-    return this.#table.bytes() + this.#table.count * partitionBytes + this.#bytes;
+    return this.#table.bytes() + this.#table.count * partitionBytes + this.#bytes + this.#closing.bytes();
   }
 
   /** Writes all rows; `saveRest` what a row has beside values, keys and weight. */
@@ -133,5 +173,6 @@ export class OrderedPartitions<R extends OrderedRow, S> {
       rows.fill(list);
       return { rows, shown: show(rows), touchedIn: 0 };
     });
+    this.#noteClosing(0);
   }
 }

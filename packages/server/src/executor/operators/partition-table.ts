@@ -1,3 +1,4 @@
+import type { SqlValue } from "@hstream/sql/runtime";
 import { type Column, columnOfValues } from "../columns.js";
 import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
@@ -39,10 +40,15 @@ export class PartitionTable<P> {
     return this.#groups.count;
   }
 
-  /** Numbers the partitions that are there anew, when many are gone. */
-  sweepIfDue(): void {
+  /** The value of a key column. */
+  key(number: number, column: number): SqlValue {
+    return this.#groups.key(number, column);
+  }
+
+  /** Numbers the partitions that are there anew, when many are gone; whether it did. */
+  sweepIfDue(): boolean {
     const dead = this.count - this.#live;
-    if (dead <= deadPartitionsKept || dead * 2 <= this.count || this.#width === 0) return;
+    if (dead <= deadPartitionsKept || dead * 2 <= this.count || this.#width === 0) return false;
     const live: number[] = [];
     for (let number = 0; number < this.count; number++) {
       if (this.#partitions[number] !== undefined) live.push(number);
@@ -53,6 +59,7 @@ export class PartitionTable<P> {
     this.#groups.clear();
     this.#groups.groupsOf(columns, live.length);
     this.#partitions = live.map((number) => this.#partitions[number]);
+    return true;
   }
 
   /** Writes the partitions that are there; each is written by `savePartition`. */

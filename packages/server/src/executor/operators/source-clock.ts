@@ -62,8 +62,9 @@ export class SourceClock {
     for (let row = 0; row < count; row++) {
       before[row] = watermark;
       const reached = (times[row] as number) - this.#latenessMs;
-      if (reached <= own) continue;
-      own = reached;
+      if (reached > own) own = reached;
+      // The first may end a time in which other shards counted.
+      else if (row > 0) continue;
       const least = Math.min(own, others);
       if (least > watermark) watermark = least;
     }
@@ -75,10 +76,11 @@ export class SourceClock {
   save(writer: StateWriter): void {
     writer.number(this.#watermark);
     writer.count(this.#shards.size);
-    for (const [id, { watermark, idle }] of this.#shards) {
+    for (const [id, { watermark, idle, elapsedMs }] of this.#shards) {
       writer.number(id);
       writer.number(watermark);
       writer.flag(idle);
+      writer.number(elapsedMs);
     }
   }
 
@@ -88,6 +90,7 @@ export class SourceClock {
       const shard = this.#shard(reader.number());
       shard.watermark = reader.number();
       shard.idle = reader.flag();
+      shard.elapsedMs = reader.number();
     }
   }
 

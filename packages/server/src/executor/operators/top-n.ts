@@ -1,4 +1,4 @@
-import type { SqlValue } from "@hstream/sql/runtime";
+import type { Closing, SqlValue } from "@hstream/sql/runtime";
 import { type ChangeBatch, type Column, rowAt, valueAt, weightAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
@@ -20,7 +20,9 @@ export interface TopNOptions {
   readonly appendOnly: boolean;
   /** Number of columns of the input. */
   readonly width: number;
-  readonly emission: "per-record" | "per-step" | "at-end";
+  readonly emission: "per-record" | "per-step" | "at-end" | "at-close";
+  /** The partition's expression that closes it. */
+  readonly closes?: Closing;
 }
 
 type Partition = OrderedPartition<OrderedRow, OrderedRow>;
@@ -53,7 +55,7 @@ export class TopNOperator implements Operator {
     this.#keys = keys;
     this.#options = options;
     this.#evaluation = evaluation;
-    this.#partitions = new OrderedPartitions(partitionBy.length, keys, bytesOf);
+    this.#partitions = new OrderedPartitions(partitionBy.length, keys, bytesOf, options.closes);
   }
 
   process(batch: ChangeBatch, _port: number, out: Output): Progress {
@@ -75,6 +77,25 @@ export class TopNOperator implements Operator {
     }
     output.flush();
     return "done";
+  }
+
+  advance(watermarkMs: number, out: Output): Progress {
+    const output = this.#outputRows(out);
+    let left = this.#evaluation.stepRowsMax;
+    for (; left > 0; ) {
+      const closed = this.#partitions.takeClosed(watermarkMs);
+      if (closed === undefined) break;
+      for (const number of closed) {
+        const partition = this.#partitions.find(number);
+        if (partition === undefined) continue;
+        // What it still has to say.
+        this.#show(partition, output);
+        left -= partition.shown.length + 1;
+        this.#partitions.drop(number);
+      }
+    }
+    output.flush();
+    return this.#partitions.isAnyClosed(watermarkMs) ? "more" : "done";
   }
 
   endStep(out: Output): Progress {
@@ -114,7 +135,8 @@ export class TopNOperator implements Operator {
     this.#partitions.load(
       reader,
       (row) => row,
-      (rows) => rows.slice(offset, limit),
+      // Of what is given when it closes, nothing is shown yet.
+      (rows) => (this.#options.emission === "at-close" ? [] : rows.slice(offset, limit)),
     );
   }
 

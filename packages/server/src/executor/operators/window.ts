@@ -1,4 +1,4 @@
-import { compareTotal, type SqlValue, type WindowCall } from "@hstream/sql/runtime";
+import { type Closing, compareTotal, type SqlValue, type WindowCall } from "@hstream/sql/runtime";
 import { type ChangeBatch, rowAt, valueAt, weightAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
@@ -24,7 +24,9 @@ export interface CompiledWindowCall {
 export interface WindowOptions {
   /** Number of columns of the input. */
   readonly width: number;
-  readonly emission: "per-record" | "per-step" | "at-end";
+  readonly emission: "per-record" | "per-step" | "at-end" | "at-close";
+  /** The partition's expression that closes it. */
+  readonly closes?: Closing;
 }
 
 interface Shown {
@@ -78,7 +80,7 @@ export class WindowOperator implements Operator {
     this.#placed = calls.map(({ call }, index) => ({ call, index }));
     this.#options = options;
     this.#evaluation = evaluation;
-    this.#partitions = new OrderedPartitions(partitionBy.length, keys, bytesOf);
+    this.#partitions = new OrderedPartitions(partitionBy.length, keys, bytesOf, options.closes);
   }
 
   process(batch: ChangeBatch, _port: number, out: Output): Progress {
@@ -101,6 +103,26 @@ export class WindowOperator implements Operator {
     this.#work = undefined;
     output.flush();
     return "done";
+  }
+
+  advance(watermarkMs: number, out: Output): Progress {
+    const output = this.#outputRows(out);
+    let left = this.#evaluation.stepRowsMax;
+    for (; left > 0; ) {
+      const closed = this.#partitions.takeClosed(watermarkMs);
+      if (closed === undefined) break;
+      for (const number of closed) {
+        const partition = this.#partitions.find(number);
+        if (partition === undefined) continue;
+        // What it still has to say.
+        this.#show(partition, output);
+        left -= partition.shown.length + 1;
+        this.#shownCount -= partition.shown.length;
+        this.#partitions.drop(number);
+      }
+    }
+    output.flush();
+    return this.#partitions.isAnyClosed(watermarkMs) ? "more" : "done";
   }
 
   endStep(out: Output): Progress {
@@ -157,6 +179,8 @@ export class WindowOperator implements Operator {
         filters: reader.values().map((filter) => filter === true),
       }),
       (rows) => {
+        // Of what is given when it closes, nothing is shown yet.
+        if (this.#options.emission === "at-close") return [];
         const shown = this.#compute(rows);
         this.#shownCount += shown.length;
         return shown;

@@ -1,5 +1,5 @@
 import type { QueryLane } from "../../metrics/metrics.js";
-import type { QueryProgress } from "../query-progress.js";
+import type { QueryProgress, QueryTotals } from "../query-progress.js";
 import { stateText } from "../query-document.js";
 import { lagMs } from "./lag.js";
 import { type Rated, rateColumns, rated } from "./rates.js";
@@ -9,6 +9,8 @@ interface Row extends Rated<QueryLane> {
   readonly id: string;
   readonly name: string;
   readonly kind: "push" | "view" | "stream" | "insert";
+  /** The relation that it writes. */
+  readonly output: string | null;
   readonly state: ReturnType<typeof stateText>;
   readonly sql: string;
   readonly startedMs: number;
@@ -29,6 +31,7 @@ export const queriesTable = systemTable<Row>({
         id,
         name: id,
         kind: "push",
+        output: null,
         state: "RUNNING",
         sql,
         startedMs,
@@ -38,12 +41,13 @@ export const queriesTable = systemTable<Row>({
       });
     }
     for (const { document, progress } of rooms.persistent.list()) {
-      const { id, name, kind, state, sql, creationTimeMs } = document;
+      const { id, name, kind, relation, state, sql, creationTimeMs } = document;
       rows.push({
         ...rated(rooms.metrics.queries, id, nowMs),
         id,
         name,
         kind,
+        output: relation,
         state: stateText(state),
         sql,
         startedMs: creationTimeMs,
@@ -58,6 +62,7 @@ export const queriesTable = systemTable<Row>({
     text("id", "Its id, which is never used again.", ({ id }) => id),
     text("name", "Its name, for PAUSE, RESUME, TERMINATE and DROP QUERY.", ({ name }) => name),
     text("kind", "push; or view, stream or insert of a query that lives on.", ({ kind }) => kind),
+    text("output", "The view that it keeps, or the stream that it appends to.", ({ output }) => output),
     text("state", "RUNNING, PAUSED, ABORTED or TERMINATED.", ({ state }) => state),
     text("sql_text", "The statement.", ({ sql }) => sql),
     timestamp(
@@ -65,25 +70,19 @@ export const queriesTable = systemTable<Row>({
       "When it was started; of a view, when it was made.",
       ({ startedMs }) => startedMs,
     ),
-    integer(
-      "rows_in",
-      "Records and rows read since it runs here.",
-      ({ meter }) => meter?.total("rowsIn") ?? 0,
-    ),
-    integer("rows_out", "Rows emitted, or changes of the view.", ({ meter }) => meter?.total("rowsOut") ?? 0),
-    integer(
-      "expression_errors",
-      "Expressions that failed and gave NULL.",
-      ({ meter }) => meter?.total("errors") ?? 0,
-    ),
-    integer(
-      "diverted",
-      "Records left out: no JSON objects, or late.",
-      ({ meter }) => meter?.total("diverted") ?? 0,
-    ),
+    integer("rows_in", "Records and rows read since it was made: processed + diverted.", total("rowsIn")),
+    integer("processed", "Records and rows that went through.", total("processed")),
+    integer("rows_out", "Rows emitted, or changes of the view.", total("rowsOut")),
+    integer("expression_errors", "Expressions that failed and gave NULL.", total("errors")),
+    integer("diverted", "Records left out: no JSON objects, or late.", total("diverted")),
     ...rateColumns<QueryLane, Row>("rows_in", "Records and rows read", "rowsIn", [1, 5, 10]),
     ...rateColumns<QueryLane, Row>("rows_out", "Rows emitted", "rowsOut", [1, 5, 10]),
     integer("lag_ms", "How long the oldest unread batch has been waiting.", ({ lagMs }) => lagMs),
+    timestamp(
+      "watermark",
+      "How far the time of its records has come; NULL where it goes by none.",
+      ({ progress }) => progress?.watermarkMs ?? null,
+    ),
     integer(
       "state_bytes",
       "About how much memory its state takes.",
@@ -97,8 +96,15 @@ export const queriesTable = systemTable<Row>({
   ],
 });
 
+function total(count: keyof QueryTotals): (row: Row) => number {
+  return ({ progress }) => progress?.totals[count] ?? 0;
+}
+
 /** Of the shard that is farthest behind. */
-async function lagOf({ log, env }: SystemRooms, progress: QueryProgress | undefined): Promise<number | null> {
+export async function lagOf(
+  { log, env }: SystemRooms,
+  progress: QueryProgress | undefined,
+): Promise<number | null> {
   if (progress === undefined) return null;
   let most = 0;
   for (const [shardId, next] of progress.positions()) {

@@ -1,11 +1,14 @@
 import { inputsOf, type PhysicalNode } from "@hstream/sql";
+import type { OperatorCount } from "../../executor/operator-counts.js";
 import type { QueryProgress } from "../query-progress.js";
-import { integer, systemTable, text } from "./system-table.js";
+import { float, integer, systemTable, text } from "./system-table.js";
 
 interface Row {
   readonly query: string;
   readonly node: PhysicalNode;
   readonly parent: PhysicalNode | undefined;
+  /** Absent of a query that is asked again and again. */
+  readonly count: OperatorCount | undefined;
 }
 
 export const queryOperatorsTable = systemTable<Row>({
@@ -24,16 +27,34 @@ export const queryOperatorsTable = systemTable<Row>({
       "The operator that takes its output; NULL for the last.",
       ({ parent }) => parent?.id ?? null,
     ),
+    integer(
+      "rows_in",
+      "Changes that it took since the query runs here.",
+      ({ count }) => count?.rowsIn ?? null,
+    ),
+    integer("rows_out", "Changes that it gave.", ({ count }) => count?.rowsOut ?? null),
+    float(
+      "busy_ms",
+      "How long it was at work; of a source, also decoding what was stored.",
+      ({ count }) => count?.busyMs ?? null,
+    ),
+    integer(
+      "state_bytes",
+      "About how much memory its state takes.",
+      ({ count }) => count?.stateBytes ?? null,
+    ),
     integer("columns", "Columns of its output.", ({ node }) => node.types.length),
   ],
 });
 
 function operatorsOf(query: string, progress: QueryProgress | undefined): Row[] {
   const rows: Row[] = [];
+  const counts = progress?.counts?.();
   const visit = (node: PhysicalNode, parent: PhysicalNode | undefined) => {
-    rows.push({ query, node, parent });
+    rows.push({ query, node, parent, count: counts?.get(node.id) });
     for (const input of inputsOf(node)) visit(input, node);
   };
+  for (const part of progress?.plan.shared ?? []) visit(part, undefined);
   if (progress !== undefined) visit(progress.plan.root, undefined);
   return rows;
 }

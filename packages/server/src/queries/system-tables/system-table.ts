@@ -12,6 +12,7 @@ import {
 import type { Config } from "../../config/settings.js";
 import type { ConnectorCatalogue } from "../../connectors/connector-catalogue.js";
 import type { Env } from "../../env/env.js";
+import type { NodeUsage } from "../../env/node-usage.js";
 import { columnOfValues } from "../../executor/columns.js";
 import { wireColumn } from "../../executor/encode/encode-column.js";
 import type { LogStore } from "../../log/log-store.js";
@@ -27,6 +28,8 @@ export interface NodeFacts {
   readonly version: string;
   /** host:port as clients are told; only known once the server listens. */
   address(): string;
+  /** Its process now. */
+  usage(): NodeUsage;
 }
 
 /** What the tables are made from. */
@@ -95,7 +98,8 @@ export function systemTable<Row>({ name, help, columns, rows }: SystemTableDefin
   return { name, help, relation, snapshot };
 }
 
-function encodeRows(values: SqlValue[][], types: readonly SqlType[], rowCount: number): Uint8Array {
+/** Values by column, as an encoded RowBatch. */
+export function encodeRows(values: SqlValue[][], types: readonly SqlType[], rowCount: number): Uint8Array {
   const columns = types.map((type, index) =>
     encodeColumn(wireColumn(columnOfValues(values[index] ?? []), rowCount, type), rowCount),
   );

@@ -126,11 +126,30 @@ LIMIT 0, 5;`);
     assert.deepEqual(queries[0], { kind: "push", state: "RUNNING", rows_in: 0, rows_out: 0, lag_ms: 0 });
     assert.deepEqual([queries[1]?.kind, queries[1]?.rows_in, queries[1]?.lag_ms], ["view", 2, 0]);
     assert.deepEqual(later, [{ rows_in: 1, lag_ms: 0 }]);
-    const operators = await room.rows("SELECT operator FROM query_operators ORDER BY operator_id;");
-    assert.ok(operators.some(({ operator }) => operator === "aggregate"));
-    assert.deepEqual(await room.rows("SELECT name, state FROM views;"), [
-      { name: "totals", state: "RUNNING" },
+    assert.equal((await room.rows("SELECT * FROM totals;")).length, 3);
+    const [aggregate] = await room.rows("SELECT * FROM query_operators WHERE operator = 'aggregate';");
+    assert.deepEqual([aggregate?.rows_in, aggregate?.rows_out], [3, 3]);
+    assert.ok(Number(aggregate?.busy_ms) > 0 && Number(aggregate?.state_bytes) > 0);
+    const [source] = await room.rows("SELECT * FROM query_operators WHERE operator = 'source';");
+    assert.deepEqual([source?.rows_in, source?.rows_out], [0, 3]);
+    assert.deepEqual(await room.rows("SELECT name, state, reads, lag_ms, changes, watermark FROM views;"), [
+      { name: "totals", state: "RUNNING", reads: "source", lag_ms: 0, changes: 3, watermark: null },
     ]);
+  });
+
+  it("tell how far the time of a query has come, and how it failed", async () => {
+    await room.run(
+      "CREATE STREAM timed; CREATE STREAM minutes AS SELECT k, COUNT(*) AS n FROM timed GROUP BY k, TUMBLE(INTERVAL 1 MINUTE);",
+    );
+    await room.run("INSERT INTO timed (k, x) VALUES ('a', 1);");
+    const state = async () => (await room.rows("SELECT * FROM queries WHERE output = 'minutes';"))[0];
+    let row = await state();
+    for (; Number(row?.rows_in) === 0; row = await state());
+    assert.equal(row?.kind, "stream");
+    assert.equal(row?.state, "RUNNING");
+    assert.ok(row?.watermark !== null, "it goes by the time of appending");
+    await room.run(`PAUSE QUERY ${String(row?.name)};`);
+    assert.equal((await state())?.state, "PAUSED");
   });
 
   it("tell of subscriptions, consumers and their lag", async () => {
