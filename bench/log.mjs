@@ -19,9 +19,10 @@ const wanted = (name) => names.length === 0 || names.some((start) => name.starts
 
 const inFlight = 4_096;
 const turnMs = Number(process.env.HSTREAM_BENCH_TURN_MS ?? 500);
-const catchUpBytes = Number(process.env.HSTREAM_BENCH_CATCH_UP_BYTES ?? 2 ** 31);
+const catchUpBytes = Number(process.env.HSTREAM_BENCH_CATCH_UP_BYTES ?? 2 ** 30);
 const scratch = mkdtempSync(join(process.env.HSTREAM_BENCH_DIR ?? tmpdir(), "hstream-bench-log-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 let directories = 0;
 
 const freshDirectory = () => join(scratch, `${++directories}`);

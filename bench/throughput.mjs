@@ -1,16 +1,19 @@
 /**
  * The statement of the README under load: three producers, processes of their own, append to eight
  * streams at steady rates for a minute and count what was acknowledged; `hstream sql` is asked for the
- * five busiest. Fails when the order is wrong or a rate is off by 5 %.
+ * five busiest. Fails when the order is wrong or a rate is off by 5 %. `--picture FILE` draws what was asked and
+ * answered, as the README shows it.
  */
 import { fork, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../scripts/ready.mjs";
 import { serve } from "../scripts/serve.mjs";
+import { textPicture } from "../scripts/text-picture.mjs";
 
 const producers = 3;
-const streams = Array.from({ length: 8 }, (_, i) => ({ name: `load${i}`, weight: 1 + ((i * 5) % 8) }));
+const streamNames = ["logins", "refunds", "payments", "clicks", "reviews", "visits", "orders", "searches"];
+const streams = Array.from({ length: 8 }, (_, i) => ({ name: streamNames[i], weight: 1 + ((i * 5) % 8) }));
 const recordBytes = 1_000;
 const stepMs = 50;
 /** Records that a producer appends to a stream of weight 1 in each step. */
@@ -50,6 +53,7 @@ async function main() {
     const after = totalsOf(counts);
     const seconds = (performance.now() - startedMs) / 1_000;
     const [, ...lines] = sql(statement, "-o", "csv").trim().split("\n");
+    const table = sql(statement);
 
     const counted = streams.map(({ name }) => {
       return { name, rate: (after.get(name) - before.get(name)) / seconds };
@@ -75,6 +79,14 @@ async function main() {
     );
     console.log(`largest deviation: ${(100 * worst).toFixed(2)} %, target ≤ 5 %`);
     if (!inOrder || worst > 0.05) process.exitCode = 1;
+    const at = process.argv.indexOf("--picture");
+    if (at > 0) {
+      const shown = statement
+        .split("\n")
+        .map((line, index) => (index === 0 ? `> ${line}` : `  ${line}`))
+        .join("\n");
+      writeFileSync(process.argv[at + 1], textPicture("The busiest streams", `${shown}\n\n${table}`));
+    }
   } finally {
     for (const child of running) child.kill();
     await server.stop();

@@ -85,8 +85,8 @@ export const mutations = [
   },
   {
     name: "a rewritten segment takes the place of others before it is synced",
-    file: "log/rewriter",
-    find: "await file.datasync();",
+    file: "log/sorted-writer",
+    find: "await this.#file.datasync();",
     by: "",
   },
   {
@@ -94,6 +94,18 @@ export const mutations = [
     file: "log/rewriter",
     find: "for (let at = first; at !== undefined; at = batches.next(at)) {",
     by: "for (let at = batches.next(first); at !== undefined; at = batches.next(at)) {",
+  },
+  {
+    name: "a merge takes the newest batches of a shard first",
+    file: "log/merger",
+    find: "cursor.frame.shardId < found.frame.shardId",
+    by: "cursor.frame.shardId <= found.frame.shardId",
+  },
+  {
+    name: "a read ignores the checksum of a batch",
+    file: "log/frame",
+    find: "if (crc32(new Uint8Array(buffer, base + 8, length - 8), length) !== bytes.readUInt32LE(at + 4))",
+    by: "if (length < 0)",
   },
   {
     name: "a missing segment is passed over in silence",

@@ -70,6 +70,19 @@ describe("the client", () => {
     assert.equal((await failure(client.subscriptions.create("x", { stream: "none" }))).code, 302);
   });
 
+  it("makes plain subscriptions where a server knows no others, and refuses what that lacks", async () => {
+    const old = await FakeServer.start(0, { ext: false });
+    await using other = await HStreamClient.connect(old.url);
+    await other.streams.create("demo");
+    assert.equal((await other.subscriptions.create("sub", { stream: "demo" })).stream, "demo");
+    const error = await failure(
+      other.subscriptions.create("two", { stream: "demo", dispatch: "round-robin" }),
+    );
+    assert.deepEqual([error.reason, error.grpcStatus], ["refused", 12]);
+    assert.equal(await other.subscriptions.exists("two"), false);
+    old.stop();
+  });
+
   it("appends JSON and raw records to the shard of their key", async () => {
     await client.streams.create("demo", { shardCount: 4 });
     const ids = await client.append("demo", [{ a: 1, b: [true, null, "é"] }, new Uint8Array([1, 2])], {
@@ -161,6 +174,17 @@ describe("the client", () => {
       "cancelled",
     );
     assert.equal((await failure(client.streams.list("", { signal: stop.signal }))).reason, "cancelled");
+  });
+
+  it("can be stopped from connecting", async () => {
+    const dead = await FakeServer.start();
+    dead.stop();
+    const stop = new AbortController();
+    const connecting = HStreamClient.connect(`hstream://127.0.0.1:${dead.port},127.0.0.1:${dead.port}`, {
+      signal: stop.signal,
+    });
+    setImmediate(() => stop.abort());
+    assert.equal((await failure(connecting)).reason, "cancelled");
   });
 
   it("refuses to be used after close", async () => {

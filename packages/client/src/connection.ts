@@ -38,6 +38,8 @@ export interface ConnectOptions {
   readonly retryPauseMs?: number;
   /** How often a connection with calls on it is asked for a sign of life, ms (30000); 0: never. */
   readonly keepAliveMs?: number;
+  /** Ends the attempt to connect; later it means nothing. */
+  readonly signal?: AbortSignal;
   /** Sent with every call. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** Clock, timers and chance; for tests. */
@@ -84,7 +86,7 @@ export class Connection {
   static async open(url: string, options: ConnectOptions): Promise<Connection> {
     const connection = new Connection(parseServiceUrl(url), options);
     try {
-      await connection.#refresh();
+      await connection.#refresh(options.signal);
       return connection;
     } catch (error) {
       connection.close();
@@ -105,8 +107,8 @@ export class Connection {
    * Learns the servers of the cluster. A cluster of one is kept under the name by which it was
    * reached, since what it advertises may mean nothing here.
    */
-  async #refresh(): Promise<void> {
-    const { serverNodes } = await this.call(HStreamApiService.describeCluster, {});
+  async #refresh(signal: AbortSignal | undefined): Promise<void> {
+    const { serverNodes } = await this.call(HStreamApiService.describeCluster, {}, { signal });
     const nodes = serverNodes.map(({ host, port }) => ({ host, port }));
     // The one that answered is the first by now.
     this.#addresses = nodes.length > 1 ? nodes : this.#addresses.slice(0, 1);

@@ -59,6 +59,22 @@ describe("a server from the command line", function () {
     assert.doesNotMatch(stderr, /\n\s+at /);
   });
 
+  it("tells what it does in JSON lines, or in words where that is asked for", async () => {
+    server.cli.process.kill("SIGTERM");
+    const { stderr } = await server.cli.ended;
+    const messages = stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.deepEqual(
+      messages.map(({ level, msg }) => [level, msg]),
+      [[30, `Listening on 127.0.0.1:${server.port}.`]],
+    );
+    server = await startServer(dataDir, ["--set", "log-format=text"]);
+    server.cli.process.kill("SIGTERM");
+    assert.equal((await server.cli.ended).stderr, `info: Listening on 127.0.0.1:${server.port}.\n`);
+  });
+
   it("prints each row of a push query as another process inserts it", async () => {
     await using client = await HStreamClient.connect(`hstream://127.0.0.1:${server.port}`);
     await client.streams.create("demo");

@@ -52,6 +52,31 @@ describe("a consumer", () => {
     assert.deepEqual(seen, [1, 2, undefined, 1, 2, undefined]);
   });
 
+  it("sends acks that were given while it had no server once it has one again", async () => {
+    const seen: string[] = [];
+    const acked = new Promise<void>((resolve) => {
+      server.onAcks = () => {
+        if (server.acked.length === 3) resolve();
+      };
+    });
+    const records = [];
+    for await (const record of client.consume("sub")) {
+      seen.push(record.id);
+      if (seen.length <= 3) records.push(record);
+      if (seen.length === 3) {
+        server.dropFetches();
+        // The stream is over when the next record is asked for; these wait for another.
+        await new Promise((resolve) => setImmediate(resolve));
+        for (const one of records) one.ack();
+      }
+      if (seen.length === 6) {
+        await acked;
+        break;
+      }
+    }
+    assert.deepEqual(seen.slice(0, 3), seen.slice(3));
+  });
+
   it("ends quietly when its signal is aborted", async () => {
     const stop = new AbortController();
     let seen = 0;

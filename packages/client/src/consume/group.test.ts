@@ -215,11 +215,24 @@ describe("consuming", () => {
     assert.deepEqual([numbers, bad], [[1, 2], 1]);
   });
 
-  it("reads what other clients compress: gzip without an end, and zstd", async () => {
+  it("reads batches however they are compressed", async () => {
     const { stream, id } = await given([]);
     await client.append(stream, ["x", "y"], { type: text, compression: "zstd" });
     await client.append(stream, ["z"], { type: text, compression: "gzip" });
     assert.deepEqual(await take(id, 3), ["x", "y", "z"]);
+  });
+
+  it("makes its server wait while its loop is slow", async () => {
+    const { stream, id } = await given([]);
+    const large = "x".repeat(200_000);
+    for (let n = 0; n < 60; n += 1) await client.append(stream, [large], { type: text });
+    for await (const record of client.consume(id, { type: text })) {
+      for (let n = 0; n < 100; n += 1) await client.echo("time for what would come unasked");
+      const { consumers } = await client.subscriptions.describe(id);
+      assert.ok((consumers[0]?.unackedRecords ?? 60) < 50, `${consumers[0]?.unackedRecords} of 60 are out`);
+      record.ack();
+      break;
+    }
   });
 
   it("is told of what cannot be, in words", async () => {

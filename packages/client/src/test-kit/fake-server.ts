@@ -11,6 +11,8 @@ import {
 import {
   type AppendRequest,
   type AppendResponse,
+  type AppendStreamRequest,
+  type AppendStreamResponse,
   type BatchedRecord,
   type ExecuteSqlRequest,
   type ExecuteSqlResponse,
@@ -23,6 +25,7 @@ import {
   type StreamingFetchResponse,
   type Subscription,
 } from "@hstream/proto";
+import { realSystem } from "../system.js";
 import { FakeSqlError, type FakeTables, runFakeSql } from "./fake-sql.js";
 
 export { done, header, rows } from "./columns.js";
@@ -41,6 +44,12 @@ export class FakeError extends FakeSqlError {
   }
 }
 
+/**
+ * What becomes of a batch: stored and answered; stored without an answer, as are those right behind it, until the
+ * call is lost; or the call is lost before.
+ */
+export type AppendFate = "store" | "lose the answers" | "lose it";
+
 export type SqlHandler = (text: string, cancelled: AbortSignal) => AsyncIterable<ExecuteSqlResponse>;
 
 /** A server in memory. Fields are open so that tests can look and interfere. */
@@ -54,25 +63,33 @@ export class FakeServer implements FakeTables {
   readonly fetches = new Set<ServerDuplexStream<StreamingFetchRequest, StreamingFetchResponse>>();
   /** Called before each append; may delay or throw a FakeError. */
   beforeAppend: (request: AppendRequest) => Promise<void> | void = () => {};
+  /** Decides on each batch that comes by AppendStream. */
+  onAppendStream: (request: AppendStreamRequest) => AppendFate = () => "store";
+  /** What each producer has stored in each shard, by `producer shard`: its appends count from 1. */
+  readonly #numbered = new Map<string, bigint[]>();
   /** Called when acks arrive. */
   onAcks: (ids: readonly RecordId[]) => void = () => {};
   onSql: SqlHandler = (text, cancelled) => runFakeSql(text, this, cancelled);
-  /** Nodes of the cluster that are not there. */
-  deadNodeIds: readonly number[] = [];
   /** The other servers that it says there are, by their ports. */
   otherPorts: readonly number[] = [];
+  /** Nodes of the cluster that are not there. */
+  deadNodeIds: readonly number[] = [];
   /** SQL calls that were cancelled by their caller. */
   cancelledSql = 0;
   readonly #server = new Server();
   port = 0;
 
-  static async start(port = 0): Promise<FakeServer> {
+  /** `ext: false`: a server that has only the services of HStreamDB. */
+  static async start(port = 0, { ext = true }: { readonly ext?: boolean } = {}): Promise<FakeServer> {
     const fake = new FakeServer();
     fake.#server.addService(HStreamApiService, fake.#api());
-    fake.#server.addService(HStreamExtService, {
-      executeSql: (call: ServerWritableStream<ExecuteSqlRequest, ExecuteSqlResponse>) =>
-        void fake.#executeSql(call),
-    });
+    if (ext)
+      fake.#server.addService(HStreamExtService, {
+        executeSql: (call: ServerWritableStream<ExecuteSqlRequest, ExecuteSqlResponse>) =>
+          void fake.#executeSql(call),
+        appendStream: (call: ServerDuplexStream<AppendStreamRequest, AppendStreamResponse>) =>
+          fake.#appendStream(call),
+      });
     fake.port = await new Promise((resolve, reject) => {
       fake.#server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
         error === null ? resolve(bound) : reject(error),
@@ -216,6 +233,54 @@ export class FakeServer implements FakeTables {
     }));
     this.batches.push({ stream: request.streamName, ids, batch });
     return { streamName: request.streamName, shardId: request.shardId, recordIds: ids };
+  }
+
+  /** Numbers are contiguous; only the last five results are kept, as a real server keeps them. */
+  #appendStream(call: ServerDuplexStream<AppendStreamRequest, AppendStreamResponse>): void {
+    let stream = "";
+    let [lost, silent] = [false, false];
+    const lose = () => {
+      if (lost) return;
+      lost = true;
+      call.emit("error", encode(new FakeError(14, 0, "gone")));
+    };
+    call.on("error", () => {
+      lost = true;
+    });
+    call.on("end", () => call.end());
+    call.on("data", (request: AppendStreamRequest) => {
+      if (lost) return;
+      if (request.streamName !== "") stream = request.streamName;
+      const { requestId, shardId, records: batch, producerId, sequence } = request;
+      const fate = this.onAppendStream(request);
+      if (fate === "lose it" || batch === undefined) return lose();
+      const results = this.#numbered.get(`${producerId} ${shardId}`) ?? [];
+      this.#numbered.set(`${producerId} ${shardId}`, results);
+      const next = BigInt(results.length) + 1n;
+      if (sequence > next || sequence <= next - 6n) {
+        const details = sequence > next ? `the next sequence is ${next}` : "stored before";
+        call.write({ requestId, result: { $case: "failure", value: { status: 9, details } } });
+        return;
+      }
+      if (sequence === next) {
+        const batchId = BigInt(1_000_000_000_000_000 + this.batches.length);
+        const ids = Array.from({ length: batch.batchSize }, (_, batchIndex) => ({
+          shardId,
+          batchId,
+          batchIndex,
+        }));
+        this.batches.push({ stream, ids, batch });
+        results.push(batchId);
+      }
+      if (fate === "lose the answers" && !silent) {
+        silent = true;
+        realSystem.schedule(2, lose);
+      }
+      if (silent) return;
+      const batchId = results[Number(sequence) - 1] ?? 0n;
+      const value = { shardId, batchId, recordCount: batch.batchSize };
+      call.write({ requestId, result: { $case: "appended", value } });
+    });
   }
 
   #fetch(call: ServerDuplexStream<StreamingFetchRequest, StreamingFetchResponse>): void {

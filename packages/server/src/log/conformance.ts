@@ -177,6 +177,7 @@ export function logStoreConformance(name: string, makeHarness: () => Promise<Log
       await rejectsWith("shard-not-found", () => log.trim(9, 1));
       await rejectsWith("shard-not-found", () => log.hold(9, "h", 1));
       await rejectsWith("shard-not-found", () => log.releaseHold(9, "h"));
+      await rejectsWith("shard-not-found", () => log.forgetProducer(9, "p"));
       await rejectsWith("shard-not-found", () => log.deleteShard(9));
     });
 
@@ -279,6 +280,22 @@ export function logStoreConformance(name: string, makeHarness: () => Promise<Log
       assert.deepEqual(await append(3, 0), first);
       assert.deepEqual(await append(9, 0), { kind: "duplicate" });
       assert.deepEqual(await readTexts(log, 7), ["3.0", "3.4", "9.1"]);
+    });
+
+    it("forgets a producer when it is told to, for good", async () => {
+      let fence = await shardWithFence(7);
+      const append = (id: string, mode: Producer["mode"]) =>
+        log.append(7, textBatch(id), { fence, producer: { id, mode, sequence: { step: 1, chunk: 0 } } });
+      const first = await append("query", "monotone");
+      const other = await append("request", "transient");
+      await log.forgetProducer(7, "query");
+      await log.forgetProducer(7, "unknown");
+      await restart();
+      fence = await log.open(7);
+      assert.deepEqual(await append("request", "transient"), other);
+      const again = await append("query", "monotone");
+      assert.ok(again.kind === "appended" && first.kind === "appended" && again.batchId > first.batchId);
+      assert.deepEqual(await readTexts(log, 7), ["query", "request", "query"]);
     });
 
     it("keeps within the limits of a read, and always gives one batch", async () => {

@@ -10,7 +10,8 @@ export type Control =
   | { readonly kind: "open"; readonly fence: Fence }
   | { readonly kind: "trim"; readonly upTo: BatchId }
   | { readonly kind: "hold"; readonly name: string; readonly from: BatchId }
-  | { readonly kind: "release"; readonly name: string };
+  | { readonly kind: "release"; readonly name: string }
+  | { readonly kind: "forget"; readonly name: string };
 
 /*
  * Payloads of control frames:
@@ -19,6 +20,7 @@ export type Control =
  *   trim            f64 up to
  *   hold            f64 from, text name (u32 length, UTF-8)
  *   release         text name
+ *   forget          text name of the producer
  */
 export function encodeControlPayload(control: Control): Uint8Array {
   const writer = new ByteWriter();
@@ -37,6 +39,7 @@ export function encodeControlPayload(control: Control): Uint8Array {
       writer.text(control.name);
       break;
     case "release":
+    case "forget":
       writer.text(control.name);
       break;
     default:
@@ -64,7 +67,8 @@ export function decodeControl(frame: Frame): Control | undefined {
       return { kind: "hold", name: reader.text(), from };
     }
     case "release":
-      return { kind: "release", name: reader.text() };
+    case "forget":
+      return { kind: frame.kind, name: reader.text() };
     default:
       return unreachable(frame.kind);
   }

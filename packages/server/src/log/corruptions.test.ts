@@ -234,6 +234,18 @@ describe("files that are damaged", () => {
     nothingLost,
   );
   add(
+    "an index and the last batch that it tells of damaged",
+    () =>
+      damaged("close", first, (b) => {
+        // The directory's first entry: where the index of the extent is, and how many batches it has.
+        const directory = b.readDoubleLE(b.length - 64 + 32);
+        const [count, index] = [b.readDoubleLE(directory + 8), b.readDoubleLE(directory + 56)];
+        const lastFrame = b.readUInt32LE(index + (count - 1) * 24 + 16);
+        return flipped(flipped(b, lastFrame + 100), index + 3);
+      }),
+    oneLost,
+  );
+  add(
     "the newest state damaged",
     () => damaged("close", last, (b) => flipped(b, b.readDoubleLE(b.length - 64 + 40) + 9)),
     nothingLost,

@@ -301,6 +301,13 @@ export class EmbeddedLog implements LogStore {
     await this.#committer.control(shard, { kind: "release", name }, () => undefined);
   }
 
+  async forgetProducer(shardId: ShardId, producerId: string): Promise<void> {
+    this.#mustWork();
+    const shard = this.#shard(shardId);
+    if (shard.producers?.knows(producerId) !== true) return;
+    await this.#committer.control(shard, { kind: "forget", name: producerId }, () => undefined);
+  }
+
   /** Resolves when no segment has space to give back and none is left to be sorted. */
   tidied(): Promise<void> {
     return this.#tidier.idle();

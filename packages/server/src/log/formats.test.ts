@@ -18,7 +18,7 @@ const whole = fc.maxSafeNat();
 const sequence = record({ step: whole, chunk: fc.nat(2 ** 32 - 1) });
 const producer = record({
   id: fc.string({ unit: "binary", maxLength: 200 }),
-  mode: fc.constantFrom("contiguous" as const, "monotone" as const),
+  mode: fc.constantFrom("contiguous" as const, "monotone" as const, "transient" as const),
   sequence,
 });
 const batch = record({
@@ -34,7 +34,10 @@ const control = fc.oneof(
   record({ kind: fc.constant("open" as const), fence: whole }),
   record({ kind: fc.constant("trim" as const), upTo: whole }),
   record({ kind: fc.constant("hold" as const), name: fc.string({ unit: "binary" }), from: whole }),
-  record({ kind: fc.constant("release" as const), name: fc.string({ unit: "binary" }) }),
+  record({
+    kind: fc.constantFrom("release" as const, "forget" as const),
+    name: fc.string({ unit: "binary" }),
+  }),
 );
 
 describe("frames", () => {

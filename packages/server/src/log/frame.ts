@@ -18,7 +18,7 @@ import type { BatchId, Producer, ShardId, StoredBatch } from "./log-store.js";
  *   40  f64  the shard's previous batch id, 0 if it is the first (batch)
  *   48  f64  append time, ms since 1970
  *   56  u8   compression                                        (batch)
- *   57  u8   producer's mode: 0 no producer, 1 contiguous, 2 monotone
+ *   57  u8   producer's mode: 0 no producer, 1 contiguous, 2 monotone, 3 transient
  *   58  u16  length of the producer's id in bytes
  *   60  u32  producer's chunk
  *   64  f64  producer's step
@@ -35,9 +35,19 @@ const magic = 0x4648;
 /** Magic, version and kind of a batch, as one number. */
 const batchHead = magic | (frameVersion << 16);
 
-export const frameKinds = ["batch", "create", "delete", "open", "trim", "hold", "release", "seal"] as const;
+export const frameKinds = [
+  "batch",
+  "create",
+  "delete",
+  "open",
+  "trim",
+  "hold",
+  "release",
+  "seal",
+  "forget",
+] as const;
 export type FrameKind = (typeof frameKinds)[number];
-const modes = [undefined, "contiguous", "monotone"] as const;
+const modes = [undefined, "contiguous", "monotone", "transient"] as const;
 
 /** What a producer's id may take in a frame. */
 export const producerIdBytesMax = 1024;
@@ -95,7 +105,7 @@ export function encodeBatch(
   view.setFloat64(at + 32, batch.batchId, true);
   view.setFloat64(at + 40, previousId, true);
   view.setFloat64(at + 48, batch.timeMs, true);
-  const mode = producer === undefined ? 0 : producer.mode === "contiguous" ? 1 : 2;
+  const mode = producer === undefined ? 0 : modes.indexOf(producer.mode);
   view.setUint32(at + 56, batch.compression | (mode << 8) | (idBytes << 16), true);
   view.setUint32(at + 60, producer === undefined ? 0 : producer.sequence.chunk, true);
   view.setFloat64(at + 64, producer === undefined ? 0 : producer.sequence.step, true);

@@ -43,6 +43,14 @@ export async function goldenLog(): Promise<Map<string, Uint8Array>> {
     await log.createShard(shardId);
     fences.push(await log.open(shardId));
   }
+  const step = { step: 1, chunk: 0 };
+  for (const producer of [
+    { id: "dropped", mode: "monotone", sequence: step },
+    { id: "request", mode: "transient", sequence: step },
+  ] as const) {
+    await log.append(1, textBatch(producer.id), { fence: fences[0] ?? 0, producer });
+  }
+  await log.forgetProducer(1, "dropped");
   for (let i = 0; i < 450; i++) {
     env.timers.elapsedMs += 10;
     const shardId = 1 + (i % 3);

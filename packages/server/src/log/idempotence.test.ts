@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { runs } from "@hstream/proto/testing";
 import fc from "fast-check";
 import { SimulatedEnv } from "../env/simulated-env.js";
@@ -171,10 +172,11 @@ describe("appends that carry a producer and a sequence", () => {
     });
   });
 
-  it("of a client are forgotten after 24 hours of silence, and those of a query are not", () =>
+  it("of clients and requests are forgotten after 24 hours of silence, and those of a query are not", () =>
     property(fc.integer({ min: 0, max: 2 * limits.producerExpiryMs }), async (silenceMs) => {
       const made = await world();
       const first = await append(made, 1, "p", "contiguous", 1);
+      const request = await append(made, 1, "r", "transient", 1);
       const query = await append(made, 1, "q", "monotone", 1);
       made.env.timers.elapsedMs += silenceMs;
       // The table is gone through when a segment is full or the log closed.
@@ -182,7 +184,30 @@ describe("appends that carry a producer and a sequence", () => {
       const again = await append(made, 1, "p", "contiguous", 1);
       if (silenceMs <= limits.producerExpiryMs) assert.deepEqual(again, first);
       else assert.ok(again.kind === "appended" && first.kind === "appended" && again.batchId > first.batchId);
+      const repeated = await append(made, 1, "r", "transient", 1);
+      assert.equal(silenceMs <= limits.producerExpiryMs, isDeepStrictEqual(repeated, request));
       assert.deepEqual(await append(made, 1, "q", "monotone", 1), query);
+      await made.log.close();
+    }));
+
+  it("of a query are forgotten when it is dropped, over crashes too, and nobody else's are", () =>
+    property(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.boolean()), async ([steps, crash]) => {
+      const made = await world();
+      for (let step = 1; step <= steps; step++) await append(made, 1, "q", "monotone", step);
+      const other = await append(made, 1, "p", "contiguous", 1);
+      await made.log.forgetProducer(1, "q");
+      if (crash) {
+        await made.log.tidied();
+        made.env.disk.crash(made.env.random);
+        made.log = await EmbeddedLog.start(made.env, "/log", options);
+        await openAll(made);
+      } else {
+        await restart(made);
+      }
+      assert.deepEqual(await append(made, 1, "p", "contiguous", 1), other);
+      const before = made.log.tail(1);
+      const again = await append(made, 1, "q", "monotone", 1);
+      assert.ok(again.kind === "appended" && again.batchId > before);
       await made.log.close();
     }));
 

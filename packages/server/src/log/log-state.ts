@@ -3,7 +3,7 @@ import type { BatchId } from "./log-store.js";
 import { ProducerTable } from "./producer-table.js";
 import { Shard, Shards } from "./shard.js";
 
-const producerModes = ["contiguous", "monotone"] as const;
+const producerModes = ["contiguous", "monotone", "transient"] as const;
 
 /*
  * The state of a log as a footer keeps it (everything that earlier frames add up to):

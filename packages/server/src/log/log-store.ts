@@ -43,8 +43,12 @@ export interface StoredBatch extends Batch {
 /** Who appends, and the how-manieth append to this shard it is: makes repeats recognisable. */
 export interface Producer {
   readonly id: string;
-  /** `contiguous`: the next is last + 1 (clients). `monotone`: any greater one (queries). */
-  readonly mode: "contiguous" | "monotone";
+  /**
+   * `contiguous`: the next is last + 1 (clients). `monotone`: any greater one (queries). `transient`: as
+   * monotone (requests that may come again). Contiguous and transient ones are forgotten after 24 hours of
+   * silence, monotone ones by forgetProducer.
+   */
+  readonly mode: "contiguous" | "monotone" | "transient";
   readonly sequence: Sequence;
 }
 
@@ -161,6 +165,9 @@ export interface LogStore {
   hold(shardId: ShardId, name: string, from: BatchId): Promise<void>;
   /** Lets go of a hold; nothing happens when there is none of that name. */
   releaseHold(shardId: ShardId, name: string): Promise<void>;
+
+  /** Lets go of what is known of a producer: it will append no more. Nothing happens when it is not known. */
+  forgetProducer(shardId: ShardId, producerId: string): Promise<void>;
 
   /** Waits for what is being committed, then ends. Later calls reject with LogError closed. */
   close(): Promise<void>;

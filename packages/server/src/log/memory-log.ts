@@ -42,7 +42,8 @@ export type InjectableVerb =
   | "findTime"
   | "trim"
   | "hold"
-  | "releaseHold";
+  | "releaseHold"
+  | "forgetProducer";
 
 interface MemoryShard {
   readonly id: ShardId;
@@ -216,6 +217,10 @@ export class MemoryLog implements LogStore {
 
   releaseHold(shardId: ShardId, name: string): Promise<void> {
     return this.#perform("releaseHold", () => void this.#shard(shardId).holds.delete(name));
+  }
+
+  forgetProducer(shardId: ShardId, producerId: string): Promise<void> {
+    return this.#perform("forgetProducer", () => this.#shard(shardId).producers.forget(producerId));
   }
 
   async close(): Promise<void> {

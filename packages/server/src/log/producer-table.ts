@@ -30,6 +30,10 @@ export interface ProducerState {
 export class ProducerTable {
   readonly #producers = new Map<string, { mode: Producer["mode"]; appends: ProducerAppend[] }>();
 
+  knows(producerId: string): boolean {
+    return this.#producers.has(producerId);
+  }
+
   judge(producer: Producer): ProducerVerdict {
     const known = this.#producers.get(producer.id)?.appends;
     const last = known?.at(-1);
@@ -73,11 +77,19 @@ export class ProducerTable {
     if (known.appends.length === 0) this.#producers.delete(producerId);
   }
 
-  /** Forgets contiguous producers whose last append is older than `timeMs`. */
+  /** Forgets a producer, all but its appends that are not durable yet. */
+  forget(producerId: string): void {
+    const known = this.#producers.get(producerId);
+    if (known === undefined) return;
+    known.appends = known.appends.filter(({ durable }) => !durable);
+    if (known.appends.length === 0) this.#producers.delete(producerId);
+  }
+
+  /** Forgets producers that are not monotone and whose last append is older than `timeMs`. */
   expire(timeMs: number): void {
     for (const [id, { mode, appends }] of this.#producers) {
       const last = appends.at(-1);
-      if (mode === "contiguous" && last?.durable === true && last.timeMs < timeMs) this.#producers.delete(id);
+      if (mode !== "monotone" && last?.durable === true && last.timeMs < timeMs) this.#producers.delete(id);
     }
   }
 

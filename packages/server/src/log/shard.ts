@@ -77,6 +77,9 @@ export class Shards {
       case "release":
         shard.holds?.delete(control.name);
         return;
+      case "forget":
+        shard.producers?.forget(control.name);
+        return;
       default:
         unreachable(control);
     }

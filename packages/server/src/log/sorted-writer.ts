@@ -178,8 +178,9 @@ export class Controls {
   add(frame: Frame, bytes: Uint8Array): void {
     const control = decodeControl(frame);
     if (control === undefined) return;
-    const isHold = control.kind === "hold" || control.kind === "release";
-    const key = isHold ? `${frame.shardId} hold ${control.name}` : `${frame.shardId} ${control.kind}`;
+    const { kind } = control;
+    const replaces = kind === "hold" || kind === "release" ? `hold ${control.name}` : kind;
+    const key = `${frame.shardId} ${kind === "forget" ? `forget ${control.name}` : replaces}`;
     this.#frames.delete(key);
     this.#frames.set(key, Buffer.from(bytes));
   }

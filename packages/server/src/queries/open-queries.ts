@@ -1,7 +1,7 @@
 import type { Config } from "../config/settings.js";
 import type { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
-import type { Env, Timers } from "../env/env.js";
-import { ExecutorHost } from "../executor/executor-host.js";
+import type { Env } from "../env/env.js";
+import { ExecutorHost, type ExecutorHostOptions } from "../executor/executor-host.js";
 import type { LogStore } from "../log/log-store.js";
 import type { MetaStore } from "../meta/meta-store.js";
 import type { Metrics } from "../metrics/metrics.js";
@@ -29,8 +29,8 @@ export interface QueryRooms {
   readonly metrics: Metrics;
   readonly config: Config;
   readonly node: NodeFacts;
-  /** Of the watchdog, which watches real threads: those of `env` if absent. */
-  readonly watchTimers?: Timers;
+  /** Of the threads that run queries; what is left out is as limits.ts and `env` have it. */
+  readonly executor?: Partial<ExecutorHostOptions>;
 }
 
 /** Answers SQL; closed before the rooms below it. */
@@ -46,11 +46,13 @@ export async function openQueries(rooms: QueryRooms): Promise<SqlRoom> {
   const { env, log, meta, streams, appender, names, subscriptions, connectors, metrics, config, node } =
     rooms;
   const [adHoc, persistentHost] = await Promise.all([
-    ExecutorHost.start({ timers: rooms.watchTimers ?? env.timers }),
-    ExecutorHost.start({ timers: rooms.watchTimers ?? env.timers }),
+    ExecutorHost.start({ timers: env.timers, ...rooms.executor }),
+    ExecutorHost.start({ timers: env.timers, ...rooms.executor }),
   ]);
   const tools = { env, log, streams, metrics };
-  const lasting = { ...tools, executor: persistentHost };
+  let apart: Promise<ExecutorHost> | undefined;
+  const quarantine = () => (apart ??= ExecutorHost.start({ timers: env.timers, ...rooms.executor }));
+  const lasting = { ...tools, executor: persistentHost, quarantine };
   const persistent = await PersistentQueries.open(lasting, appender, meta, names);
   const relations = new Relations(streams, persistent);
   await persistent.start(relations);
@@ -70,7 +72,7 @@ export async function openQueries(rooms: QueryRooms): Promise<SqlRoom> {
     execute: (sql, signal, options) => engine.execute(sql, signal, options),
     close: async () => {
       await persistent.close();
-      await Promise.all([adHoc.close(), persistentHost.close()]);
+      await Promise.all([adHoc.close(), persistentHost.close(), apart?.then((host) => host.close())]);
     },
   };
 }

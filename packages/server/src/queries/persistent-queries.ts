@@ -7,6 +7,7 @@ import { nameProblem } from "../streams/names.js";
 import { readingFrom } from "../streams/read-offset.js";
 import type { RelationNames } from "../streams/relation-names.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
+import { ErrorStream, type QueryErrorEntry } from "./error-stream.js";
 import { PersistentQuery } from "./persistent-query.js";
 import { QueryCatalogue } from "./query-catalogue.js";
 import {
@@ -112,9 +113,17 @@ export class PersistentQueries {
     return undefined;
   }
 
-  /** Whether there is such a query, whatever its state. */
-  has(name: string): boolean {
-    return this.#catalogue.find(name) !== undefined;
+  /** A query, whatever its state. */
+  document(name: string): QueryDocument | undefined {
+    return this.#catalogue.find(name);
+  }
+
+  /** The errors of a query, oldest first; also of one that has ended. */
+  async errorsOf(queryId: string): Promise<readonly QueryErrorEntry[]> {
+    const running = this.byId(queryId);
+    if (running !== undefined) return await running.errors.list();
+    const [, shardId] = this.#tools.streams.find(ownStreamName(queryId))?.shardIds ?? [];
+    return shardId === undefined ? [] : await new ErrorStream(this.#tools.log, shardId).list();
   }
 
   find(name: string): PersistentQuery | undefined {
@@ -155,8 +164,9 @@ export class PersistentQueries {
     if (name !== undefined && this.#catalogue.find(name) !== undefined) {
       throw new HStreamError("QueryExists", { query: name });
     }
-    this.#refuseCycle(statement, relation);
     const replaced = this.#replaced(statement, relation);
+    // What has a new name nobody reads.
+    if (statement.kind === "insert-select" || replaced !== undefined) this.#refuseCycle(statement, relation);
     const release =
       statement.kind === "insert-select" || replaced !== undefined
         ? () => {}

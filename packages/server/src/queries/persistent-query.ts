@@ -11,7 +11,7 @@ import { Deferred } from "./deferred.js";
 import { ErrorStream } from "./error-stream.js";
 import { type QueryDocument, type QueryState, userOf } from "./query-document.js";
 import { type PlannedQuery, sinkOf, viewRelation } from "./query-planner.js";
-import { QueryProgress } from "./query-progress.js";
+import { noTotals, QueryProgress } from "./query-progress.js";
 import type { QueryTools } from "./query-tools.js";
 import { RecordSink } from "./record-sink.js";
 import { type FollowedView, RunningQuery } from "./running-query.js";
@@ -94,6 +94,8 @@ export class PersistentQuery implements FollowedView {
   /** Goes on from the newest snapshot, or begins. Does nothing when it runs. */
   start(): void {
     if (this.#run !== undefined || this.#document.state.kind !== "running") return;
+    // Started again by its user it gets its chances again, apart from the others.
+    this.#crashes = Math.min(this.#crashes, 1);
     const run = new Run();
     this.#run = run;
     this.#ending = this.#live(run).finally(() => {
@@ -223,8 +225,16 @@ export class PersistentQuery implements FollowedView {
     }
   }
 
+  /** One that has brought a thread down goes on apart from the others. */
+  async #tools(): Promise<QueryTools> {
+    const { tools } = this.#around;
+    if (this.#crashes === 0 || tools.quarantine === undefined) return tools;
+    return { ...tools, executor: await tools.quarantine() };
+  }
+
   async #runFrom(run: Run, stored: StoredSnapshot | undefined): Promise<"stopped" | "finished"> {
-    const { tools, appender, stream, views } = this.#around;
+    const { appender, stream, views } = this.#around;
+    const tools = await this.#tools();
     const { plan } = this.#planned;
     const start = new Map<ShardId, BatchId>(stored?.head.positions ?? this.#document.start);
     const sink =
@@ -237,12 +247,14 @@ export class PersistentQuery implements FollowedView {
       views,
       ...(stream === undefined ? { feed: this.feed } : {}),
       save: () => save(),
+      fed: (rows) => progress.fed(rows),
     });
-    const positions = () => running.positions();
-    const totals = stored?.head.totals;
-    const progress = new QueryProgress(this.#document.id, plan, positions, tools.metrics, totals, () =>
-      running.execution.counts(),
-    );
+    const progress: QueryProgress = new QueryProgress({
+      ...{ id: this.#document.id, plan, metrics: tools.metrics },
+      positions: () => running.positions(),
+      totals: stored?.head.totals ?? noTotals,
+      counts: () => running.execution.counts(),
+    });
     this.#progress = progress;
     const save = async (): Promise<void> => {
       await sink?.settled();

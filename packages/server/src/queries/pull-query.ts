@@ -9,6 +9,7 @@ import type { PersistentQueries } from "./persistent-queries.js";
 import type { PersistentQuery } from "./persistent-query.js";
 import { lookedUpKey } from "./point-look-up.js";
 import { recordInputs, sourceStreams, storedBatches } from "./query-input.js";
+import { errorRows, queryIdOfErrors } from "./query-errors.js";
 import type { QueryTools } from "./query-tools.js";
 import type { SystemRooms } from "./system-tables/system-table.js";
 import { systemTableById } from "./system-tables/table-list.js";
@@ -63,8 +64,10 @@ async function tableRows(plan: PhysicalPlan, system: SystemRooms): Promise<StepI
   const tables = new Map<string, readonly Uint8Array[]>();
   for (const [source, { id }] of plan.sources.entries()) {
     const table = systemTableById(id);
-    if (table === undefined) continue;
-    const batches = tables.get(id) ?? (await table.snapshot(system));
+    const query = queryIdOfErrors(id);
+    if (table === undefined && query === undefined) continue;
+    const rows = async () => errorRows(await system.persistent.errorsOf(query ?? ""));
+    const batches = tables.get(id) ?? (await (table?.snapshot(system) ?? rows()));
     tables.set(id, batches);
     inputs.push({ kind: "rows", source, batches });
   }

@@ -11,4 +11,6 @@ export interface QueryTools {
   readonly streams: StreamCatalogue;
   readonly executor: ExecutorHost;
   readonly metrics?: Metrics;
+  /** Threads for queries that have brought one down, so that they do not do it to others again. */
+  readonly quarantine?: () => Promise<ExecutorHost>;
 }

@@ -2,6 +2,7 @@ import type { Catalog, CatalogColumn, Relation } from "@hstream/sql";
 import type { StreamDocument } from "../streams/stream.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
 import type { PersistentQueries } from "./persistent-queries.js";
+import { errorsRelation, queryOfErrors } from "./query-errors.js";
 import { findSystemTable, systemTables } from "./system-tables/table-list.js";
 
 /**
@@ -20,7 +21,12 @@ export class Relations implements Catalog {
   relation(name: string): Relation | undefined {
     const stream = this.#streams.find(name);
     if (stream !== undefined && stream.kind !== "internal") return relationOf(stream);
-    return this.#queries.relation(name) ?? findSystemTable(name)?.relation;
+    return this.#queries.relation(name) ?? findSystemTable(name)?.relation ?? this.#errorsOf(name);
+  }
+
+  #errorsOf(name: string): Relation | undefined {
+    const document = this.#queries.document(queryOfErrors(name) ?? "");
+    return document === undefined ? undefined : errorsRelation(document);
   }
 
   relationNames(): readonly string[] {

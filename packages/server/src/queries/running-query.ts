@@ -38,6 +38,8 @@ export interface RunningQueryOptions {
   readonly feed?: ViewFeed;
   /** Called between two pieces of input when `requestSave` was called before. */
   readonly save?: () => Promise<void>;
+  /** Told after each piece of input how many records and rows it had. */
+  readonly fed?: (rows: number) => void;
 }
 
 /** A view among the sources. */
@@ -59,6 +61,8 @@ interface Waiting {
 interface Piece {
   readonly inputs: readonly StepInput[];
   readonly done: () => void;
+  /** Records in it; rows of views are counted by the execution, which takes the difference to what it knows. */
+  readonly records?: number;
   /** Whether it only tells of time. */
   readonly isTick?: boolean;
 }
@@ -196,10 +200,11 @@ export class RunningQuery {
   }
 
   /** Whether the plan is finished. */
-  async *#feed({ inputs, done, isTick }: Piece): AsyncGenerator<StepReport, boolean> {
+  async *#feed({ inputs, done, records, isTick }: Piece): AsyncGenerator<StepReport, boolean> {
     const { feed } = this.#options;
     const withChanges = feed?.isFollowed === true;
     let finished = false;
+    let rowsIn = 0;
     // Of a query that is not saved, positions only tell how far it has read.
     if (this.#options.save === undefined) done();
     for await (const report of this.execution.feed(inputs, this.#tools.env.clock.now(), withChanges)) {
@@ -207,9 +212,11 @@ export class RunningQuery {
       // A tick that closes nothing is not worth being saved.
       this.#fed ||= !isTick || report.rowsOut > 0;
       yield report;
+      rowsIn += report.rowsIn;
       finished ||= report.finished;
     }
     if (this.#options.save !== undefined) done();
+    this.#options.fed?.(records ?? rowsIn);
     return finished;
   }
 
@@ -223,7 +230,7 @@ export class RunningQuery {
     const records = recordInputs(sources, piece.batches);
     const done = () => this.#shards.advance(piece);
     this.#times.sawRecords(piece.shardId, this.#tools.env.clock.now());
-    if (!this.#looksUp) return { inputs: records, done };
+    if (!this.#looksUp) return { inputs: records, done, records: recordsIn(records) };
     const { inputs, complete } = await this.#viewsNow(signal);
     return complete ? { inputs: [...inputs, ...records], done } : { inputs, done: () => {} };
   }
@@ -366,6 +373,14 @@ export class RunningQuery {
 
 function rowInputs({ sources }: ViewInput, batches: readonly Uint8Array[], replace: boolean): StepInput[] {
   return sources.map((source) => ({ kind: "rows", source, batches, replace }));
+}
+
+function recordsIn(inputs: readonly StepInput[]): number {
+  let count = 0;
+  for (const input of inputs) {
+    if (input.kind === "records") for (const { recordCount } of input.batches) count += recordCount;
+  }
+  return count;
 }
 
 /** Whether a view is looked up at the moment of a stream's record. */

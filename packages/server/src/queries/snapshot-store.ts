@@ -27,6 +27,7 @@ const head = z.object({
   /** Since the query was made. */
   totals: z.object({
     rowsIn: z.number(),
+    processed: z.number(),
     rowsOut: z.number(),
     diverted: z.number(),
     errors: z.number(),

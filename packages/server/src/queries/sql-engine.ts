@@ -15,14 +15,16 @@ import type { QueryRegistry } from "./query-registry.js";
 import type { QueryTools } from "./query-tools.js";
 import type { Relations } from "./relations.js";
 import type { SqlEvent, SqlOptions, SqlService } from "./sql-service.js";
+import { analyze } from "./statements/analyze.js";
 import { commandEvents } from "./statements/command.js";
 import { pauseOrResume, terminate } from "./statements/control.js";
 import { createQuery } from "./statements/create-query.js";
+import { createConnector } from "./statements/connectors.js";
 import { createStream } from "./statements/create-stream.js";
 import { drop } from "./statements/drop.js";
 import { insert } from "./statements/insert.js";
 import { selectPolled, selectPull, selectPush } from "./statements/select.js";
-import { describe, show } from "./statements/show.js";
+import { describe, errorList, show } from "./statements/show.js";
 import { rowEvents, textColumn } from "./static-rows.js";
 import type { SystemRooms } from "./system-tables/system-table.js";
 
@@ -114,10 +116,11 @@ export class SqlEngine implements SqlService {
         return;
       }
       case "drop":
-        yield* commandEvents(index, await drop({ streams, persistent, queries }, bound), 0, notices);
+        yield* commandEvents(index, await drop({ streams, persistent, queries, system }, bound), 0, notices);
         return;
       case "create-connector":
-        throw new HStreamError("Unimplemented", { what: "CREATE CONNECTOR" });
+        yield* commandEvents(index, await createConnector(system.connectors, bound), 0, notices);
+        return;
       case "pause":
       case "resume":
         yield* commandEvents(index, await pauseOrResume(this.#rooms, bound), 0, notices);
@@ -126,10 +129,16 @@ export class SqlEngine implements SqlService {
         yield* commandEvents(index, await terminate(this.#rooms, bound.query), 0, notices);
         return;
       case "show":
-        yield* rowEvents(
-          index,
-          show({ streams, persistent, queries, subscriptions: system.subscriptions }, bound),
-        );
+        yield* rowEvents(index, show(system, bound));
+        return;
+      case "show-errors": {
+        const query = persistent.document(bound.name);
+        if (query === undefined) throw new HStreamError("QueryNotFound", { query: bound.name });
+        yield* rowEvents(index, errorList(await persistent.errorsOf(query.id)));
+        return;
+      }
+      case "analyze":
+        yield* rowEvents(index, await analyze(this.#rooms, bound.target, bound.name));
         return;
       case "describe":
         yield* rowEvents(index, describe(bound.relation));

@@ -4,6 +4,7 @@ import type { Env } from "../env/env.js";
 import { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
 import { nodeUsage } from "../env/node-usage.js";
 import { createNodeEnv } from "../env/node-env.js";
+import type { ExecutorHostOptions } from "../executor/executor-host.js";
 import type { LogStore } from "../log/log-store.js";
 import { MemoryLog } from "../log/memory-log.js";
 import type { MetaStore } from "../meta/meta-store.js";
@@ -58,6 +59,7 @@ export class TestRoom {
   static async open(
     stores?: { readonly log: LogStore; readonly meta: MetaStore },
     env: Env = createNodeEnv(),
+    executor: Partial<ExecutorHostOptions> = {},
   ): Promise<TestRoom> {
     const log = stores?.log ?? new MemoryLog(env.clock);
     const meta = stores?.meta ?? new MemoryMeta(env.clock);
@@ -84,7 +86,8 @@ export class TestRoom {
       subscriptions,
       metrics,
       config: resolved.config,
-      watchTimers: createNodeEnv().timers,
+      // The watchdog watches real threads.
+      executor: { timers: createNodeEnv().timers, ...executor },
       node: { id: 7, version: "0.0.0-test", address: () => "127.0.0.1:6570", usage: nodeUsage },
     });
     return new TestRoom(log, meta, streams, appender, subscriptions, metrics, sql);

@@ -67,9 +67,25 @@ describe("codecs of the calls that carry records", () => {
     const few = [0, 1, 2, 300].flatMap((index) =>
       [7, 2 ** 52 + 1].map((batchId) => ({ shardId: 2 ** 52, batchId, index })),
     );
+    const whole = fc
+      .tuple(
+        fc.constantFrom(2 ** 52, 2 ** 52 + 77, 9),
+        fc.integer({ min: 10 ** 15, max: 10 ** 15 + 300 }),
+        fc.constantFrom(1, 2, 100, 130),
+        fc.nat({ max: 3 }),
+      )
+      .map(([shardId, batchId, n, more]) =>
+        Array.from({ length: n + (more === 1 ? 1 : 0) }, (_, index) => ({
+          shardId,
+          batchId,
+          // Sometimes the last one is another one, or there is one more.
+          index: more === 2 && index === n - 1 ? index + 5 : index,
+        })),
+      );
+    const batches = fc.array(whole, { maxLength: 12 }).map((groups) => groups.flat());
     fc.assert(
-      // Mostly many records of few batches, as clients ack them.
-      fc.property(fc.oneof(fc.array(ackId), fc.array(fc.constantFrom(...few))), (acks) => {
+      // Mostly many records of few batches, or all of several batches, as clients ack them.
+      fc.property(fc.oneof(fc.array(ackId), fc.array(fc.constantFrom(...few)), batches), (acks) => {
         const ackIds = acks.map(({ shardId, batchId, index }) => ({
           shardId: BigInt(shardId),
           batchId: BigInt(batchId),

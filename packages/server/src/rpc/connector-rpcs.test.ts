@@ -147,6 +147,27 @@ describe("connectors over gRPC", () => {
     assert.deepEqual((await call(api, api.listConnectors, {})).connectors, []);
   });
 
+  it("are made, shown, paused, resumed and dropped in SQL, too", async () => {
+    const run = async (sql: string) => {
+      for await (const event of test.ext.executeSql({ sql })) assert.ok(event);
+    };
+    const make =
+      'CREATE SINK CONNECTOR sunk TO mysql WITH ("stream" = \'s\', "host" = \'db\', "port" = 3306, ';
+    await run(`${make} "user" = 'u', "password" = 'p', "database" = 'd', "table" = 't');`);
+    const made = await call(api, api.getConnector, { name: "sunk" });
+    assert.deepEqual([made.type, made.target, made.config], ["SINK", "mysql", config]);
+    await run("CREATE SOURCE CONNECTOR made FROM generator IF NOT EXIST WITH (\"stream\" = 's');");
+    await run("CREATE SOURCE CONNECTOR made FROM generator IF NOT EXIST WITH (\"stream\" = 's');");
+    await run("PAUSE CONNECTOR sunk;");
+    assert.equal(await statusOf("sunk"), "STOPPED");
+    await run("RESUME CONNECTOR sunk; SHOW CONNECTORS;");
+    assert.equal(await statusOf("sunk"), "NEW");
+    await run("DROP CONNECTOR sunk; DROP CONNECTOR made; DROP CONNECTOR IF EXISTS made;");
+    assert.deepEqual((await call(api, api.listConnectors, {})).connectors, []);
+    await assert.rejects(run("DROP CONNECTOR sunk;"), /does not exist/);
+    await assert.rejects(run("CREATE SINK CONNECTOR x TO tape WITH (\"stream\" = 's');"), /not available/);
+  });
+
   it("let one of several concurrent creators win", async () => {
     const made = await Promise.allSettled([1, 2, 3].map(() => create({ name: "contested" })));
     assert.equal(made.filter(({ status }) => status === "fulfilled").length, 1);

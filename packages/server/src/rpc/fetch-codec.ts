@@ -9,7 +9,8 @@ import {
 } from "@hstream/proto";
 import type { Delivery } from "../streams/delivery.js";
 import type { RecordRun } from "../subscription/subscription-driver.js";
-import { RecordIdReader, recordIdsBytes, recordIdsBytesMax, writeRecordIds } from "./record-ids-codec.js";
+import { RecordIdReader } from "./record-id-reader.js";
+import { recordIdsBytes, recordIdsBytesMax, writeRecordIds } from "./record-ids-codec.js";
 import { WholeBatchIds } from "./whole-batch-ids.js";
 
 /**
@@ -21,6 +22,8 @@ import { WholeBatchIds } from "./whole-batch-ids.js";
  */
 const requestField = { subscriptionId: 0x0a, consumerName: 0x12, ackIds: 0x1a } as const;
 const responseField = { received: 0x0a, recordIds: 0x0a, record: 0x12 } as const;
+
+const wholeAcks = new WholeBatchIds(requestField.ackIds);
 
 export interface FetchRequestParts {
   readonly subscriptionId: string;
@@ -35,7 +38,7 @@ export function decodeFetchRequest(message: Buffer): FetchRequestParts | Malform
   const buffer = asBuffer(message);
   let subscriptionId = "";
   let consumerName = "";
-  const acks = new RecordIdReader();
+  const acks = new RecordIdReader(wholeAcks);
   for (let tag = cursor.tag(); tag !== 0; tag = cursor.tag()) {
     if (tag === requestField.ackIds) acks.read(cursor);
     else if (tag === requestField.subscriptionId) {
@@ -84,7 +87,9 @@ function write(delivery: Delivery, allocate: (length: number) => Buffer): Buffer
     batchSize: indexes.length,
     payload,
   });
-  const whole = wholeIds.of(shardId, batchId, indexes);
+  // They ascend, so the last one tells whether any is missing.
+  const isWhole = indexes.at(-1) === indexes.length - 1;
+  const whole = isWhole ? wholeIds.of(shardId, batchId, indexes.length) : undefined;
   const idsLength = whole?.length ?? recordIdsBytes(shardId, batchId, indexes);
   const recordLength = head.length + payload.length;
   const receivedLength = idsLength + 1 + varintLength(recordLength) + recordLength;

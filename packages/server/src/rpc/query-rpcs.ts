@@ -1,7 +1,6 @@
 import { type HStreamApiServer, type Query, QueryType, TaskStatusPB } from "@hstream/proto";
 import { parseScript } from "@hstream/sql";
 import type { Cluster } from "../cluster/cluster.js";
-import type { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
 import { HStreamError } from "../errors.js";
 import type { SqlService } from "../queries/sql-service.js";
 import { nameProblem } from "../streams/names.js";
@@ -45,15 +44,11 @@ const ownCalls: { readonly [kind: string]: string } = {
 interface QueryCallRooms {
   readonly sql: SqlService;
   readonly cluster: Cluster;
-  readonly connectors: ConnectorCatalogue;
   readonly executions: ViewExecutions;
 }
 
 /** Queries and views in the API's own calls, carried out as the SQL statements that they stand for. */
-export function queryRpcs(
-  handlers: Handlers,
-  { sql, cluster, connectors, executions }: QueryCallRooms,
-): QueryRpcs {
+export function queryRpcs(handlers: Handlers, { sql, cluster, executions }: QueryCallRooms): QueryRpcs {
   const runner = new StatementRunner(sql);
   const directory = new QueryDirectory(sql, cluster.self.id);
   const run = (statement: string, call: AnyCall) => runner.rows(statement, signalOf(call, handlers));
@@ -87,10 +82,6 @@ export function queryRpcs(
   return {
     executeQuery: handlers.unary(async ({ stmtText }, call) => {
       const statement = onlyStatement(stmtText);
-      if ((statement.kind === "pause" || statement.kind === "resume") && statement.target === "connector") {
-        await connectors[statement.kind](statement.name.text);
-        return { resultSet: [] };
-      }
       const own = ownCalls[statement.kind];
       if (own !== undefined) throw new HStreamError("DiscardedMethod", { use: own });
       const rows = await run(stmtText, call);

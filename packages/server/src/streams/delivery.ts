@@ -55,7 +55,7 @@ function asStored(batch: StoredBatch): Delivery {
 }
 
 /** 0 … count − 1. Producers make batches of few sizes, whose lists are shared. */
-function firstIndexes(count: number): readonly number[] {
+export function firstIndexes(count: number): readonly number[] {
   const known = indexLists.get(count);
   if (known !== undefined) return known;
   const made = Array.from({ length: count }, (_, index) => index);

@@ -90,6 +90,10 @@ export class MeteredLog implements LogStore {
     return this.#log.releaseHold(shardId, name);
   }
 
+  forgetProducer(shardId: ShardId, producerId: string): Promise<void> {
+    return this.#log.forgetProducer(shardId, producerId);
+  }
+
   close(): Promise<void> {
     return this.#log.close();
   }

@@ -321,6 +321,7 @@ export type StatementNode = { readonly span: Span } & (
         | { readonly kind: "query"; readonly query: QueryNode };
     }
   | { readonly kind: "show"; readonly target: ShowTarget }
+  | { readonly kind: "show-errors"; readonly query: NameNode }
   | { readonly kind: "describe"; readonly name: NameNode }
   | {
       readonly kind: "drop";
@@ -335,6 +336,8 @@ export type StatementNode = { readonly span: Span } & (
       readonly target: "query" | "view" | "connector";
       readonly name: NameNode;
     }
+  /** EXPLAIN ANALYZE of what runs. */
+  | { readonly kind: "analyze"; readonly target: "query" | "view"; readonly name: NameNode }
   | { readonly kind: "explain"; readonly format: "text" | "json"; readonly statement: StatementNode }
   | { readonly kind: "query"; readonly query: QueryNode }
 );

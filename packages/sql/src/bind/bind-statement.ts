@@ -93,6 +93,10 @@ function bind(
     }
     case "show":
       return { kind: "show", target: statement.target };
+    case "show-errors":
+      return { kind: "show-errors", name: statement.query.text };
+    case "analyze":
+      return { kind: "analyze", target: statement.target, name: statement.name.text };
     case "describe": {
       const relation = findRelation(statement.name.text, statement.name.span, catalog, findings);
       return relation === undefined ? undefined : { kind: "describe", relation };

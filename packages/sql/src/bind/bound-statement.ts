@@ -67,6 +67,9 @@ export type BoundStatement =
       readonly ifExists: boolean;
     }
   | { readonly kind: "show"; readonly target: ShowTarget }
+  | { readonly kind: "show-errors"; readonly name: string }
+  /** EXPLAIN ANALYZE of a running query. */
+  | { readonly kind: "analyze"; readonly target: "query" | "view"; readonly name: string }
   | { readonly kind: "describe"; readonly relation: Relation }
   /** Without a name: all queries. */
   | { readonly kind: "terminate"; readonly query: string | undefined }

@@ -29,11 +29,12 @@ import { SelectGrammar } from "./select-grammar.js";
  * insert    ::= INSERT INTO relation [ '(' name (',' name)* ')' ] ( VALUES ( row (',' row)* | expression ) | query )
  * row       ::= '(' expression (',' expression)* ')'
  * show      ::= SHOW ( STREAMS | VIEWS | QUERIES | TABLES | CONNECTORS | SUBSCRIPTIONS )
+ *             | SHOW ERRORS FOR QUERY relation
  * describe  ::= ( DESCRIBE | DESC ) relation
  * drop      ::= DROP ( STREAM | VIEW | QUERY | CONNECTOR ) [IF EXISTS] relation [IF EXISTS]
  * terminate ::= TERMINATE ( ALL | QUERY ( relation | integer ) )
  * pause     ::= ( PAUSE | RESUME ) ( QUERY | VIEW | CONNECTOR ) relation
- * explain   ::= EXPLAIN [ '(' FORMAT ( TEXT | JSON ) ')' ] statement
+ * explain   ::= EXPLAIN [ '(' FORMAT ( TEXT | JSON ) ')' ] statement | EXPLAIN ANALYZE ( QUERY | VIEW ) relation
  *
  * query     ::= [WITH table (',' table)*] unions [ORDER BY order (',' order)*] [limit] [emit] [limit]
  * table     ::= name [names] AS '(' query ')'
@@ -341,16 +342,27 @@ export class Grammar extends SelectGrammar {
 
   readonly show: ParserMethod<[], StatementNode> = this.RULE("show", () => {
     const first = this.CONSUME(keyword("SHOW"));
-    const target = this.OR<Token>([
+    const target = this.OR<Token | NameNode>([
       { ALT: () => this.CONSUME(keyword("STREAMS")) },
       { ALT: () => this.CONSUME(keyword("VIEWS")) },
       { ALT: () => this.CONSUME(keyword("QUERIES")) },
       { ALT: () => this.CONSUME(keyword("TABLES")) },
       { ALT: () => this.CONSUME(keyword("CONNECTORS")) },
       { ALT: () => this.CONSUME(keyword("SUBSCRIPTIONS")) },
+      {
+        ALT: () => {
+          this.CONSUME(keyword("ERRORS"));
+          this.CONSUME(keyword("FOR"));
+          this.CONSUME(keyword("QUERY"));
+          return this.SUBRULE(this.relationName);
+        },
+      },
     ]);
     return this.ACTION((): StatementNode => {
-      return { kind: "show", target: target.image.toLowerCase() as ShowTarget, span: this.spanFrom(first) };
+      const span = this.spanFrom(first);
+      return "image" in target
+        ? { kind: "show", target: target.image.toLowerCase() as ShowTarget, span }
+        : { kind: "show-errors", query: target, span };
     });
   });
 
@@ -467,9 +479,26 @@ export class Grammar extends SelectGrammar {
       ]);
       this.CONSUME(CloseParen);
     });
-    const statement = this.SUBRULE(this.statement);
-    return this.ACTION(
-      (): StatementNode => ({ kind: "explain", format, statement, span: this.spanFrom(first) }),
-    );
+    return this.OR1<StatementNode>([
+      { GATE: () => this.next("ANALYZE"), ALT: () => this.SUBRULE(this.analyze, { ARGS: [first] }) },
+      {
+        ALT: () => {
+          const statement = this.SUBRULE(this.statement);
+          return this.ACTION(
+            (): StatementNode => ({ kind: "explain", format, statement, span: this.spanFrom(first) }),
+          );
+        },
+      },
+    ]);
+  });
+
+  readonly analyze: ParserMethod<[Token], StatementNode> = this.RULE("analyze", (first: Token) => {
+    this.CONSUME(keyword("ANALYZE"));
+    const target = this.OR<"query" | "view">([
+      { ALT: () => (this.CONSUME(keyword("QUERY")), "query") },
+      { ALT: () => (this.CONSUME(keyword("VIEW")), "view") },
+    ]);
+    const name = this.SUBRULE(this.relationName);
+    return this.ACTION((): StatementNode => ({ kind: "analyze", target, name, span: this.spanFrom(first) }));
   });
 }

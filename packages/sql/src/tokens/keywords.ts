@@ -50,6 +50,7 @@ export const reservedWords = [
 export const contextualWords = [
   "ADMIN",
   "ALL",
+  "ANALYZE",
   "ANTI",
   "ANY",
   "ARRAY",
@@ -70,6 +71,7 @@ export const contextualWords = [
   "DURATION",
   "EARLIEST",
   "END",
+  "ERRORS",
   "ESCAPE",
   "EVERY",
   "EXIST",
@@ -80,6 +82,7 @@ export const contextualWords = [
   "FINAL",
   "FIRST",
   "FOLLOWING",
+  "FOR",
   "FORMAT",
   "GROUPS",
   "HOP",

@@ -204,7 +204,7 @@ export class RecordIngest {
     const producer: Producer | undefined =
       idempotencyKey === undefined
         ? undefined
-        : { id: `http:${idempotencyKey}`, mode: "monotone", sequence: { step: 1, chunk } };
+        : { id: `http:${idempotencyKey}`, mode: "transient", sequence: { step: 1, chunk } };
     try {
       const how = producer === undefined ? {} : { producer };
       const { batchId } = await appender.append(stream.name, shardId, batch, how);

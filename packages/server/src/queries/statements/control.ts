@@ -1,8 +1,10 @@
 import type { BoundStatement, Catalog } from "@hstream/sql";
 import { unreachable } from "@hstream/proto";
+import type { ConnectorCatalogue } from "../../connectors/connector-catalogue.js";
 import { HStreamError } from "../../errors.js";
 import type { PersistentQueries } from "../persistent-queries.js";
 import type { QueryRegistry } from "../query-registry.js";
+import { pauseOrResumeConnector } from "./connectors.js";
 
 type Pause = Extract<BoundStatement, { kind: "pause" | "resume" }>;
 
@@ -10,14 +12,15 @@ export interface Controlled {
   readonly queries: QueryRegistry;
   readonly persistent: PersistentQueries;
   readonly relations: Catalog;
+  readonly system: { readonly connectors: ConnectorCatalogue };
 }
 
-/** PAUSE and RESUME of queries and views; resolves with a sentence about what was done. */
+/** PAUSE and RESUME of queries, views and connectors; resolves with a sentence about what was done. */
 export async function pauseOrResume(
-  { persistent, relations }: Controlled,
+  { persistent, relations, system }: Controlled,
   { kind, target, name }: Pause,
 ): Promise<string> {
-  if (target === "connector") throw new HStreamError("ConnectorNotFound", { connector: name });
+  if (target === "connector") return await pauseOrResumeConnector(system.connectors, kind, name);
   const query = queryName(persistent, target, name);
   const what = `${target === "view" ? "View" : "Query"} ${name}`;
   switch (kind) {
@@ -38,7 +41,7 @@ export async function terminate(
   name: string | undefined,
 ): Promise<string> {
   if (name !== undefined) {
-    if (persistent.has(name)) await persistent.terminate(name);
+    if (persistent.document(name) !== undefined) await persistent.terminate(name);
     else await queries.terminate(name);
     return `Query ${name} ended.`;
   }

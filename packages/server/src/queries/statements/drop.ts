@@ -1,5 +1,6 @@
 import { type BoundStatement } from "@hstream/sql";
 import { unreachable } from "@hstream/proto";
+import type { ConnectorCatalogue } from "../../connectors/connector-catalogue.js";
 import { HStreamError } from "../../errors.js";
 import type { StreamCatalogue } from "../../streams/stream-catalogue.js";
 import type { PersistentQueries } from "../persistent-queries.js";
@@ -11,6 +12,7 @@ export interface Droppable {
   readonly streams: StreamCatalogue;
   readonly persistent: PersistentQueries;
   readonly queries: QueryRegistry;
+  readonly system: { readonly connectors: ConnectorCatalogue };
 }
 
 /** Resolves with a sentence about what was done. A view is dropped with its query. */
@@ -21,14 +23,17 @@ export async function drop(from: Droppable, statement: Drop): Promise<string> {
   } catch (error) {
     const missing =
       error instanceof HStreamError &&
-      (error.kind === "StreamNotFound" || error.kind === "ViewNotFound" || error.kind === "QueryNotFound");
+      ["StreamNotFound", "ViewNotFound", "QueryNotFound", "ConnectorNotFound"].includes(error.kind);
     if (!missing || !statement.ifExists) throw error;
     return `There is no ${target} ${name}.`;
   }
   return `Dropped ${target} ${name}.`;
 }
 
-async function dropOne({ streams, persistent, queries }: Droppable, { target, name }: Drop): Promise<void> {
+async function dropOne(
+  { streams, persistent, queries, system }: Droppable,
+  { target, name }: Drop,
+): Promise<void> {
   switch (target) {
     case "stream": {
       const [by] = persistent.usersOf(streams.get(name).id);
@@ -39,9 +44,9 @@ async function dropOne({ streams, persistent, queries }: Droppable, { target, na
     case "view":
       return persistent.dropView(name);
     case "query":
-      return persistent.has(name) ? persistent.dropQuery(name) : queries.terminate(name);
+      return persistent.document(name) !== undefined ? persistent.dropQuery(name) : queries.terminate(name);
     case "connector":
-      throw new HStreamError("Unimplemented", { what: "DROP CONNECTOR" });
+      return system.connectors.delete(name);
     default:
       return unreachable(target);
   }

@@ -63,14 +63,11 @@ export async function* selectPush(
       views: viewsOf(persistent, plan),
     });
     try {
-      const progress = new QueryProgress(
-        id,
-        plan,
-        () => query.positions(),
-        tools.metrics,
-        undefined,
-        () => query.execution.counts(),
-      );
+      const progress = new QueryProgress({
+        ...{ id, plan, metrics: tools.metrics },
+        positions: () => query.positions(),
+        counts: () => query.execution.counts(),
+      });
       watch(progress);
       // After the positions have been fixed: what is appended once the caller sees this, is seen.
       yield header(statement, 2, plan.output, id);
@@ -94,7 +91,7 @@ export async function* selectPolled(
   const plan = toPhysical(optimise(statement.query));
   const { id, signal, watch, remove } = queries.add(statement.sql, caller);
   try {
-    const progress = new QueryProgress(id, plan, () => new Map(), tools.metrics);
+    const progress = new QueryProgress({ id, plan, positions: () => new Map(), metrics: tools.metrics });
     watch(progress);
     yield header(statement, 2, plan.output, id);
     yield* rowsAndDone(poll(tools, { persistent, system }, plan, polling, signal), progress);

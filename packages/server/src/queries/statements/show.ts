@@ -1,12 +1,14 @@
 import { unreachable } from "@hstream/proto";
 import { type BoundStatement, type Relation, typeName } from "@hstream/sql";
-import { HStreamError } from "../../errors.js";
+import type { ConnectorCatalogue } from "../../connectors/connector-catalogue.js";
 import type { StreamCatalogue } from "../../streams/stream-catalogue.js";
 import type { SubscriptionService } from "../../subscription/subscription-service.js";
+import type { QueryErrorEntry } from "../error-stream.js";
 import type { PersistentQueries } from "../persistent-queries.js";
 import { type QueryDocument, stateText } from "../query-document.js";
 import type { QueryRegistry } from "../query-registry.js";
 import { integerColumn, type StaticRows, textColumn } from "../static-rows.js";
+import { showConnectors } from "./connectors.js";
 import { systemTables } from "../system-tables/table-list.js";
 
 type Show = Extract<BoundStatement, { kind: "show" }>;
@@ -16,11 +18,12 @@ export interface Showable {
   readonly persistent: PersistentQueries;
   readonly queries: QueryRegistry;
   readonly subscriptions: SubscriptionService;
+  readonly connectors: ConnectorCatalogue;
 }
 
 /** The rows of SHOW …, by name or by age. */
 export function show(
-  { streams, persistent, queries, subscriptions }: Showable,
+  { streams, persistent, queries, subscriptions, connectors }: Showable,
   { target }: Show,
 ): StaticRows {
   switch (target) {
@@ -100,10 +103,18 @@ export function show(
           ]),
       };
     case "connectors":
-      throw new HStreamError("Unimplemented", { what: `SHOW ${target.toUpperCase()}` });
+      return showConnectors(connectors);
     default:
       return unreachable(target);
   }
+}
+
+/** The rows of SHOW ERRORS. */
+export function errorList(entries: readonly QueryErrorEntry[]): StaticRows {
+  return {
+    columns: [textColumn("Time"), textColumn("Kind"), textColumn("Reason"), integerColumn("Count")],
+    rows: entries.map(({ timeMs, kind, reason, count }) => [timeText(timeMs), kind, reason, count]),
+  };
 }
 
 /** The rows of DESCRIBE. */

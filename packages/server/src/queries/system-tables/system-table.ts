@@ -98,7 +98,8 @@ export function systemTable<Row>({ name, help, columns, rows }: SystemTableDefin
   return { name, help, relation, snapshot };
 }
 
-function encodeRows(values: SqlValue[][], types: readonly SqlType[], rowCount: number): Uint8Array {
+/** Values by column, as an encoded RowBatch. */
+export function encodeRows(values: SqlValue[][], types: readonly SqlType[], rowCount: number): Uint8Array {
   const columns = types.map((type, index) =>
     encodeColumn(wireColumn(columnOfValues(values[index] ?? []), rowCount, type), rowCount),
   );
