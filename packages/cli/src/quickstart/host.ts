@@ -21,6 +21,7 @@ export function hostMetrics(system: System): DataSource {
       sql: "SELECT host, COUNT(*) AS samples, AVG(cpu_percent) AS mean_cpu, MAX(cpu_percent) AS peak_cpu, MAX(memory_percent) AS peak_memory FROM host GROUP BY host;",
     },
     suggestions: [
+      ":chart line SELECT host, AVG(cpu_percent) AS cpu FROM TUMBLE(host, INTERVAL 1 SECOND) GROUP BY host EMIT FINAL;",
       "SELECT time, cpu_percent, memory_percent FROM host EMIT CHANGES;",
       "SELECT host, samples, mean_cpu, peak_cpu FROM host_load;",
     ],

@@ -11,7 +11,7 @@ describe("the quickstart in a terminal", function () {
     assert.equal(suggestions.length, 3);
     let answers = 0;
     for (const sql of suggestions) {
-      const endless = sql.includes("EMIT CHANGES");
+      const endless = /EMIT (CHANGES|FINAL)/.test(sql);
       terminal.type(`${sql}\r`);
       if (endless) {
         await terminal.until(/watching · [1-9]/);

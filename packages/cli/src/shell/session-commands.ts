@@ -8,6 +8,7 @@ import { isOutputFormat, outputFormats } from "../output/format.js";
 import { clusterCommand, showNodes } from "./cluster-commands.js";
 import { signaturesOf } from "./completion/signature.js";
 import { planTree } from "./plan-tree.js";
+import { runningQuery, watchPlan } from "./running-plan.js";
 import { SavedQueries } from "./saved-queries.js";
 import type { ShellTools } from "./shell-tools.js";
 import { count } from "./session-output.js";
@@ -234,6 +235,13 @@ async function chart(session: ShellTools, argument: string, signal: AbortSignal,
 async function plan(session: ShellTools, argument: string, signal: AbortSignal, say: Say): Promise<void> {
   const { link, output, split } = session.options;
   const sql = (argument === "" ? session.lastSql : argument) ?? "";
+  // One word: a query that runs, or the view that one keeps.
+  const name = /^"?([^\s"]+)"?;?$/.exec(argument)?.[1]?.replace(/;$/, "");
+  if (name !== undefined) {
+    const queryId = await runningQuery(session, name, signal);
+    if (queryId === undefined) return say(`No query "${visible(name)}" runs. SHOW QUERIES; lists them.`);
+    return watchPlan(session, queryId, signal);
+  }
   const statement = split(sql)[0]?.text;
   if (statement === undefined) return say(":plan takes a statement, or shows that of the last one.");
   const bare = statement.replace(/^explain\s*(\(\s*format\s+\w+\s*\))?\s*/i, "");

@@ -48,7 +48,9 @@ export const commandNames: readonly CommandName[] = [
   command("chart", "[line|bar|spark|off] [SQL]", "results as a chart", words("line", "bar", "spark", "off")),
   command("watch", "2s [TIMES] [SQL]", "run a statement again and again", words("1s", "2s", "5s", "10s")),
   command("top", "", "what the server holds and does, live"),
-  command("plan", "[SQL]", "how a statement runs, as a tree", { kind: "sql" }),
+  command("plan", "[SQL|QUERY|VIEW]", "how a statement runs, as a tree; of what runs, live with its rates", {
+    kind: "sql",
+  }),
   command("history", "[N|/PART/]", "statements of before", undefined, ["s"]),
   command("edit", "", "write the statement in $EDITOR", undefined, ["e"]),
   command("save", "NAME [SQL]", "keep a statement under a name", { kind: "saved" }),
@@ -116,6 +118,6 @@ ${commands.join("\n")}
   Alt-B, Alt-F words                         Ctrl-W, Ctrl-U, Ctrl-K  cut; Ctrl-Y yanks, Alt-Y an older one
   Ctrl-_       undo; Alt-_ redo              Alt-Enter, Ctrl-J  a new line anywhere
   Ctrl-X       writes in $EDITOR             Ctrl-C          stops what runs, or clears the input
-While a query runs: Ctrl-S pauses, Ctrl-O shows it in another form, Ctrl-C stops it.
+While a query runs: Ctrl-S pauses, Ctrl-O shows it in anform, Ctrl-C stops it.
 `;
 }

@@ -11,12 +11,15 @@ export function statusLine(status: RunStatus): string {
   }
   const sign = status.paused ? "⏸ paused" : "▶ watching";
   const pause = status.paused ? "Ctrl-S goes on" : "Ctrl-S pauses";
-  const form = status.form === undefined ? "" : ` · Ctrl-O other form (${status.form})`;
+  const form = status.form === undefined ? "" : ` · Ctrl-O form (${status.form})`;
   return `${sign} · ${count(status.rows, "row")} · ${rate}/s${standing(status)} · ${seconds} s · Ctrl-C stops · ${pause}${form}`;
 }
 
 function standing({ standing }: RunStatus): string {
   const lag = duration(standing?.lagMs);
   const behind = lag === undefined ? "" : ` · lag ${lag}`;
-  return standing?.watermark === undefined ? behind : `${behind} · watermark ${standing.watermark}`;
+  if (standing?.watermark === undefined) return behind;
+  // The day is that of the data and fills the line; the time of day is what moves.
+  const time = /^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)/.exec(standing.watermark)?.[1] ?? standing.watermark;
+  return `${behind} · watermark ${time}`;
 }

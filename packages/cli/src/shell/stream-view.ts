@@ -130,7 +130,7 @@ export class StreamView {
         return this.#keyed.render(width, linesMax);
       case "chart line": {
         const values = [...this.#series.values()][0] ?? [];
-        const title = [...this.#series.keys()][0] ?? "no column of numbers";
+        const title = this.#titleOf([...this.#series.keys()][0]);
         return [truncate(visible(title), width), ...lineChart(values, width, Math.min(10, linesMax - 1))];
       }
       case "chart spark":
@@ -140,6 +140,13 @@ export class StreamView {
       default:
         return isOutputFormat(form) ? [] : unreachable(form);
     }
+  }
+
+  /** What a line shows: a column, of a group when there are groups. */
+  #titleOf(series: string | undefined): string {
+    if (series === undefined) return "no column of numbers yet";
+    const value = this.#keyed.columns[this.#valueColumns()[0] ?? -1];
+    return value === undefined || value === series ? series : `${value} of ${series}`;
   }
 
   #bars(width: number, linesMax: number): readonly string[] {
