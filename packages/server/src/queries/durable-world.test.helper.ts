@@ -30,6 +30,16 @@ export class DurableWorld {
     return this.#room;
   }
 
+  /** The power fails at an operation of the disk to come, 0 being the next; resolves with whether it came to that. */
+  async failingAt(operation: number, work: () => Promise<unknown>): Promise<boolean> {
+    const { disk } = this.env;
+    const at = disk.operations + operation;
+    disk.faults = ({ count }) => (count === at ? "crash" : undefined);
+    await work().catch(() => undefined);
+    disk.faults = undefined;
+    return disk.isDown;
+  }
+
   /** The power fails, and comes back: what was not synced may be lost. */
   async kill(): Promise<TestRoom> {
     this.env.disk.crash(this.env.random);

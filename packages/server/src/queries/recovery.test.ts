@@ -98,6 +98,50 @@ describe("queries after a crash", () => {
   });
 });
 
+describe("a query that is created, ended or replaced while the power fails", () => {
+  const consistent = async (world: DurableWorld) => {
+    const { streams, log } = world.room;
+    const queries = await world.room.rows("SELECT id, name, state, output FROM queries;");
+    const own = streams.listInternal("_query_").map(({ name }) => name);
+    assert.deepEqual(own.sort(), queries.map(({ id }) => ownStreamName(String(id))).sort());
+    for (const { state, output } of queries) {
+      assert.equal(state === "TERMINATED" || state === "RUNNING", true);
+      assert.ok(streams.find(String(output)) !== undefined);
+    }
+    const live = queries.filter(({ state }) => state === "RUNNING");
+    const [shardId = 0] = streams.get("s").shardIds;
+    assert.equal(log.describe(shardId).holds.size, live.length);
+    return queries;
+  };
+
+  const steps: readonly (readonly [string, string])[] = [
+    ["", "CREATE STREAM t AS SELECT n FROM s;"],
+    ["CREATE STREAM t AS SELECT n FROM s;", "TERMINATE QUERY t; DROP QUERY t;"],
+    ["CREATE STREAM t AS SELECT n FROM s;", "CREATE OR REPLACE STREAM t AS SELECT n + 1 AS n FROM s;"],
+  ];
+  for (const [before, statement] of steps) {
+    it(`is whole or not there at all: ${statement}`, async function () {
+      this.timeout(120_000);
+      for (let operation = 0, met = true; met; operation += 4) {
+        const world = new DurableWorld(operation + 1);
+        await world.open();
+        await world.room.run(`CREATE STREAM s; ${before}`);
+        met = await world.failingAt(operation, () => world.room.run(statement));
+        await world.kill();
+        await consistent(world);
+        // Whatever had become of it, the stream can be fed in the end.
+        const made = await world.room.rows("SELECT name FROM queries WHERE state = 'RUNNING';");
+        if (made.length === 0) await world.room.run("INSERT INTO s (n) VALUES (0);");
+        else
+          await pushed(world.room, "SELECT * FROM t EMIT CHANGES;", 1, () =>
+            world.room.run("INSERT INTO s (n) VALUES (1);"),
+          );
+        await world.close();
+      }
+    });
+  }
+});
+
 describe("views over views, whatever is killed when", () => {
   it("are what a computation from the records gives", async function () {
     this.timeout(60_000);

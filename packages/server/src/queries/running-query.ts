@@ -98,6 +98,10 @@ export class RunningQuery {
   #failure: Error | undefined;
   #ended: Error | undefined;
   readonly #closed = new Deferred<undefined>();
+  /** Snapshots that are under way. */
+  readonly #asked = new Set<Promise<void>>();
+  /** All rows, on their way since something was fed last. */
+  #rows: Promise<Snapshot> | undefined;
   readonly execution: QueryExecution;
 
   constructor(tools: QueryTools, options: RunningQueryOptions) {
@@ -144,7 +148,7 @@ export class RunningQuery {
 
   /** The rows of a materialising query (with `key` one of them) at a barrier. Rejects when the query ends before. */
   snapshot(barrier: Barrier, key?: readonly SqlValue[]): Promise<Snapshot> {
-    return this.#at(barrier, () => this.execution.snapshot(key));
+    return this.#at(barrier, () => (key === undefined ? this.#allRows() : this.execution.snapshot(key)));
   }
 
   /** Resolves when the query is at a barrier, and its readers have been told. */
@@ -222,6 +226,7 @@ export class RunningQuery {
   async *#feed({ inputs, done, records, isTick }: Piece): AsyncGenerator<StepReport, boolean> {
     const { feed } = this.#options;
     const withChanges = feed?.isFollowed === true;
+    this.#rows = undefined;
     let finished = false;
     let rowsIn = 0;
     // Of a query that is not saved, positions only tell how far it has read.
@@ -381,15 +386,25 @@ export class RunningQuery {
     }
   }
 
-  /** Snapshots are asked of the execution before anything else is fed. Nobody waits for their answers here. */
+  /** Snapshots are asked of the execution before anything else is fed; many of them wait for those before. */
   async #runTasks(tasks: Waiting["tasks"]): Promise<void> {
-    let under: Promise<void>[] = [];
     for (const { run } of tasks) {
-      under.push(run());
-      if (under.length < limits.snapshotCallsMax) continue;
-      await Promise.all(under);
-      under = [];
+      while (this.#asked.size >= limits.snapshotCallsMax) await Promise.race(this.#asked);
+      const task = run();
+      this.#asked.add(task);
+      void task.finally(() => this.#asked.delete(task));
     }
+  }
+
+  /** All rows; those who ask while they are under way, and nothing is fed, get the same answer. */
+  #allRows(): Promise<Snapshot> {
+    const known = this.#rows;
+    if (known !== undefined) return known;
+    const rows = this.execution.snapshot().finally(() => {
+      if (this.#rows === rows) this.#rows = undefined;
+    });
+    this.#rows = rows;
+    return rows;
   }
 }
 

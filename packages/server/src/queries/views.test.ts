@@ -53,6 +53,18 @@ describe("views over views", () => {
     }
   });
 
+  it("answer hundreds who ask at once, of all rows and of single ones", async () => {
+    const asked = Array.from({ length: 300 }, (_, i) =>
+      room.rows(
+        i % 2 === 0
+          ? "SELECT SUM(total) AS n FROM by_k;"
+          : "SELECT total AS n FROM by_k WHERE k = 'z' AND g = 'q';",
+      ),
+    );
+    const answers = await Promise.all(asked);
+    assert.ok(answers.every(([row], i) => row?.["n"] === (i % 2 === 0 ? 7 : 4)));
+  });
+
   it("keep the views that they read", async () => {
     await assert.rejects(room.run("DROP VIEW by_k;"), refusedAs("ViewInUse"));
     await assert.rejects(
