@@ -21,20 +21,42 @@ export class StoredServer {
   static async open() {
     const stored = new StoredServer();
     stored.#directory = mkdtempSync(join(tmpdir(), "hstream-bench-"));
+    await stored.#start();
+    return stored;
+  }
+
+  async #start() {
     const { config } = resolveConfig({
-      flags: { "data-dir": stored.#directory, port: "0", "http-port": "0" },
+      flags: { "data-dir": this.#directory, port: "0", "http-port": "0" },
     });
-    stored.#server = await startServer({
+    this.#server = await startServer({
       config,
       env: createNodeEnv(),
       version: "bench",
       openSql: async (rooms) => {
-        stored.#rooms = rooms;
-        stored.sql = await openQueries(rooms);
-        return stored.sql;
+        this.#rooms = rooms;
+        this.sql = await openQueries(rooms);
+        return this.sql;
       },
     });
-    return stored;
+  }
+
+  /** Stops the server cleanly; `start` goes on with what it has stored. */
+  async stop() {
+    await this.#server.close();
+  }
+
+  async start() {
+    await this.#start();
+  }
+
+  /** One durable append of a batch; how long it took, in ms. */
+  async timedAppend(stream, batch) {
+    const { streams, appender } = this.#rooms;
+    const [shardId] = streams.get(stream).shardIds;
+    const before = performance.now();
+    await appender.append(stream, shardId, batch);
+    return performance.now() - before;
   }
 
   /** Appends records (any iterable of plain objects) in batches of 500; they are durable when it resolves. */

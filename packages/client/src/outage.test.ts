@@ -4,7 +4,9 @@ import { KillableServer } from "./real-server.test.helper.js";
 
 const type = textRecord();
 
-describe("when the server is killed and comes back", () => {
+describe("when the server is killed and comes back", function () {
+  // Starting a server takes its time where much else is going on.
+  this.timeout(60_000);
   let server: KillableServer;
   let client: HStreamClient;
 

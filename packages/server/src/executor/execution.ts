@@ -114,11 +114,14 @@ export class Execution {
     return { report, done };
   }
 
-  /** All that is needed to go on elsewhere, in chunks. Only of a query without end, between two feeds. */
-  save(): Uint8Array[] {
+  /**
+   * All that is needed to go on elsewhere, in chunks. Only of a query without end, between two feeds. `alive`
+   * is called now and then.
+   */
+  save(alive?: () => void): Uint8Array[] {
     assert(this.#plan.emit.kind !== "pull", "a finite query is not saved");
     assert(this.#started && !this.pending, "a state is saved when all that was fed is done");
-    const writer = new StateWriter();
+    const writer = new StateWriter(alive);
     writeStateHeader(writer, this.#plan);
     this.#dataflow.save(writer);
     this.#sink.save(writer);
@@ -129,9 +132,9 @@ export class Execution {
    * Goes on from what `save` gave, before anything else. Throws QueryStateUnreadable for a state that is of
    * another plan, of another version, or broken.
    */
-  load(chunks: readonly Uint8Array[]): void {
+  load(chunks: readonly Uint8Array[], alive?: () => void): void {
     assert(!this.#started, "a state is loaded before the first step");
-    const reader = new StateReader(chunks);
+    const reader = new StateReader(chunks, alive);
     readStateHeader(reader, this.#plan);
     this.#dataflow.load(reader);
     this.#sink.load(reader);

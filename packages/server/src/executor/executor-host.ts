@@ -99,6 +99,8 @@ export class QueryExecution {
   readonly #counts: SharedArrayBuffer;
   #nextCall = 0;
   #failure: Error | undefined;
+  /** Called when the execution is gone, also while nobody waits for an answer. */
+  onFailed: (error: Error) => void = () => {};
 
   /** Use ExecutorHost.open. */
   constructor(worker: WorkerHandle, id: ExecutionId, opening: Opening) {
@@ -196,6 +198,7 @@ export class QueryExecution {
 
   #fail(error: Error): void {
     this.#failure ??= error;
+    this.onFailed(error);
     for (const queue of this.#calls.values()) queue.fail(error);
     this.#calls.clear();
   }

@@ -22,7 +22,7 @@ export interface WorkerSetup {
 
 /**
  * The heartbeat, Int32: [0] is one more at the beginning and at the end of each step, so odd while the
- * worker is busy; [1] is the execution at work.
+ * worker is busy, and two more now and then while a state is saved or loaded; [1] is the execution at work.
  */
 export const heartbeatSlots = { beat: 0, execution: 1, count: 2 } as const;
 

@@ -73,7 +73,7 @@ export class WorkerLoop {
             this.#setup.limits,
             new OperatorCounter(message.plan, message.counts, this.#monotonicMs),
           );
-          if (message.state !== undefined) execution.load(message.state);
+          if (message.state !== undefined) execution.load(message.state, this.#alive);
           const { execution: id } = message;
           const guest: Guest = {
             id,
@@ -125,6 +125,9 @@ export class WorkerLoop {
     this.#guests.delete(id);
     this.#turns = this.#turns.filter((other) => other !== guest);
   }
+
+  /** In the middle of something that is known to take its time: the watchdog sees that it goes on. */
+  readonly #alive = (): void => void Atomics.add(this.#heartbeat, heartbeatSlots.beat, 2);
 
   #guarded(id: ExecutionId, run: () => void): void {
     Atomics.store(this.#heartbeat, heartbeatSlots.execution, id);
@@ -186,7 +189,7 @@ export class WorkerLoop {
   }
 
   #save(guest: Guest, call: Extract<Call, { kind: "save" }>): void {
-    guest.saved ??= guest.execution.save();
+    guest.saved ??= guest.execution.save(this.#alive);
     const chunk = guest.saved.shift();
     const batches = chunk === undefined ? [] : [chunk];
     const last = guest.saved.length === 0;

@@ -37,7 +37,7 @@ describe("turns for bulk work", () => {
     await settle();
     assert.deepEqual(
       turns.map(({ bytes }) => bytes),
-      [32_768],
+      [16_384],
     );
     turns[0]?.end();
     await settle();
@@ -46,7 +46,7 @@ describe("turns for bulk work", () => {
     await settle();
     assert.deepEqual(
       turns.map(({ bytes }) => bytes),
-      [32_768, 131_072, 131_072],
+      [16_384, 131_072, 131_072],
     );
     turns[1]?.end();
     turns[2]?.end();
@@ -86,14 +86,14 @@ describe("turns for bulk work", () => {
     await settle();
     assert.deepEqual(
       turns.map(({ bytes }) => bytes),
-      [32_768],
+      [16_384],
     );
     env.timers.elapsedMs += 20;
     turns[0]?.end();
     await settle();
     assert.deepEqual(
       turns.map(({ bytes }) => bytes),
-      [32_768, mebibyte, mebibyte],
+      [16_384, mebibyte, mebibyte],
     );
   });
 });

@@ -4,7 +4,7 @@ import type { Clock } from "../env/env.js";
 const turnBytesMax = 1_048_576;
 const turnsMax = 4;
 /** Beside commits a turn costs those who append a moment of this thread: less than a sync takes. */
-const turnBytesBesideCommits = 32_768;
+const turnBytesBesideCommits = 16_384;
 const turnBytesBesideLargeCommits = 131_072;
 const turnsBesideCommitsMax = 2;
 /** Of what is committed, bulk work may do this part at the same time. */

@@ -13,7 +13,7 @@ import type { TailCache } from "./tail-cache.js";
 /** Frames this close to each other are fetched by one read, with what is between them. */
 const bridgedBytesMax = 16 * 1024;
 /** Reads of less need no turn. */
-const turnBytesMin = 32 * 1024;
+const turnBytesMin = 16 * 1024;
 /** One read of the disk, and how many of them may be under way for one reader. */
 const readBytesMax = 1024 * 1024;
 const readsAheadMax = 4;

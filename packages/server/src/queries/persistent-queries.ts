@@ -172,6 +172,8 @@ export class PersistentQueries {
         ? () => {}
         : this.#reserve(statement.kind, relation);
     try {
+      // A name that is taken is told first: it says more.
+      this.#refuseCycle(statement, relation);
       if (replaced === undefined && this.#catalogue.find(queryName) !== undefined) {
         throw new HStreamError("QueryExists", { query: queryName });
       }

@@ -149,16 +149,15 @@ export class PersistentQuery implements FollowedView {
     }
   }
 
-  /** A run that ends before is followed by the next one. */
+  /** A run that ends before it is there is followed by the next one. */
   async #atBarrier<T>(barrier: Barrier, ask: (running: RunningQuery) => Promise<T>): Promise<T> {
     for (;;) {
       const running = this.#run?.running ?? (await this.#whenRunning.promise);
       try {
         return await ask(running);
-      } catch (error) {
+      } catch {
         if (barrier.cancelled !== undefined) throw barrier.cancelled;
-        if (running === this.#run?.running) throw error;
-        this.#refuseStopped();
+        await running.closed;
       }
     }
   }

@@ -8,6 +8,7 @@ import type { StepInput, StepReport } from "../executor/step-input.js";
 import { limits } from "../limits.js";
 import type { BatchId, ShardId } from "../log/log-store.js";
 import { Barrier } from "./barrier.js";
+import { Deferred } from "./deferred.js";
 import { recordInputs, sourceStreams } from "./query-input.js";
 import type { QueryTools } from "./query-tools.js";
 import { ShardInputs } from "./shard-inputs.js";
@@ -93,7 +94,10 @@ export class RunningQuery {
   #stopping = false;
   /** Of the execution, whether something was fed since it was asked last. */
   #fed = false;
+  /** The execution is gone. */
+  #failure: Error | undefined;
   #ended: Error | undefined;
+  readonly #closed = new Deferred<undefined>();
   readonly execution: QueryExecution;
 
   constructor(tools: QueryTools, options: RunningQueryOptions) {
@@ -111,6 +115,10 @@ export class RunningQuery {
     this.#shards = new ShardInputs(tools.log, positions, this.#wake.set);
     this.#times = new SourceTimes(plan, inputs, tools.env.clock.now());
     this.execution = tools.executor.open(plan, sink, tools.env.clock.now(), state);
+    this.execution.onFailed = (error) => {
+      this.#failure ??= error;
+      this.#wake.set();
+    };
     for (const [id, view] of views) {
       const sources = plan.sources.flatMap((source, index) => (source.id === id ? [index] : []));
       this.#views.push({ view, follower: view.feed.follow(this.#wake.set), sources });
@@ -176,6 +184,7 @@ export class RunningQuery {
     this.#armTick();
     while (!this.#stopping) {
       signal.throwIfAborted();
+      if (this.#failure !== undefined) throw this.#failure;
       await this.#giveRows();
       await this.#passBarriers();
       if (this.#saveWanted) {
@@ -197,6 +206,12 @@ export class RunningQuery {
     for (const { tasks } of this.#waiting) for (const { fail } of tasks) fail(reason);
     this.#waiting = [];
     this.execution.cancel();
+    this.#closed.resolve(undefined);
+  }
+
+  /** Resolves after `close`. */
+  get closed(): Promise<undefined> {
+    return this.#closed.promise;
   }
 
   /** Whether the plan is finished. */

@@ -344,6 +344,7 @@ interface Aggregate {
   readonly distinct: string;
   /** Of an aggregate with an order: its keys. */
   readonly order: string;
+  readonly type: SqlType;
 }
 
 /** A call, a further condition on its rows, and what is made of its result. */
@@ -373,7 +374,11 @@ const varying =
 /** How each aggregate that the generator knows is said. */
 export const aggregateCalls: Readonly<Record<string, (call: Aggregate) => Said>> = {
   COUNT: called("count"),
-  SUM: called("sum"),
+  // DuckDB's is of 128 bits, which not all of its functions take.
+  SUM: (call) => ({
+    ...called("sum")(call),
+    wrap: (text) => (call.type.kind === "integer" ? `CAST(${text} AS BIGINT)` : text),
+  }),
   AVG: called("avg"),
   MIN: called("min"),
   MAX: called("max"),

@@ -135,7 +135,12 @@ class Renderer {
       return `${key} ${letter.toLowerCase() === "d" ? "DESC" : "ASC"} NULLS ${letter < "a" ? "FIRST" : "LAST"}`;
     });
     const distinct = call.distinct ? "DISTINCT " : "";
-    const said = say({ args: ordered ? args.slice(0, 2) : args, distinct, order: list(order) });
+    const said = say({
+      args: ordered ? args.slice(0, 2) : args,
+      distinct,
+      order: list(order),
+      type: call.type,
+    });
     const conditions = [call.filter === undefined ? undefined : this.#on(call.filter), said.where];
     const where = conditions.filter((one) => one !== undefined).join(" AND ");
     const wrap = said.wrap ?? ((text: string): string => text);
@@ -155,7 +160,8 @@ class Renderer {
     const { unit, start, end } = call.frame;
     const framed = !unframed.has(call.function);
     const frame = framed ? `${unit.toUpperCase()} BETWEEN ${boundOf(start)} AND ${boundOf(end)}` : "";
-    return `${call.function.toLowerCase()}(${distinct}${list(isAggregate)}${nulls})${filter} OVER (${over}${frame})`;
+    const text = `${call.function.toLowerCase()}(${distinct}${list(isAggregate)}${nulls})${filter} OVER (${over}${frame})`;
+    return call.function === "SUM" && call.type.kind === "integer" ? `CAST(${text} AS BIGINT)` : text;
   }
 
   #on(expression: Expression): string {

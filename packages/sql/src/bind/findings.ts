@@ -10,8 +10,11 @@ export const unboundExpression: Expression = { kind: "literal", value: null, typ
 export class Findings {
   readonly #diagnostics: Diagnostic[] = [];
 
+  /** Errors, then notices, each in the order of the text. */
   get diagnostics(): readonly Diagnostic[] {
-    return this.#diagnostics;
+    return this.#diagnostics.toSorted(
+      (a, b) => a.severity.localeCompare(b.severity) || a.span.start - b.span.start,
+    );
   }
 
   get failed(): boolean {

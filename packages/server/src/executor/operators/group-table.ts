@@ -1,6 +1,6 @@
 import { assert } from "@hstream/proto";
 import type { SqlValue } from "@hstream/sql/runtime";
-import { type Column, columnOfValues, valueAt } from "../columns.js";
+import { type Column, valueAt } from "../columns.js";
 import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
 import { valueBytes } from "../state-size.js";
@@ -87,7 +87,7 @@ export class GroupTable {
   load(reader: StateReader): void {
     const count = reader.count();
     this.clear();
-    const columns = this.#keys.map(() => columnOfValues(reader.values()));
+    const columns = this.#keys.map(() => reader.column());
     this.groupsOf(columns, count);
     assert(this.#count === count, "a table of groups loads as it was saved");
   }

@@ -1,14 +1,17 @@
 import type { SqlObject, SqlValue } from "@hstream/sql/runtime";
 import { HStreamError } from "../../errors.js";
+import { type Column, columnOfValues } from "../columns.js";
 
 /** Reads what a StateWriter wrote. Throws QueryStateUnreadable where that does not fit. */
 export class StateReader {
   readonly #bytes: Buffer;
+  readonly #alive: () => void;
   #at = 0;
 
-  /** `chunks`: those of the writer, in order. */
-  constructor(chunks: readonly Uint8Array[]) {
+  /** `chunks`: those of the writer, in order. `alive` is called now and then, since reading takes its time. */
+  constructor(chunks: readonly Uint8Array[], alive: () => void = () => {}) {
     this.#bytes = Buffer.concat(chunks);
+    this.#alive = alive;
   }
 
   /** Nothing more is to be read. */
@@ -95,8 +98,29 @@ export class StateReader {
     }
   }
 
+  /** What `values` would give, as a column; texts stay where they are. */
+  column(): Column {
+    const form = this.#bytes[this.#at];
+    this.#alive();
+    if (form === 0) {
+      this.#byte();
+      return { kind: "float64", values: this.floats(), nulls: undefined };
+    }
+    if (form !== 1) return columnOfValues(this.values());
+    this.#byte();
+    const lengths = this.ints();
+    const starts = new Uint32Array(lengths.length);
+    const ends = new Uint32Array(lengths.length);
+    for (let i = 0; i < lengths.length; i++) {
+      starts[i] = this.#take(lengths[i] as number);
+      ends[i] = this.#at;
+    }
+    return { kind: "text", bytes: this.#bytes, starts, ends, nulls: undefined };
+  }
+
   values(): SqlValue[] {
     const form = this.#byte();
+    this.#alive();
     switch (form) {
       case 0:
         return Array.from(this.floats());

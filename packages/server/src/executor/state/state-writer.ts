@@ -25,9 +25,15 @@ import type { SqlValue } from "@hstream/sql/runtime";
  * begins with a version and the plan (see state-header.ts), and one of another build is not read.
  */
 export class StateWriter {
+  readonly #alive: () => void;
   readonly #full: Uint8Array[] = [];
   #chunk = Buffer.allocUnsafeSlow(stateChunkBytes);
   #used = 0;
+
+  /** `alive` is called now and then, since writing takes its time. */
+  constructor(alive: () => void = () => {}) {
+    this.#alive = alive;
+  }
 
   number(value: number): void {
     const at = this.#room(8);
@@ -88,6 +94,7 @@ export class StateWriter {
   }
 
   values(values: readonly SqlValue[]): void {
+    this.#alive();
     if (values.every((value) => typeof value === "number")) {
       this.#kind(0);
       return this.floats(Float64Array.from(values), values.length);
@@ -175,6 +182,7 @@ export class StateWriter {
   }
 
   #next(): void {
+    this.#alive();
     this.#full.push(this.#chunk.subarray(0, this.#used));
     this.#chunk = Buffer.allocUnsafeSlow(stateChunkBytes);
     this.#used = 0;
