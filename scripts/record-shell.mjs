@@ -204,7 +204,7 @@ for (let i = 0; i < 5; i++) {
   await sleep(1_000);
   snap(700);
 }
-keep("top", /nodes 1\/1/);
+keep("top", /of 1 node up/);
 shell.write("\u0003");
 await sleep(300);
 feeding = false;

@@ -179,7 +179,7 @@ const scenarios = {
     terminal.key("Escape");
     await terminal.until(/WHERE$/);
   },
-  "rows of a push query, paused, in another form, and stopped": async (terminal) => {
+  "rows of a push query, paused, in anform, and stopped": async (terminal) => {
     await terminal.prompt();
     await terminal.run("SELECT city, seconds FROM visits EMIT CHANGES;");
     await terminal.until(/watching/);
@@ -212,11 +212,11 @@ const scenarios = {
     await terminal.until(/Wien +│? *1[^]*Stopped after/);
     await terminal.prompt();
     await terminal.run("SELECT city, COUNT(*) AS n FROM visits GROUP BY city EMIT CHANGES FROM EARLIEST;");
-    await terminal.until(/other form \(live\)/);
+    await terminal.until(/form \(live\)/);
     terminal.key("C-o");
-    await terminal.until(/other form \(chart line\)/);
+    await terminal.until(/form \(chart line\)/);
     terminal.key("C-o");
-    await terminal.until(/Wien +1 █+[^]*other form \(chart bar\)/);
+    await terminal.until(/Wien +1 █+[^]*form \(chart bar\)/);
     terminal.key("C-c");
     await terminal.until(
       /Wien +1 █+\n[^]*Stopped after[^]*Stopped after|Stopped after[^]*Wien +1 █+[^]*Stopped after/,

@@ -35,4 +35,9 @@ describe("a script", () => {
       [0, 1, 2],
     );
   });
+
+  it("asks the server for nodes where the shell would be asked", async () => {
+    const [part] = await cutScript("SELECT 'show nodes' AS a; show  NODES; SELECT 2;");
+    assert.equal(part?.text, "SELECT 'show nodes' AS a; SELECT * FROM nodes; SELECT 2;");
+  });
 });

@@ -17,7 +17,8 @@ const partUnitsMax = Math.floor(1_048_576 / 3);
  * Cuts a script between statements: where a request would be too large, or every one for itself. The lexer
  * is only asked when it has something to say.
  */
-export async function cutScript(script: string, single = false): Promise<readonly ScriptPart[]> {
+export async function cutScript(text: string, single = false): Promise<readonly ScriptPart[]> {
+  const script = await withoutShellStatements(text);
   if (script.trim() === "") return [];
   if (!single && script.length <= partUnitsMax && !/\\(G|gx)/.test(script)) {
     return [{ text: script, vertical: [], linesBefore: 0 }];
@@ -41,6 +42,19 @@ export async function cutScript(script: string, single = false): Promise<readonl
   }
   close(script.length);
   return parts;
+}
+
+/** SHOW NODES, which the shell answers, as a statement that the server answers. */
+async function withoutShellStatements(script: string): Promise<string> {
+  if (!/\bshow\s+nodes\b/i.test(script)) return script;
+  let out = "";
+  let done = 0;
+  for (const { text, span } of (await loadSplitter())(script)) {
+    if (!/^show\s+nodes$/i.test(text.trim())) continue;
+    out += `${script.slice(done, span.start)}SELECT * FROM nodes`;
+    done = span.end;
+  }
+  return out + script.slice(done);
 }
 
 /** The error of a part, with the lines of the whole script. */

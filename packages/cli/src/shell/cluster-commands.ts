@@ -1,5 +1,6 @@
 import { visible } from "../output/display.js";
 import { listLines } from "../output/list-lines.js";
+import { bytesText } from "./bytes-text.js";
 import { livePanel } from "./live-panel.js";
 import type { ShellTools } from "./shell-tools.js";
 import { sqlText, systemRows } from "./system-rows.js";
@@ -55,8 +56,8 @@ async function lookAtNodes(session: ShellTools, signal: AbortSignal): Promise<re
       id,
       one["address"],
       one["state"]?.toLowerCase(),
-      bytes(one["appended_bytes"]),
-      ...(wide ? [bytes(one["read_bytes"]), Number(held?.["streams"] ?? 0)] : []),
+      bytesText(one["appended_bytes"]),
+      ...(wide ? [bytesText(one["read_bytes"]), Number(held?.["streams"] ?? 0)] : []),
       Number(held?.["shards"] ?? 0),
       Number(subscribed ?? 0),
       Number(one["running_queries"] ?? 0),
@@ -106,12 +107,4 @@ async function explainDrain(
       ? `In a cluster, :drain ${node} would move the shards, queries and subscriptions of node ${node} to the others and keep new ones away.`
       : `In a cluster, :undrain ${node} would let node ${node} take new work again.`;
   return say(`${would} There is one node, so nothing was done.`);
-}
-
-function bytes(text: string | undefined): string {
-  const value = Number(text ?? 0);
-  if (value < 1_024) return `${value} B`;
-  if (value < 1_048_576) return `${(value / 1_024).toFixed(1)} KiB`;
-  if (value < 1_073_741_824) return `${(value / 1_048_576).toFixed(1)} MiB`;
-  return `${(value / 1_073_741_824).toFixed(1)} GiB`;
 }

@@ -74,7 +74,7 @@ describe("a session of the shell", function () {
     while ((await shell.run("SHOW QUERIES;")).includes("EMIT CHANGES"));
   });
 
-  it("complaint 22: shows the last result again, whole and in another format", async () => {
+  it("complaint 22: shows the last result again, whole and in anformat", async () => {
     assert.match(await shell.run(":last"), /no result yet/);
     await shell.run("SELECT city, n FROM visits ORDER BY n LIMIT 2;");
     assert.match(await shell.run(":last ndjson"), /\{"city":"Wien","n":1\}\n\{"city":"Graz","n":2\}\n2 rows/);
@@ -144,7 +144,7 @@ describe("a session of the shell", function () {
     const status = { rows: 1, rowsPerSecond: 2, elapsedMs: 3_000, paused: false };
     assert.equal(
       statusLine({ ...status, endless: true, form: "table" }),
-      "▶ watching · 1 row · 2/s · 3.0 s · Ctrl-C stops · Ctrl-S pauses · Ctrl-O other form (table)",
+      "▶ watching · 1 row · 2/s · 3.0 s · Ctrl-C stops · Ctrl-S pauses · Ctrl-O form (table)",
     );
     assert.equal(statusLine({ ...status, endless: false }), "▶ running · 1 row · 2/s · 3.0 s · Ctrl-C stops");
   });

@@ -11,7 +11,7 @@ export function statusLine(status: RunStatus): string {
   }
   const sign = status.paused ? "⏸ paused" : "▶ watching";
   const pause = status.paused ? "Ctrl-S goes on" : "Ctrl-S pauses";
-  const form = status.form === undefined ? "" : ` · Ctrl-O other form (${status.form})`;
+  const form = status.form === undefined ? "" : ` · Ctrl-O form (${status.form})`;
   return `${sign} · ${count(status.rows, "row")} · ${rate}/s${standing(status)} · ${seconds} s · Ctrl-C stops · ${pause}${form}`;
 }
 

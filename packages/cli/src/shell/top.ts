@@ -1,5 +1,6 @@
 import { sparkline } from "../output/chart.js";
 import { listLines } from "../output/list-lines.js";
+import { bytesText } from "./bytes-text.js";
 import { duration } from "./duration.js";
 import { livePanel } from "./live-panel.js";
 import { Rates } from "./rates.js";
@@ -37,7 +38,7 @@ async function look(session: ShellTools, rates: Rates, signal: AbortSignal): Pro
     const name = one["stream_name"] ?? "";
     const records = rate(`stream ${name}`, one["records"]);
     const bytes = rate(`bytes ${name}`, one["bytes"]);
-    return { busy: records ?? 0, row: [name, whole(records), mebibytes(bytes), spark(`stream ${name}`)] };
+    return { busy: records ?? 0, row: [name, whole(records), volume(bytes), spark(`stream ${name}`)] };
   });
   const queryRows = queries.map((one) => {
     const id = one["id"] ?? "";
@@ -62,8 +63,8 @@ async function look(session: ShellTools, rates: Rates, signal: AbortSignal): Pro
       id,
       one["address"],
       one["state"],
-      mebibytes(written),
-      mebibytes(read),
+      volume(written),
+      volume(read),
       one["running_queries"],
       spark(`written ${id}`),
     ];
@@ -72,10 +73,10 @@ async function look(session: ShellTools, rates: Rates, signal: AbortSignal): Pro
   const up = nodes.filter((one) => one["state"] === "RUNNING").length;
   return [
     `${link.server} · ${up} of ${count(nodes.length, "node")} up · ${count(streams.length, "stream")} · ${queries.length} ${queries.length === 1 ? "query" : "queries"} · ${count(subscriptions.length, "subscription")}`,
-    ...section(["stream", "appended/s", "MiB/s", "minute"], streamRows, width),
+    ...section(["stream", "appended/s", "bytes/s", "minute"], streamRows, width),
     ...section(["query", "in/s", "out/s", "lag", "minute", "sql"], queryRows, width),
     ...section(["subscription", "stream", "delivered/s", "acked/s", "lag"], subscriptionRows, width),
-    ...section(["node", "address", "state", "MiB/s in", "MiB/s out", "queries", "minute"], nodeRows, width),
+    ...section(["node", "address", "state", "written/s", "read/s", "queries", "minute"], nodeRows, width),
   ];
 }
 
@@ -103,6 +104,6 @@ function whole(value: number | undefined): number | undefined {
   return value === undefined ? undefined : Math.round(value);
 }
 
-function mebibytes(bytes: number | undefined): number | undefined {
-  return bytes === undefined ? undefined : Number((bytes / 1_048_576).toFixed(2));
+function volume(bytes: number | undefined): string | undefined {
+  return bytes === undefined ? undefined : bytesText(bytes);
 }
