@@ -37,10 +37,6 @@ export class OpenIndex {
     return this.#count;
   }
 
-  get shardCount(): number {
-    return this.#slots.size;
-  }
-
   /** Bytes of all frames. */
   get bytes(): number {
     return this.#bytes;

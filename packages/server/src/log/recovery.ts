@@ -250,7 +250,6 @@ async function attachDirectory(
     return false;
   }
   takeStock(segment, directory, shards);
-  if (directory.count <= 1) segment.space.sorted = true;
   return true;
 }
 

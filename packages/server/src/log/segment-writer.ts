@@ -121,7 +121,6 @@ export class SegmentWriter {
     segment.state = footer.statePlace;
     files.keepDirectory(segment, footer.packed.directory);
     segment.space.bytes = segment.end + footer.bytes;
-    segment.space.sorted = open.shardCount <= 1;
     segment.open = undefined;
     takeStock(segment, footer.packed.directory, shards);
     sealed(segment);

@@ -52,7 +52,7 @@ export interface SegmentSpace {
   /** Runs of consecutive batches of one shard. */
   extents: number;
   stale: boolean;
-  /** Whether its batches are in the order of the shards, or of one shard only. */
+  /** Whether its batches are in the order of the shards, or nearly all of one shard. */
   sorted: boolean;
   /** Damaged: it stays as it is. */
   damaged: boolean;

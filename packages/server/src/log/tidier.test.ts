@@ -101,6 +101,25 @@ describe("sealed segments", () => {
     await again.close();
   });
 
+  it("of which nearly all is of one shard stay as they were written, also after a restart", async () => {
+    const { env, log } = await started();
+    for (const id of [1, 2]) await log.createShard(id);
+    const fences = [await log.open(1), await log.open(2)];
+    for (let i = 0; i < 600; i++) {
+      const id = i % 100 === 50 ? 1 : 2;
+      await log.append(id, textBatch(`${id}/${i}`.padEnd(80, ".")), { fence: fences[id - 1] ?? 0 });
+    }
+    await log.tidied();
+    await log.close();
+    const { log: again } = await started(env);
+    await again.tidied();
+    const names = await env.disk.list(directory);
+    assert.ok(names.length > 3 && names.every((name) => !name.includes("-")), names.join(" "));
+    assert.equal((await readTexts(again, 1)).length, 6);
+    assert.equal((await readTexts(again, 2)).length, 594);
+    await again.close();
+  });
+
   it("never take more than twice what is alive and two segments, also while they are tidied", async () => {
     const { env, log } = await filled("no-space");
     await log.close();
