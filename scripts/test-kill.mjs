@@ -61,7 +61,9 @@ try {
       ...histories.map((_, producer) => produce(client, producer, stop.signal)),
       ...Array.from({ length: consumers }, (_, i) => consume(client, i, stop.signal)),
     ];
-    await sleep(50 + random() * 400);
+    // At any moment of the work, but not before there is some, however slow the machine is.
+    await untilAcked(1 + Math.floor(random() * 300));
+    await sleep(random() * 30);
     await server.kill();
     stop.abort();
     await Promise.all(work);
@@ -76,6 +78,14 @@ console.log(
 );
 printClosingLine({ passed, failed: failures });
 process.exit(failures === 0 ? 0 : 1);
+
+/** Resolves once so many records more are acknowledged, or the time for it is over. */
+async function untilAcked(count) {
+  const all = () => histories.reduce((sum, { acked }) => sum + acked.size, 0);
+  const target = all() + count;
+  for (const deadline = performance.now() + 5_000; all() < target && performance.now() < deadline; )
+    await sleep(5);
+}
 
 /** One record at a time, so that the order of the acknowledged ones is known. */
 async function produce(client, producer, signal) {

@@ -74,8 +74,10 @@ export const errors = {
     202,
     "failedPrecondition",
     409,
-    (a: { stream: string }) =>
-      `Stream still has subscription: "${a.stream}". Delete its subscriptions first, or delete it with force.`,
+    (a: { stream: string; by?: string | undefined }) =>
+      a.by === undefined
+        ? `Stream still has subscription: "${a.stream}". Delete its subscriptions first, or delete it with force.`
+        : `Stream "${a.stream}" is used by ${a.by}. End that first, or delete it with force.`,
   ),
   InvalidReplicationFactor: define(
     203,

@@ -58,11 +58,14 @@ const shapes: readonly (readonly [command: string, shape: string])[] = [
     '{"message":string,"rowsAffected":number,"queryId":null}',
   ],
   ["sql -e SELECT·n·FROM·demo·LIMIT·1;", '[{"n":number}]'],
-  ["query list", '[{"id":string,"status":string,"created_at":string,"sql":string}]'],
-  ["view list", '[{"name":string,"status":string,"created_at":string,"sql":string}]'],
+  [
+    "query list",
+    '[{"id":string,"status":string,"created_at":string,"sql":string,"kind":string,"sources":string,"sink":string}]',
+  ],
+  ["view list", '[{"name":string,"status":string,"created_at":string,"sql":string,"query":string}]'],
   [
     "view describe v",
-    '{"name":string,"status":string,"created_at":string,"sql":string,"columns":[{"column":string,"type":string}]}',
+    '{"name":string,"status":string,"created_at":string,"sql":string,"query":string,"columns":[{"column":string,"type":string}]}',
   ],
   ["view delete v", '{"view":string,"deleted":boolean}'],
   ["connector list", "[]"],

@@ -4,8 +4,8 @@ import { CommandError } from "../failure.js";
 import type { DeleteFlags } from "../tree/stream-tree.js";
 import { type CommandContext, isStructured, printList, printObject, report, withClient } from "./context.js";
 
-const queryColumns = ["id", "status", "created_at", "sql"];
-const viewColumns = ["name", "status", "created_at", "sql"];
+const queryColumns = ["id", "status", "created_at", "sql", "kind", "sources", "sink"];
+const viewColumns = ["name", "status", "created_at", "sql", "query"];
 
 export function listQueries(context: CommandContext): Promise<ExitCode> {
   return withClient(context, async (client) =>

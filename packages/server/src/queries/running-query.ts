@@ -156,8 +156,12 @@ export class RunningQuery {
   behind(barrier: Barrier): string {
     const shards = [...this.#sourcesOf.keys()];
     const open = shards.filter((shardId) => !this.#shards.covers(shardId, barrier.tailOf(shardId)));
-    const batches = open.length === 1 ? "1 shard" : `${open.length} shards`;
-    return `it still reads ${batches} of the ${shards.length} behind it`;
+    const views = [...(this.#waiting.find((one) => one.barrier === barrier)?.views ?? [])];
+    const parts = [
+      ...(open.length === 0 ? [] : [`it still reads ${open.length} of ${shards.length} shards`]),
+      ...views.map(({ view }) => `it waits for view "${view.name}"`),
+    ];
+    return parts.length === 0 ? "its rows are being gathered" : parts.join(", ");
   }
 
   requestSave(): void {
@@ -329,10 +333,11 @@ export class RunningQuery {
 
   /** All rows for those who have begun to follow, or have fallen behind. */
   async #giveRows(): Promise<void> {
-    const waiting = this.#options.feed?.waiting() ?? [];
-    if (waiting.length === 0) return;
-    const { batches } = await this.execution.snapshot();
-    for (const follower of waiting) follower.push({ kind: "rows", batches });
+    const { feed } = this.#options;
+    for (let waiting = feed?.waiting() ?? []; waiting.length > 0; waiting = feed?.waiting() ?? []) {
+      const { batches } = await this.execution.snapshot();
+      for (const follower of waiting) follower.push({ kind: "rows", batches });
+    }
   }
 
   async #at<T>(barrier: Barrier, run: () => Promise<T>): Promise<T> {
@@ -367,6 +372,8 @@ export class RunningQuery {
       if (cancelled !== undefined) {
         for (const { fail } of first.tasks) fail(cancelled);
       } else if (this.#covers(first)) {
+        // Whoever has begun to follow meanwhile shall not miss it.
+        await this.#giveRows();
         this.#options.feed?.publish({ kind: "barrier", barrier: first.barrier });
         await this.#runTasks(first.tasks);
       } else return;

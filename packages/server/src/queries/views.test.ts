@@ -46,6 +46,13 @@ describe("views over views", () => {
     assert.deepEqual(await room.rows("SELECT total FROM by_g WHERE g = 'p';"), [{ total: 13 }]);
   });
 
+  it("answer at once when they have just been made", async () => {
+    for (let i = 0; i < 10; i++) {
+      await room.run(`CREATE VIEW v${i} AS SELECT COUNT(*) AS n FROM by_k;`);
+      assert.deepEqual(await room.rows(`SELECT * FROM v${i};`), [{ n: 3 }]);
+    }
+  });
+
   it("keep the views that they read", async () => {
     await assert.rejects(room.run("DROP VIEW by_k;"), refusedAs("ViewInUse"));
     await assert.rejects(

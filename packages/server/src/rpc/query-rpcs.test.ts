@@ -89,6 +89,11 @@ describe("queries and views over gRPC", () => {
     const other = { sql: "INSERT INTO large SELECT name, n FROM numbers;", queryName: "q3" };
     assert.equal((await call(api, api.createQuery, other)).resultName, "large");
     assert.deepEqual(await refused(call(api, api.createQuery, { sql, queryName: "q4" })), [6, 201]);
+    const streamName = "large";
+    const deleted = failureOf(
+      call(api, api.deleteStream, { streamName, ignoreNonExist: false, force: false }),
+    );
+    assert.match(JSON.stringify(await deleted), /used by query q[23]/);
     const statusOf = async (id: string) => (await call(api, api.getQuery, { id })).status;
     await call(api, api.pauseQuery, { id: "q2" });
     assert.equal(await statusOf("q2"), TaskStatusPB.TASK_PAUSED);

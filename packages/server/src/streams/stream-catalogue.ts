@@ -199,7 +199,11 @@ export class StreamCatalogue {
       throw new HStreamError("StreamNotFound", { stream: name });
     }
     const used = this.#isUsed(stream.id);
-    if (used && how.force !== true) throw new HStreamError("StreamHasSubscriptions", { stream: name });
+    if (used && how.force !== true) {
+      // Users with a blank in their names say who they are; the others are ids of subscriptions.
+      const by = [...(this.#users.get(stream.id) ?? [])].find((user) => user.includes(" "));
+      throw new HStreamError("StreamHasSubscriptions", { stream: name, by });
+    }
     this.#beingDeleted.add(stream.id);
     try {
       if (used) await this.#archived.set(stream.id, stream, this.#archived.revision(stream.id));
