@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fdatasyncSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -152,6 +152,20 @@ async function stream() {
   return total / ((performance.now() - started) / 1_000);
 }
 
+/** CPU time for each record, µs: of this process and of one other, the kernel's included. */
+async function cpuOf(pid, work) {
+  // In ticks of 10 ms.
+  const ticks = () => {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  const before = ticks();
+  const own = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(own);
+  return (user + system + (ticks() - before) * 10_000) / total;
+}
+
 async function fill() {
   const shardId = await createStream("full");
   const records = batchOf(recordsPerBatch, recordBytes);
@@ -221,18 +235,26 @@ try {
     [1, 10].map((consumers) => ({
       case: `${consumers} ${consumers === 1 ? "consumer" : "consumers"}, ${dispatch}`,
       unit: "records/s",
-      turns: 5,
+      turns: 9,
       measure: () => consume(consumers, dispatch),
       floor: stream,
       target: "ratio ≥ 0.6",
     })),
   );
+  const cpu = [1, 10].map((consumers) => ({
+    case: `CPU of server and ${consumers === 1 ? "consumer" : "ten consumers"} for a record`,
+    unit: "µs",
+    turns: 9,
+    measure: () => cpuOf(server.pid, () => consume(consumers, "round-robin")),
+    floor: () => cpuOf(plain.pid, stream),
+  }));
   const { delivery, echo, sync } = await latency();
   const once50 = (sorted) => async () => quantile(sorted, 0.5);
   const p50Bound = quantile(echo, 0.5) + 3 * quantile(sync, 0.5);
   const p99Bound = 1.5 * (quantile(echo, 0.99) + quantile(sync, 0.99));
   await bench([
     ...cases,
+    ...(existsSync("/proc/self/stat") ? cpu : []),
     {
       case: "append to delivery, idle, p50, against echo p50 + 3 × fdatasync p50",
       unit: "ms",

@@ -179,7 +179,7 @@ const scenarios = {
     terminal.key("Escape");
     await terminal.until(/WHERE$/);
   },
-  "rows of a push query, paused, in anform, and stopped": async (terminal) => {
+  "rows of a push query, paused, in another form, and stopped": async (terminal) => {
     await terminal.prompt();
     await terminal.run("SELECT city, seconds FROM visits EMIT CHANGES;");
     await terminal.until(/watching/);
@@ -322,6 +322,19 @@ const scenarios = {
     await terminal.until(/halfway$/);
     terminal.key("C-c");
     await terminal.until(/brings it back/);
+  },
+  "a question before something is dropped": async (terminal) => {
+    await terminal.prompt();
+    await terminal.run("CREATE STREAM doomed;");
+    await terminal.until(/created/i);
+    await terminal.run("DROP STREAM doomed;");
+    await terminal.until(/DROP STREAM doomed; cannot be undone\. Go on\?/);
+    terminal.key("n");
+    await terminal.until(/Nothing was done/);
+    await terminal.run("DROP STREAM doomed; -- really");
+    await terminal.until(/Go on\?[^]*y: yes/);
+    terminal.key("y");
+    await terminal.until(/dropped/i);
   },
   "a server that goes leaves the shell, and one that comes back is found": async (terminal) => {
     await terminal.prompt();

@@ -108,7 +108,11 @@ function otherThanAbsent(message: string, server: string): Omit<Failure, "code">
       hint: "--tls-ca names the certificates to trust; without TLS on the server, leave --tls and hstreams:// out.",
     };
   }
-  if (/ECONNRESET|Protocol error|Connection dropped|socket hang up|Parse Error|ERR_HTTP2/i.test(message)) {
+  if (
+    /ECONNRESET|Last error: Failed to connect|Protocol error|Connection dropped|socket hang up|Parse Error|ERR_HTTP2/i.test(
+      message,
+    )
+  ) {
     return {
       exitCode: exitCodes.unreachable,
       message: `What answers at ${server} is no HStream server, or one that wants TLS.`,

@@ -301,6 +301,8 @@ function channelOptionsOf({ tls, keepAliveMs = limits.keepAliveMs }: ConnectOpti
     "grpc.enable_retries": 0,
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 2_000,
+    // So that a new client does not wait for what another one's connection waits for.
+    "grpc.use_local_subchannel_pool": 1,
     "grpc.primary_user_agent": "hstream-client-js",
     ...(keepAliveMs === 0
       ? {}

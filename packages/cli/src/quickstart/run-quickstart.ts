@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { HStreamClient, HStreamClientError } from "@hstream/client";
 import type { CommandContext } from "../commands/context.js";
+import { WorkProgress } from "../commands/work-progress.js";
 import type { QuickstartFlags } from "../commands/quickstart.js";
 import { startEmbeddedServer } from "../embedded-server.js";
 import { CommandError } from "../failure.js";
@@ -99,7 +100,9 @@ async function play(
     background.push(feed(client, source, signal));
     await context.system.sleep(endlessForMs, signal);
   } else if (fresh) {
-    const count = await feed(client, source, signal);
+    const progress = new WorkProgress(context, "auto", true);
+    const count = await feed(client, source, signal, (records) => progress.add(records));
+    progress.end();
     await stdout.write(`${count.toLocaleString("en-US")} records are stored.\n`);
   }
   watching.abort();

@@ -30,6 +30,7 @@ export async function runPlainShell(options: PlainShellOptions): Promise<StopSig
     panel: () => {},
     live: false,
     lend: undefined,
+    confirm: undefined,
     prefill: () => {},
   });
   let text = "";

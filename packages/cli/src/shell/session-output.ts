@@ -39,6 +39,8 @@ export interface SessionOutput {
   readonly live: boolean;
   /** Lends the terminal to another program; undefined where there is none to lend. */
   readonly lend: ((work: () => Promise<void>) => Promise<void>) | undefined;
+  /** Asks the user; undefined where nobody can be asked. */
+  readonly confirm: ((question: string) => Promise<boolean>) | undefined;
   /** Puts a text into the prompt. */
   readonly prefill: (text: string) => void;
 }

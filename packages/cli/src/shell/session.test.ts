@@ -74,7 +74,7 @@ describe("a session of the shell", function () {
     while ((await shell.run("SHOW QUERIES;")).includes("EMIT CHANGES"));
   });
 
-  it("complaint 22: shows the last result again, whole and in anformat", async () => {
+  it("complaint 22: shows the last result again, whole and in another format", async () => {
     assert.match(await shell.run(":last"), /no result yet/);
     await shell.run("SELECT city, n FROM visits ORDER BY n LIMIT 2;");
     assert.match(await shell.run(":last ndjson"), /\{"city":"Wien","n":1\}\n\{"city":"Graz","n":2\}\n2 rows/);
@@ -279,6 +279,21 @@ describe("a session of the shell", function () {
     void catalogue.relations;
     await shell.until(() => catalogue.relations.some(({ name }) => name === "newborn"));
     await shell.run(":refresh");
+  });
+
+  it("asks before something is dropped, and drops nothing without a yes", async () => {
+    await client.sql("CREATE STREAM doomed;").finish();
+    const careful = await openTestSession(server.url, { answer: false });
+    assert.match(
+      await careful.run("/* all */ DROP STREAM\n doomed; SELECT 1 AS a;"),
+      /^Nothing was done\.\n\n$/,
+    );
+    assert.deepEqual(careful.questions, ["DROP STREAM doomed; cannot be undone. Go on?"]);
+    await careful.run("SHOW STREAMS; -- DROP STREAM doomed");
+    assert.equal(careful.questions.length, 1);
+    await careful.close();
+    assert.match(await shell.run("DROP STREAM doomed;"), /dropped/i);
+    assert.equal(shell.questions.length, 1);
   });
 
   it("abuse 24: knows every way to leave", () => {

@@ -2,9 +2,11 @@ import { HStreamClientError, type SqlStatement } from "@hstream/client";
 import type { StatementText } from "@hstream/sql/tokens";
 import { exitCodes } from "../exit-codes.js";
 import { failureOf, renderFailure } from "../failure.js";
+import { visible } from "../output/display.js";
 import type { OutputFormat } from "../output/format.js";
 import { type Page, pageOfBatch, shortened, slicePage } from "../output/page.js";
 import { resultWriter } from "../output/result-writer.js";
+import { isDestructive } from "./destructive.js";
 import { groupKeys } from "./group-keys.js";
 import { KeptResult } from "./kept-result.js";
 import { pageOutput } from "./pager.js";
@@ -151,6 +153,13 @@ export class ShellSession implements ShellTools {
   /** False when the statement failed or was stopped. */
   async #runStatement(statement: StatementText, signal: AbortSignal): Promise<boolean> {
     const { link, output, system } = this.options;
+    if (output.confirm !== undefined && isDestructive(statement.text)) {
+      const shown = visible(statement.text.replaceAll(/\s+/g, " "));
+      if (!(await output.confirm(`${shown}; cannot be undone. Go on?`))) {
+        await output.write("Nothing was done.\n\n");
+        return false;
+      }
+    }
     const progress = new Progress({
       clock: system.uptime,
       schedule: system.schedule,

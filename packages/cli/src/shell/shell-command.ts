@@ -118,6 +118,6 @@ ${commands.join("\n")}
   Alt-B, Alt-F words                         Ctrl-W, Ctrl-U, Ctrl-K  cut; Ctrl-Y yanks, Alt-Y an older one
   Ctrl-_       undo; Alt-_ redo              Alt-Enter, Ctrl-J  a new line anywhere
   Ctrl-X       writes in $EDITOR             Ctrl-C          stops what runs, or clears the input
-While a query runs: Ctrl-S pauses, Ctrl-O shows it in anform, Ctrl-C stops it.
+While a query runs: Ctrl-S pauses, Ctrl-O shows it in another form, Ctrl-C stops it.
 `;
 }

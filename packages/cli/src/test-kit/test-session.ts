@@ -17,6 +17,8 @@ export interface TestSession {
   readonly panels: (readonly string[])[];
   readonly statuses: RunStatus[];
   readonly programs: ProgramCall[];
+  /** What the session asked. */
+  readonly questions: readonly string[];
   readonly catalogue: Catalogue;
   readonly directory: string;
   /** Settles once what was printed or drawn satisfies. */
@@ -26,7 +28,13 @@ export interface TestSession {
 
 export async function openTestSession(
   url: string,
-  options: { readonly columns?: number; readonly rows?: number; readonly env?: Record<string, string> } = {},
+  options: {
+    readonly columns?: number;
+    readonly rows?: number;
+    readonly env?: Record<string, string>;
+    /** What the user says to every question: yes. */
+    readonly answer?: boolean;
+  } = {},
 ): Promise<TestSession> {
   const real = processSystem();
   const directory = await real.files.temporaryDirectory("hstream-session-");
@@ -43,6 +51,7 @@ export async function openTestSession(
   let watch: () => void = () => {};
   const panels: (readonly string[])[] = [];
   const statuses: RunStatus[] = [];
+  const questions: string[] = [];
   const output: SessionOutput = {
     write: async (piece) => {
       text += piece;
@@ -61,6 +70,10 @@ export async function openTestSession(
     },
     live: true,
     lend: (work) => work(),
+    confirm: async (question) => {
+      questions.push(question);
+      return options.answer ?? true;
+    },
     prefill: () => {},
   };
   const link: ServerLink = {
@@ -103,6 +116,7 @@ export async function openTestSession(
     panels,
     statuses,
     programs,
+    questions,
     catalogue,
     directory,
     until: (holds) =>

@@ -84,8 +84,9 @@ export class Run {
     this.#execution = this.#open();
   }
 
-  /** Goes on in another execution, from the saved state of this one. */
+  /** Goes on in another execution, from the saved state of this one; one that has reached its limit is over. */
   reopen(): void {
+    if (this.reports.at(-1)?.finished === true) return;
     const state = this.#execution.save();
     this.#execution = this.#open();
     this.#execution.load(state);

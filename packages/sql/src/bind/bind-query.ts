@@ -55,7 +55,8 @@ function bindWhole(node: QueryNode, catalog: Catalog, findings: Findings, use: Q
   const limit = countOf(node.limit, "LIMIT", findings);
   checkEmission(node, use, findings);
   const emitLimit = finite || node.orderBy.length > 0 ? undefined : limit;
-  const rows = bindBlock(node, place, emitLimit === undefined ? limit : undefined);
+  const all = bindBlock(node, place, emitLimit === undefined ? limit : undefined);
+  const rows = use === "view" ? declaredOnly(all, node, findings) : all;
   const output = rows.columns.map(({ column, spread, prefix }): OutputColumn => {
     const plain = { name: column.name, type: column.type, spread };
     return prefix === undefined ? plain : { ...plain, prefix };
@@ -74,6 +75,16 @@ function bindWhole(node: QueryNode, catalog: Catalog, findings: Findings, use: Q
   };
   if (node.emit?.mode === "final" && !findings.failed) checkFinal(query, node.emit, findings);
   return emitLimit === undefined ? query : { ...query, emitLimit };
+}
+
+/** A view has columns that can be named before it is filled: of * those that are declared, if there are any. */
+function declaredOnly(rows: BoundRows, node: QueryNode, findings: Findings): BoundRows {
+  const columns = rows.columns.filter(({ spread }) => !spread);
+  if (columns.length === 0 || columns.length === rows.columns.length) return rows;
+  const message = "The view has the declared columns of *, and not what records have besides";
+  findings.notice(node.body.span, message, "name the fields that it shall have too");
+  const items = columns.map(({ column }): ProjectItem => ({ column, expression: columnExpression(column) }));
+  return { ...rows, columns, plan: { kind: "project", input: rows.plan, items } };
 }
 
 /** What is given once must be closed by a window. */

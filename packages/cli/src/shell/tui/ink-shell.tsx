@@ -48,6 +48,7 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
   let prompt: PromptState = newPrompt(await options.history.load());
   let status: RunStatus | undefined;
   let panel: readonly string[] = [];
+  let question: { readonly text: string; readonly answer: (yes: boolean) => void } | undefined;
   let running = false;
   let leaving = false;
   const queue: string[] = [];
@@ -74,6 +75,10 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
     : undefined;
   const area = (): LiveArea => {
     if (leaving) return { kind: "nothing" };
+    if (question !== undefined) {
+      const line = truncate(`${question.text} y: yes, any other key: no`, size().columns - 1);
+      return { kind: "status", panel: [], line, prompt: undefined };
+    }
     if (!running) return promptArea(prompt, { ...help, ...size(), paint });
     if (status === undefined) return { kind: "nothing" };
     const { columns, rows } = size();
@@ -150,6 +155,16 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
     },
     live: true,
     lend,
+    confirm: (text) =>
+      new Promise((resolve) => {
+        const answer = (yes: boolean) => {
+          question = undefined;
+          redraw();
+          resolve(yes);
+        };
+        question = { text, answer };
+        redraw();
+      }),
     prefill: (text) => {
       prompt = { ...prompt, editor: edit(prompt.editor, { kind: "set", text }) };
     },
@@ -214,6 +229,7 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
   };
 
   const press = (key: Key) => {
+    if (question !== undefined) return question.answer(key.kind === "text" && /^y$/i.test(key.text));
     if (running && pressWhileRunning(key)) return;
     const step = pressKey(prompt, key, help);
     prompt = step.state;
@@ -279,6 +295,7 @@ export async function runInkShell(options: InkShellOptions): Promise<StopSignal 
     return endedBy;
   } finally {
     leaving = true;
+    question?.answer(false);
     session?.cancel();
     scrollback.flush();
     redraw();

@@ -97,11 +97,12 @@ export class AssignSlidingOperator implements Operator {
   advance(watermarkMs: number): Progress {
     const keep = watermarkMs - this.#options.sizeMs;
     let dead = 0;
-    for (const [partition, rows] of this.#rows.entries()) {
+    for (let partition = 0; partition < this.#rows.length; partition++) {
+      // One of which all records came too late has no rows.
+      const rows = (this.#rows[partition] ??= []);
       const from = firstAfter(rows, keep);
       if (from > 0) for (const row of rows.splice(0, from)) this.#bytes -= bytesOf(row);
       if (rows.length === 0) dead += 1;
-      this.#rows[partition] = rows;
     }
     if (dead > 1024 && dead * 2 > this.#rows.length) this.#sweep();
     return "done";
