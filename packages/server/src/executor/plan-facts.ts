@@ -85,12 +85,15 @@ export function updatesByKey(plan: PhysicalPlan, aggregate: PhysicalNode): boole
   return node === aggregate;
 }
 
-/**
- * The output columns that are the keys of the aggregate on top of the plan (below filters and
- * projections): they identify a row of the output. Undefined when there is no such aggregate or a key
- * is not in the output.
- */
-export function groupKeysInOutput(plan: PhysicalPlan): readonly number[] | undefined {
+/** The aggregate on top of the plan, below filters and projections, and where its output columns stand in the plan's. */
+function topAggregate(
+  plan: PhysicalPlan,
+):
+  | {
+      readonly node: Extract<PhysicalNode, { kind: "aggregate" }>;
+      readonly origin: readonly (number | undefined)[];
+    }
+  | undefined {
   let node = plan.root;
   /** Of each output column, the column of `node` that it is, if it is one. */
   let origin: (number | undefined)[] = plan.output.map((_, i) => i);
@@ -103,9 +106,27 @@ export function groupKeysInOutput(plan: PhysicalPlan): readonly number[] | undef
       });
       node = node.input;
     } else if (node.kind === "filter") node = node.input;
-    else break;
+    else return node.kind === "aggregate" ? { node, origin } : undefined;
   }
-  if (node.kind !== "aggregate") return undefined;
-  const keys = node.keys.map((_, key) => origin.indexOf(key));
-  return keys.includes(-1) ? undefined : keys;
+}
+
+/**
+ * The output columns that are the keys of the aggregate on top of the plan (below filters and
+ * projections): they identify a row of the output. Undefined when there is no such aggregate or a key
+ * is not in the output.
+ */
+export function groupKeysInOutput(plan: PhysicalPlan): readonly number[] | undefined {
+  const top = topAggregate(plan);
+  const keys = top?.node.keys.map((_, key) => top.origin.indexOf(key));
+  return keys?.includes(-1) === true ? undefined : keys;
+}
+
+/** The output columns that are keys of that aggregate, but for the bounds of windows: what its groups are of. */
+export function groupColumnsInOutput(plan: PhysicalPlan): readonly number[] {
+  const top = topAggregate(plan);
+  const keys = top?.node.keys.flatMap((key, i) => {
+    const isBound = key.kind === "column" && (key.name === "window_start" || key.name === "window_end");
+    return isBound ? [] : top.origin.indexOf(i);
+  });
+  return keys?.filter((index) => index >= 0) ?? [];
 }

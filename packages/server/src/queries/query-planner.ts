@@ -11,7 +11,7 @@ import {
 } from "@hstream/sql";
 import { HStreamError } from "../errors.js";
 import type { SinkKind } from "../executor/execution.js";
-import { groupKeysInOutput, isAppendOnly } from "../executor/plan-facts.js";
+import { groupColumnsInOutput, isAppendOnly } from "../executor/plan-facts.js";
 import type { StreamDocument } from "../streams/stream.js";
 import type { QueryDocument } from "./query-document.js";
 
@@ -88,7 +88,7 @@ function partitionColumns(
   plan: PhysicalPlan,
 ): readonly number[] {
   const by = statement.kind === "create-stream-as" ? statement.partitionBy : undefined;
-  if (by === undefined) return groupKeysInOutput(plan) ?? [];
+  if (by === undefined) return groupColumnsInOutput(plan);
   const index = plan.output.findIndex(({ name, spread }) => name === by && !spread);
   if (index >= 0) return [index];
   const message = `PARTITION BY ${by}: the query has no column of that name, only whole records`;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { RecordBatchReader } from "@hstream/proto";
 import { DurableWorld, pushed } from "./durable-world.test.helper.js";
 import type { TestRoom } from "./test-room.js";
 
@@ -58,6 +59,25 @@ describe("time in queries that live on", () => {
       { k: "a", n: 2 },
       { k: "b", n: 1 },
     ]);
+  });
+
+  it("keeps the windows of a group in one shard, in order", async () => {
+    await room.run(`CREATE STREAM s (t TIMESTAMP) WITH (TIMESTAMP = t, LATENESS = INTERVAL 0 SECOND);
+      CREATE STREAM final WITH (SHARDS = 4) AS SELECT k, window_start, COUNT(*) AS n
+        FROM TUMBLE(s, INTERVAL 10 SECOND) GROUP BY k, window_start EMIT FINAL;`);
+    for (let t = 0; t < 60; t += 5) await insert(["a", t], ["b", t], ["c", t]);
+    await finals(15);
+    const { shardIds } = room.streams.get("final");
+    const keys = new Map<string, Set<number>>();
+    for (const shardId of shardIds) {
+      const { batches } = await room.log.read(shardId, 0, { batchesMax: 1_000, bytesMax: 1_000_000 });
+      for (const { payload } of batches) {
+        const reader = new RecordBatchReader(payload);
+        while (reader.next()) keys.set(reader.key(), (keys.get(reader.key()) ?? new Set()).add(shardId));
+      }
+    }
+    assert.deepEqual([...keys.keys()].sort(), ["a", "b", "c"]);
+    assert.ok([...keys.values()].every((shards) => shards.size === 1));
   });
 
   it("gives the latest state at intervals", async () => {
