@@ -121,6 +121,11 @@ export const rules = {
     "Whole seconds; in DuckDB with their fraction.",
     "EPOCH(TIMESTAMP '1970-01-01 00:00:01.5')",
   ),
+  weeksBetween: rule(
+    "DATE_DIFF in weeks",
+    "The Mondays between two moments, as other units count their beginnings; in DuckDB a seventh of the days.",
+    "DATE_DIFF('week', DATE '2024-02-29', DATE '2024-03-04')",
+  ),
 } as const;
 
 interface Call {
@@ -288,7 +293,10 @@ export const calls: Readonly<Record<string, (call: Call) => string>> = {
   LAST_DAY: prefix("last_day"),
   DATE_PART: ({ a, b }) => `CAST(date_part(${a}, ${b}) AS BIGINT)`,
   DATE_TRUNC: prefix("date_trunc"),
-  DATE_DIFF: prefix("date_diff"),
+  // rules.weeksBetween
+  DATE_DIFF: ({ a, b, c }) =>
+    `CASE WHEN lower(${a}) = 'week' THEN date_diff('day', date_trunc('week', ${b}), date_trunc('week', ${c})) // 7 ` +
+    `ELSE date_diff(${a}, ${b}, ${c}) END`,
   DATE_ADD: infix("+"),
   STRFTIME: prefix("strftime"),
   STRPTIME: prefix("strptime"),
