@@ -4,11 +4,12 @@ import { HStreamError } from "../errors.js";
 import { groupKeysInOutput } from "../executor/plan-facts.js";
 import type { StepInput, StepReport } from "../executor/step-input.js";
 import { limits } from "../limits.js";
+import type { LogStore } from "../log/log-store.js";
 import { Barrier } from "./barrier.js";
 import type { PersistentQueries } from "./persistent-queries.js";
 import type { PersistentQuery } from "./persistent-query.js";
 import { lookedUpKey } from "./point-look-up.js";
-import { recordInputs, sourceStreams, storedBatches } from "./query-input.js";
+import { recordInputs, type SourceStream, sourceStreams, storedBatches } from "./query-input.js";
 import { errorRows, queryIdOfErrors } from "./query-errors.js";
 import type { QueryTools } from "./query-tools.js";
 import type { SystemRooms } from "./system-tables/system-table.js";
@@ -42,20 +43,42 @@ export async function* pull(
     for (const rows of [...(await tableRows(plan, rowSources.system)), ...(await views)]) {
       yield* execution.feed([rows], env.clock.now());
     }
-    for (const { stream, sources } of inputs) {
-      for (const shardId of stream.shardIds) {
-        for await (const batches of storedBatches(log, shardId, barrier.tailOf(shardId))) {
-          for await (const report of execution.feed(recordInputs(sources, batches), env.clock.now())) {
-            yield report;
-            if (report.finished) return;
-          }
-        }
-      }
+    // A piece is read and handed over while the worker is busy with the one before.
+    let before: AsyncIterable<StepReport> | undefined;
+    for await (const piece of storedInputs(log, inputs, barrier)) {
+      const reports = execution.feed(piece, env.clock.now());
+      if (before !== undefined && (yield* untilFinished(before))) return;
+      before = reports;
     }
+    if (before !== undefined && (yield* untilFinished(before))) return;
     yield* execution.end(env.clock.now());
   } finally {
     execution.cancel();
   }
+}
+
+/** What the streams keep up to the barrier, in pieces of bounded size. */
+async function* storedInputs(
+  log: LogStore,
+  inputs: readonly SourceStream[],
+  barrier: Barrier,
+): AsyncGenerator<readonly StepInput[], undefined> {
+  for (const { stream, sources } of inputs) {
+    for (const shardId of stream.shardIds) {
+      for await (const batches of storedBatches(log, shardId, barrier.tailOf(shardId))) {
+        yield recordInputs(sources, batches);
+      }
+    }
+  }
+}
+
+/** Passes reports on; whether one of them says that no more input is wanted. */
+async function* untilFinished(reports: AsyncIterable<StepReport>): AsyncGenerator<StepReport, boolean> {
+  for await (const report of reports) {
+    yield report;
+    if (report.finished) return true;
+  }
+  return false;
 }
 
 /** The present rows of the system tables that a plan reads; each is asked once. */
