@@ -86,9 +86,7 @@ export function updatesByKey(plan: PhysicalPlan, aggregate: PhysicalNode): boole
 }
 
 /** The aggregate on top of the plan, below filters and projections, and where its output columns stand in the plan's. */
-function topAggregate(
-  plan: PhysicalPlan,
-):
+function topAggregate(plan: PhysicalPlan):
   | {
       readonly node: Extract<PhysicalNode, { kind: "aggregate" }>;
       readonly origin: readonly (number | undefined)[];
