@@ -126,6 +126,11 @@ export const rules = {
     "The Mondays between two moments, as other units count their beginnings; in DuckDB a seventh of the days.",
     "DATE_DIFF('week', DATE '2024-02-29', DATE '2024-03-04')",
   ),
+  truncatedNull: rule(
+    "DATE_TRUNC of NULL",
+    "NULL, and so is a comparison with it; DuckDB 1.5.5 may take such a comparison to be TRUE.",
+    "(SELECT COUNT(*) FROM (SELECT 1 AS a, CAST(NULL AS DATE) AS b) AS p FULL JOIN (SELECT 2 AS a) AS q ON p.a = q.a WHERE DATE '1969-12-31' <> DATE_TRUNC('month', p.b))",
+  ),
 } as const;
 
 interface Call {
@@ -292,7 +297,8 @@ export const calls: Readonly<Record<string, (call: Call) => string>> = {
   EPOCH_MS: prefix("epoch_ms"),
   LAST_DAY: prefix("last_day"),
   DATE_PART: ({ a, b }) => `CAST(date_part(${a}, ${b}) AS BIGINT)`,
-  DATE_TRUNC: prefix("date_trunc"),
+  // rules.truncatedNull
+  DATE_TRUNC: ({ a, b }) => `CASE WHEN ${b} IS NOT NULL THEN date_trunc(${a}, ${b}) END`,
   // rules.weeksBetween
   DATE_DIFF: ({ a, b, c }) =>
     `CASE WHEN lower(${a}) = 'week' THEN date_diff('day', date_trunc('week', ${b}), date_trunc('week', ${c})) // 7 ` +
@@ -339,7 +345,8 @@ export const calls: Readonly<Record<string, (call: Call) => string>> = {
   JSON_EXTRACT: prefix("json_extract"),
   JSON_VALUE: prefix("json_extract_string"),
   JSON_EXISTS: prefix("json_exists"),
-  JSON_ARRAY_LENGTH: prefix("json_array_length"),
+  // DuckDB's has no sign, and with a BIGINT gives 128 bits.
+  JSON_ARRAY_LENGTH: ({ args }) => `CAST(json_array_length(${list(args)}) AS BIGINT)`,
   JSON_KEYS: prefix("json_keys"),
   JSON_VALID: prefix("json_valid"),
   JSON_OBJECT: prefix("json_object"),
@@ -355,17 +362,16 @@ interface Aggregate {
   readonly type: SqlType;
 }
 
-/** A call, a further condition on its rows, and what is made of its result. */
+/** A call, given the FILTER that stands behind each aggregate in it, and a further condition on its rows. */
 interface Said {
-  readonly call: string;
+  readonly call: (filter: string) => string;
   readonly where?: string;
-  readonly wrap?: (call: string) => string;
 }
 
 const called =
   (name: string) =>
   ({ args, distinct }: Aggregate): Said => ({
-    call: `${name}(${distinct}${args.length === 0 ? "*" : list(args)})`,
+    call: (filter) => `${name}(${distinct}${args.length === 0 ? "*" : list(args)})${filter}`,
   });
 
 /** Only of what varies: rules.correlationOfNone. */
@@ -373,19 +379,25 @@ const varying =
   (name: string, only: "both" | "second") =>
   ({ args }: Aggregate): Said => {
     const [a = "", b = ""] = args;
-    const spread = (one: string, other: string): string =>
-      `var_pop(CASE WHEN ${other} IS NOT NULL THEN ${one} END)`;
-    const zero = [...(only === "both" ? [`${spread(a, b)} = 0`] : []), `${spread(b, a)} = 0`];
-    return { call: `CASE WHEN ${zero.join(" OR ")} THEN NULL ELSE ${name}(${list(args)}) END` };
+    return {
+      call: (filter) => {
+        const still = (one: string, other: string): string =>
+          `var_pop(CASE WHEN ${other} IS NOT NULL THEN ${one} END)${filter} = 0`;
+        const none = only === "both" ? `${still(a, b)} OR ${still(b, a)}` : still(b, a);
+        return `CASE WHEN ${none} THEN NULL ELSE ${name}(${list(args)})${filter} END`;
+      },
+    };
   };
 
 /** How each aggregate that the generator knows is said. */
 export const aggregateCalls: Readonly<Record<string, (call: Aggregate) => Said>> = {
   COUNT: called("count"),
   // DuckDB's is of 128 bits, which not all of its functions take.
-  SUM: (call) => ({
-    ...called("sum")(call),
-    wrap: (text) => (call.type.kind === "integer" ? `CAST(${text} AS BIGINT)` : text),
+  SUM: ({ args: [a = ""], distinct, type }) => ({
+    call: (filter) => {
+      const sum = `sum(${distinct}${a})${filter}`;
+      return type.kind === "integer" ? `CAST(${sum} AS BIGINT)` : sum;
+    },
   }),
   AVG: called("avg"),
   MIN: called("min"),
@@ -394,7 +406,7 @@ export const aggregateCalls: Readonly<Record<string, (call: Aggregate) => Said>>
   BOOL_OR: called("bool_or"),
   MEDIAN: called("median"),
   // rules.countIfOfNone
-  COUNT_IF: ({ args: [a = ""] }) => ({ call: `count(CASE WHEN ${a} THEN 1 END)` }),
+  COUNT_IF: ({ args: [a = ""] }) => ({ call: (filter) => `count(CASE WHEN ${a} THEN 1 END)${filter}` }),
   // A scalar subquery that gives more than one row is an error in both; the generator makes none.
   SINGLE_VALUE: called("any_value"),
   // Some value: ours is the least.
@@ -411,32 +423,31 @@ export const aggregateCalls: Readonly<Record<string, (call: Aggregate) => Said>>
   QUANTILE: called("quantile_cont"),
   QUANTILE_DISC: called("quantile_disc"),
   // rules.approximate
-  APPROX_COUNT_DISTINCT: ({ args: [a = ""] }) => ({ call: `count(DISTINCT ${a})` }),
+  APPROX_COUNT_DISTINCT: ({ args: [a = ""] }) => ({ call: (filter) => `count(DISTINCT ${a})${filter}` }),
   // rules.topOfNone
-  TOPK: ({ args: [a = "", k = ""] }) => ({
-    call: `max(${a}, ${k})`,
-    wrap: (call) => `coalesce(${call}, [])`,
-  }),
+  TOPK: ({ args: [a = "", k = ""] }) => ({ call: (filter) => `coalesce(max(${a}, ${k})${filter}, [])` }),
   // Of equal ones that with the least and the greatest value.
   ARG_MIN: ({ args: [x = "", y = ""] }) => ({
-    call: `first(${x} ORDER BY ${y} ASC, ${x} ASC NULLS LAST)`,
+    call: (filter) => `first(${x} ORDER BY ${y} ASC, ${x} ASC NULLS LAST)${filter}`,
     where: `${y} IS NOT NULL`,
   }),
   ARG_MAX: ({ args: [x = "", y = ""] }) => ({
-    call: `first(${x} ORDER BY ${y} DESC, ${x} DESC NULLS FIRST)`,
+    call: (filter) => `first(${x} ORDER BY ${y} DESC, ${x} DESC NULLS FIRST)${filter}`,
     where: `${y} IS NOT NULL`,
   }),
-  "ARRAY_AGG ORDER BY": ({ args: [a = ""], distinct, order }) => ({
-    call: `array_agg(${distinct}${a} ORDER BY ${order}${distinct === "" ? `, ${a} NULLS LAST` : ""})`,
-  }),
-  "STRING_AGG ORDER BY": ({ args: [a = "", separator = ""], order }) => ({
-    call: `string_agg(${a}, ${separator === "NULL" ? "','" : separator} ORDER BY ${order}, ${a})`,
-  }),
+  "ARRAY_AGG ORDER BY": ({ args: [a = ""], distinct, order }) => {
+    const last = distinct === "" ? `, ${a} NULLS LAST` : "";
+    return { call: (filter) => `array_agg(${distinct}${a} ORDER BY ${order}${last})${filter}` };
+  },
+  "STRING_AGG ORDER BY": ({ args: [a = "", separator = ""], order }) => {
+    const between = separator === "NULL" ? "','" : separator;
+    return { call: (filter) => `string_agg(${a}, ${between} ORDER BY ${order}, ${a})${filter}` };
+  },
   "EARLIEST ORDER BY": ({ args: [a = ""], order }) => ({
-    call: `first(${a} ORDER BY ${order}, ${a} NULLS LAST)`,
+    call: (filter) => `first(${a} ORDER BY ${order}, ${a} NULLS LAST)${filter}`,
   }),
   "LATEST ORDER BY": ({ args: [a = ""], order }) => ({
-    call: `last(${a} ORDER BY ${order}, ${a} NULLS LAST)`,
+    call: (filter) => `last(${a} ORDER BY ${order}, ${a} NULLS LAST)${filter}`,
   }),
 };
 

@@ -143,12 +143,7 @@ class Renderer {
     });
     const conditions = [call.filter === undefined ? undefined : this.#on(call.filter), said.where];
     const where = conditions.filter((one) => one !== undefined).join(" AND ");
-    const wrap = said.wrap ?? ((text: string): string => text);
-    if (where === "") return wrap(said.call);
-    // FILTER stands behind each aggregate call; here there is one, but for CASE … ELSE f(…) END.
-    return said.call.startsWith("CASE")
-      ? filteredCase(said.call, where)
-      : wrap(`${said.call} FILTER (WHERE ${where})`);
+    return said.call(where === "" ? "" : ` FILTER (WHERE ${where})`);
   }
 
   #windowCall(call: WindowCall, over: string): string {
@@ -194,12 +189,6 @@ class Renderer {
     const render = must(calls[name], () => `DuckDB's word for ${name} is known`);
     return render({ a, b, c, args, type });
   }
-}
-
-/** A condition on the rows of all aggregates inside CASE. */
-function filteredCase(call: string, where: string): string {
-  const filter = ` FILTER (WHERE ${where})`;
-  return call.replaceAll(" = 0", `${filter} = 0`).replace(/ END$/, `${filter} END`);
 }
 
 const unframed = new Set([
