@@ -23,6 +23,7 @@ import { describeMethod } from "./describe-codec.js";
 import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
 import { keyReaderMethod, keyReaderRpc } from "./key-reader-rpc.js";
 import { queryRpcs } from "./query-rpcs.js";
+import { widenWindows } from "./receive-windows.js";
 import { readerMethods, readerRpcs } from "./reader-rpcs.js";
 import { trimRpcs } from "./trim-rpcs.js";
 import { Handlers } from "./handlers.js";
@@ -96,12 +97,16 @@ export class GrpcServer {
       "grpc.max_concurrent_streams": limits.callsPerConnectionMax,
       "grpc.keepalive_time_ms": limits.keepAliveEveryMs,
       "grpc.keepalive_timeout_ms": limits.keepAliveAnswerMs,
+      // Statistics of every call and message, which nobody asks for.
+      "grpc.enable_channelz": 0,
     });
+    const widenBound = widenWindows(server);
     return await new Promise((resolve, reject) => {
       server.bindAsync(addressText(host, port), secrets.credentials(), (error, bound) => {
         if (error !== null) reject(error);
         // In the same turn as the bind: no call can come before there is somebody to answer.
         else {
+          widenBound();
           opened = rooms(bound);
           resolve(GrpcServer.#serve(server, bound, opened, report));
         }
