@@ -8,7 +8,7 @@ export function isAppendOnly(node: PhysicalNode, plan: PhysicalPlan): boolean {
   switch (node.kind) {
     case "source": {
       const source = must(plan.sources[node.source], "a plan has its sources");
-      return source.kind === "stream" || source.appendOnly;
+      return source.kind === "stream" ? source.deletions !== true : source.appendOnly;
     }
     case "values":
       return true;

@@ -125,6 +125,8 @@ function bindRelation(node: Extract<FromNode, { kind: "relation" }>, place: Quer
     if (stand.kind !== "stream") return undefined;
     const field = named ?? stand.timeColumn;
     const own = field === appendTimeName ? undefined : field;
+    // A deletion has the time of its row in a column, but not the row's append time.
+    if (own === undefined && !stand.appendOnly) return undefined;
     return { time: scope.time(own), watermark: context.finite ? undefined : scope.watermark() };
   };
   return {
@@ -133,7 +135,7 @@ function bindRelation(node: Extract<FromNode, { kind: "relation" }>, place: Quer
     merged: [],
     kind: isStream ? "stream" : stand.kind === "table" ? "table" : "changing",
     time,
-    grows: stand.appendOnly,
+    grows: stand.appendOnly || (context.finite && stand.kind === "stream"),
     closing: new Map(),
     conditions: [],
   };
@@ -495,9 +497,10 @@ function pushShape(
 ): PushShape {
   const plain = { type, lookup: false, swapped: false };
   // Rows of the same window meet, whichever comes first, until it closes.
-  if (finite || byWindow) return plain;
+  // Within a time pairs come and go, where one of the streams has deletions.
+  if (finite || byWindow || within) return plain;
   if (left.kind === "stream" && right.kind === "stream") {
-    if (!within && !findings.failed) {
+    if (!findings.failed) {
       findings.error(
         node.right.span,
         "A join of two streams without end needs WITHIN",

@@ -91,7 +91,7 @@ export function bindWindow(
     findings.error(
       span,
       `${window} needs rows that have a time`,
-      "rows of streams have one, also through a plain subquery or a join WITHIN",
+      "rows of streams have one, also through a plain subquery or a join WITHIN; where rows are deleted, name its column: TUMBLE(s, at, INTERVAL 10 SECOND)",
     );
     return undefined;
   }

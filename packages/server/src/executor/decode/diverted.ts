@@ -8,7 +8,7 @@ export type DivertReason =
   | "raw"
   /** The batch has another number of records than was declared. */
   | "count-mismatch"
-  /** A deletion (attribute hstream.op = delete), which sources do not apply yet. */
+  /** A deletion (attribute hstream.op = delete) in a stream that no query writes deletions to. */
   | "deletion"
   /** A record without a time, where the query needs it. */
   | "no-time"

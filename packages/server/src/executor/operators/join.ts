@@ -153,15 +153,16 @@ export class JoinOperator implements Operator {
       for (const port of [0, 1] as const) {
         const heap = this.#heaps[port];
         const side = this.#sides[port];
-        const padded: number[] = [];
+        // A row that went and came again has more than one place in the heap.
+        const padded = new Set<number>();
         while (heap.first + bounds.ms < watermarkMs && left > 0) {
           const row = heap.take();
           if (this.#pads[port] && side.weight(row) > 0 && side.partners(row) <= 0) {
-            padded.push(row);
+            padded.add(row);
             left -= 1;
           } else side.remove(row);
         }
-        this.#pad(port, padded, out);
+        this.#pad(port, [...padded], out);
         for (const row of padded) side.remove(row);
       }
       return left > 0 ? "done" : "more";

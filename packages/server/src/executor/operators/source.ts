@@ -16,6 +16,7 @@ import {
   sliceRows,
   type TimestampColumn,
   valueAt,
+  weightAt,
 } from "../columns.js";
 import type { Diversions } from "../decode/diverted.js";
 import { RecordDecoder } from "../decode/record-decoder.js";
@@ -62,7 +63,10 @@ export class Source {
     this.#inflate = inflate;
     this.#diverted = diverted;
     this.#errors = errors;
-    this.#decoder = new RecordDecoder(plan.kind === "stream" ? plan.columns : [], diverted);
+    this.#decoder =
+      plan.kind === "stream"
+        ? new RecordDecoder(plan.columns, diverted, plan.deletions === true)
+        : new RecordDecoder([], diverted);
     const time = plan.kind === "stream" ? plan.time : undefined;
     this.#clock = time === undefined ? undefined : new SourceClock(time.latenessMs);
   }
@@ -248,25 +252,27 @@ export class Source {
         // What is no time is not cast: the record is diverted.
         return column;
       }
-      return scan?.kind === "field" ? this.#castColumn(column, batch.rowCount, scan.type) : column;
+      return scan?.kind === "field" ? this.#castColumn(column, batch, scan.type) : column;
     });
     return { ...batch, columns };
   }
 
-  #castColumn(column: Column, rowCount: number, type: SqlType): Column {
+  #castColumn(column: Column, batch: ChangeBatch, type: SqlType): Column {
     if (hasType(column, type)) return column;
     // A number where a TIMESTAMP is declared is milliseconds since 1970.
     if (type.kind === "timestamp" && column.kind === "float64" && column.values.every(isTime)) {
       return { kind: "timestamp", values: column.values, nulls: column.nulls };
     }
     const values: SqlValue[] = [];
+    let row = 0;
     const context = {
       error: (message: string): null => {
-        this.#errors.add(message);
+        // Of a row that is taken back it was told when it came.
+        if (weightAt(batch, row) > 0) this.#errors.add(message);
         return null;
       },
     };
-    for (let row = 0; row < rowCount; row++) values.push(cast(valueAt(column, row), type, context));
+    for (; row < batch.rowCount; row++) values.push(cast(valueAt(column, row), type, context));
     return columnOfValues(values);
   }
 }
