@@ -493,6 +493,8 @@ function streamOptions(
     replicationFactor: statement.replicationFactor ?? 1,
     backlogSeconds: statement.retentionSeconds ?? defaultRetentionSeconds,
     shardCount: statement.shardCount ?? 1,
-    kind: hasDeletions(plan) ? "changes" : "stream",
+    kind: hasDeletions(plan) || statement.deletions === true ? "changes" : "stream",
+    timeColumn: statement.timestampColumn,
+    latenessMs: statement.latenessMs,
   };
 }

@@ -31,6 +31,8 @@ const document = z.object({
       backlogSeconds: z.number(),
       shardCount: z.number(),
       kind: z.enum(["stream", "changes"]),
+      timeColumn: z.string().optional(),
+      latenessMs: z.number().optional(),
     })
     .optional(),
 });

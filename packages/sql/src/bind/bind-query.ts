@@ -290,16 +290,7 @@ function castColumns(rows: BoundRows, to: readonly OutputItem[], ids: ColumnIds)
 function emitMode(emit: EmitNode | undefined, use: QueryUse, findings: Findings): EmitMode {
   if (use === "view") return { kind: "coalesced" };
   if (emit?.mode === "every") return everyMode(emit, findings);
-  if (use === "stream") return { kind: emit?.mode === "final" ? "final" : "changes" };
-  switch (emit?.mode) {
-    case undefined:
-      return { kind: "pull" };
-    case "changes":
-    case "coalesced":
-    case "retractions":
-    case "final":
-      return { kind: emit?.mode ?? "changes" };
-  }
+  return { kind: emit?.mode ?? (use === "stream" ? "changes" : "pull") };
 }
 
 function everyMode({ interval, span }: EmitNode, findings: Findings): EmitMode {
