@@ -22,6 +22,37 @@ export interface Diversions {
   add(reason: DivertReason, count?: number): void;
 }
 
+/** Where records are reported that came too late for an operator, or have no time. */
+export interface LateRecords {
+  /** `origin`: the record's number, by which others that it is late for know it. */
+  add(reason: "late" | "no-time", origin: number | undefined): void;
+}
+
+/** Counts late records, each once in a step, however many operators it is late for. */
+export class LateCounter implements LateRecords {
+  #counter = new DivertedCounter();
+  readonly #seen = new Set<number>();
+
+  add(reason: "late" | "no-time", origin: number | undefined): void {
+    if (origin !== undefined) {
+      if (this.#seen.has(origin)) return;
+      this.#seen.add(origin);
+    }
+    this.#counter.add(reason);
+  }
+
+  beginStep(): void {
+    this.#seen.clear();
+  }
+
+  /** Those since the last time. */
+  take(): DivertedCounter {
+    const counter = this.#counter;
+    this.#counter = new DivertedCounter();
+    return counter;
+  }
+}
+
 /** Counts diverted records by reason. */
 export class DivertedCounter implements Diversions {
   #total = 0;

@@ -2,7 +2,7 @@ import { assert } from "@hstream/proto";
 import { type ChangeBatch, type Column, isTimestamp, selectRows, valueAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
-import type { Diversions } from "../decode/diverted.js";
+import type { LateRecords } from "../decode/diverted.js";
 import type { Operator, Output, Progress } from "./operator.js";
 
 /**
@@ -18,7 +18,7 @@ export class AssignWindowsOperator implements Operator {
   readonly #time: CompiledExpression;
   readonly #watermark: CompiledExpression | undefined;
   readonly #evaluation: Evaluation;
-  readonly #late: Diversions;
+  readonly #late: LateRecords;
   /** The next row of the batch at hand. */
   #row = 0;
 
@@ -28,7 +28,7 @@ export class AssignWindowsOperator implements Operator {
     time: CompiledExpression,
     watermark: CompiledExpression | undefined,
     evaluation: Evaluation,
-    late: Diversions,
+    late: LateRecords,
   ) {
     assert(shape.hopMs > 0 && shape.hopMs <= shape.sizeMs, "a window is not shorter than its hop");
     this.name = name;
@@ -64,7 +64,7 @@ export class AssignWindowsOperator implements Operator {
       let start = latest - (Math.ceil((sizeMs - (time - latest)) / hopMs) - 1) * hopMs;
       if (start + sizeMs <= closed) start += Math.ceil((closed + 1 - sizeMs - start) / hopMs) * hopMs;
       if (!(start <= latest)) {
-        this.#late.add(Number.isNaN(time) ? "no-time" : "late");
+        this.#late.add(Number.isNaN(time) ? "no-time" : "late", batch.origins?.[row]);
         continue;
       }
       for (; start <= latest; start += hopMs) {

@@ -12,6 +12,7 @@ import {
   type Column,
   columnOfValues,
   isTimestamp,
+  originsOf,
   selectRows,
   sliceRows,
   type TimestampColumn,
@@ -54,10 +55,24 @@ export class Source {
   readonly #clock: SourceClock | undefined;
   /** The shard of what is read. */
   #shard = 0;
+  readonly #numbers: RecordNumbers | undefined;
 
-  /** `mirrors`: whether a view is read that goes on giving changes, and may give all its rows again. */
-  constructor(plan: PlanSource, inflate: Inflate, diverted: Diversions, errors: ErrorLog, mirrors = false) {
+  /**
+   * `mirrors`: whether a view is read that goes on giving changes, and may give all its rows again. `numbers`:
+   * where records get numbers of their own.
+   */
+  constructor(
+    plan: PlanSource,
+    inflate: Inflate,
+    diverted: Diversions,
+    errors: ErrorLog,
+    {
+      mirrors = false,
+      numbers,
+    }: { readonly mirrors?: boolean; readonly numbers?: RecordNumbers | undefined } = {},
+  ) {
     this.#plan = plan;
+    this.#numbers = numbers;
     const isView = plan.kind === "rows" && plan.relation === "view";
     this.#mirror = mirrors && isView ? new RowMirror(plan.columns.length) : undefined;
     this.#inflate = inflate;
@@ -163,7 +178,7 @@ export class Source {
     const columns = known.columns.map((column, i) => {
       return plan.columns[i]?.kind === "watermark" ? watermark : column;
     });
-    return { ...known, columns };
+    return { ...known, columns, ...originsOf(this.#numbers?.next(known.rowCount)) };
   }
 
   /** The times in milliseconds; NaN where there is none. */
@@ -274,6 +289,19 @@ export class Source {
     };
     for (; row < batch.rowCount; row++) values.push(cast(valueAt(column, row), type, context));
     return columnOfValues(values);
+  }
+}
+
+/** Gives records numbers, of which none is given twice within a step. */
+export class RecordNumbers {
+  #next = 0;
+
+  next(count: number): Int32Array {
+    const first = this.#next;
+    this.#next = (first + count) | 0;
+    const numbers = new Int32Array(count);
+    for (let i = 0; i < count; i++) numbers[i] = first + i;
+    return numbers;
   }
 }
 
