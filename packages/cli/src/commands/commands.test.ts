@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HStreamClient } from "@hstream/client";
+import { HStreamClient, jsonRecord } from "@hstream/client";
 import { type RealServer, startRealServer } from "../test-kit/real-server.js";
 import { runHere } from "../test-kit/run-here.js";
 
@@ -239,6 +241,49 @@ describe("the commands", function () {
     const lines = Array.from({ length: 100_000 }, (_, n) => `{"id":${n},"name":"n${n % 100}"}`).join("\n");
     const { stdout } = await run(["stream", "append", "fast", "-o", "json"], lines);
     assert.equal(stdout, '{"stream":"fast","appended":100000}\n');
+    await bare.close();
+  });
+
+  it("append each record once when connections break and answers are lost", async () => {
+    const bare = await HStreamClient.connect(server.url);
+    await bare.streams.create("once");
+    let broken = 0;
+    const proxy = createServer((socket) => {
+      const upstream = connect(server.port, "127.0.0.1");
+      let sent = 0;
+      for (const end of [socket, upstream]) end.on("error", () => {});
+      upstream.on("close", () => socket.destroy());
+      socket.on("close", () => upstream.destroy());
+      // What the server says to the records of the first connections is lost with them.
+      upstream.on("data", (bytes) => (sent > 20_000 && broken < 2 ? undefined : socket.write(bytes)));
+      socket.on("data", (bytes) => {
+        sent += bytes.length;
+        upstream.write(bytes);
+        if (sent < 60_000 || broken >= 2) return;
+        broken += 1;
+        socket.resetAndDestroy();
+      });
+    });
+    await once(proxy.listen(0, "127.0.0.1"), "listening");
+    const { port } = proxy.address() as AddressInfo;
+    const lines = Array.from({ length: 50_000 }, (_, n) => `{"id":${n}}`).join("\n");
+    const { stdout, stderr } = await run(["stream", "append", "once", "-o", "json"], lines, {
+      HSTREAM_PORT: String(port),
+    });
+    proxy.close();
+    assert.equal(stdout, '{"stream":"once","appended":50000}\n', stderr);
+    assert.equal(broken, 2);
+    const stored: unknown[] = [];
+    for await (const { value } of bare.read("once", {
+      until: "latest",
+      type: jsonRecord<{ id: number }>(),
+    })) {
+      stored.push(value.id);
+    }
+    assert.deepEqual(
+      stored,
+      Array.from({ length: 50_000 }, (_, id) => id),
+    );
     await bare.close();
   });
 });

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import type { Server } from "@grpc/grpc-js";
 import { must } from "@hstream/proto";
-import type { Clock } from "../env/env.js";
 import { connectionLimits, guardConnections } from "./connection-guard.js";
 import { framed, openSocket, RawClient } from "./raw-client.test.helper.js";
 import { call, startTestServer, type TestServer } from "./test-server.test.helper.js";
@@ -115,7 +114,7 @@ describe("connections of gRPC", () => {
   it("are forgiven calls broken off long ago", () => {
     const listening = Object.assign(new EventEmitter(), { maxConnections: 0 });
     let nowMs = 0;
-    const clock = { now: () => nowMs, monotonic: () => nowMs } as Clock;
+    const clock = { now: () => nowMs, monotonic: () => nowMs };
     const server = { http2Servers: new Map([[listening, undefined]]) } as unknown as Server;
     const told: string[] = [];
     guardConnections(
