@@ -3,7 +3,8 @@ import { type ChangeBatch, type Column, isTimestamp, selectRows, valueAt } from 
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
 import type { Diversions } from "../decode/diverted.js";
-import type { Operator, Output, Progress } from "./operator.js";
+import type { Output, Progress } from "./operator.js";
+import { StatelessOperator } from "./stateless-operator.js";
 
 /**
  * Job: each row once for each hopping window that its time is in and that the watermark before it has not closed,
@@ -11,7 +12,7 @@ import type { Operator, Output, Progress } from "./operator.js";
  * State: how far the batch at hand is done.
  * Invariant: a row's windows follow from the row alone.
  */
-export class AssignWindowsOperator implements Operator {
+export class AssignWindowsOperator extends StatelessOperator {
   readonly name: string;
   readonly #sizeMs: number;
   readonly #hopMs: number;
@@ -30,6 +31,7 @@ export class AssignWindowsOperator implements Operator {
     evaluation: Evaluation,
     late: Diversions,
   ) {
+    super();
     assert(shape.hopMs > 0 && shape.hopMs <= shape.sizeMs, "a window is not shorter than its hop");
     this.name = name;
     this.#sizeMs = shape.sizeMs;
@@ -86,22 +88,6 @@ export class AssignWindowsOperator implements Operator {
     }
     return last === rowCount ? "done" : "more";
   }
-
-  endStep(): Progress {
-    return "done";
-  }
-
-  finish(): Progress {
-    return "done";
-  }
-
-  stateBytes(): number {
-    return 0;
-  }
-
-  save(): void {}
-
-  load(): void {}
 }
 
 /** Of a column of TIMESTAMPs, the milliseconds; NaN where there is none. */
