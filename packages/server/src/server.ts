@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { loadInflate, must } from "@hstream/proto";
-import { Cluster } from "./cluster/cluster.js";
+import { Cluster, type Peers } from "./cluster/cluster.js";
 import { loadNodeId } from "./cluster/node-id.js";
 import { addressText, parseAddress } from "./config/address.js";
 import type { Config } from "./config/settings.js";
@@ -15,6 +15,7 @@ import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
 import type { HttpServer } from "./http/http-server.js";
 import { Metrics } from "./metrics/metrics.js";
+import type { ConnectionLimits } from "./rpc/connection-guard.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 import { Secrets, SecretsError } from "./rpc/secrets.js";
@@ -40,6 +41,10 @@ export interface ServerOptions {
   /** Opens the queries room; the real one if absent. */
   readonly openSql?: (rooms: QueryRooms) => Promise<SqlRoom>;
   readonly report?: ServerLog;
+  /** The other members of the cluster; alone if absent. */
+  readonly peers?: Peers;
+  /** Other bounds of gRPC connections than the usual ones. */
+  readonly connections?: Partial<ConnectionLimits>;
 }
 
 export interface RunningServer {
@@ -165,7 +170,7 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
   const rooms = (port: number) => {
     const self = advertised(config, port);
     address = addressText(self.host, self.port);
-    cluster = new Cluster({ id, version, ...self }, env.clock);
+    cluster = new Cluster({ id, version, ...self }, env.clock, options.peers);
     const trimming = new Trimming(streams, log);
     const { clock, timers, random } = env;
     const storing = { streams, appender, log, inflate, readers, trimming };
@@ -184,7 +189,12 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     };
   };
   const rpc = await listening(config.host, config.port, "port", () =>
-    GrpcServer.start(config.host, config.port, rooms, secrets, report),
+    GrpcServer.start(rooms, {
+      ...{ host: config.host, port: config.port, secrets, clock: env.clock, report },
+      isAlone: options.peers === undefined,
+      notice: (message) => options.report?.("warn", message),
+      ...(options.connections === undefined ? {} : { connections: options.connections }),
+    }),
   );
   const httpPort = httpPortOf(config);
   // The rooms below need the rest of the time to be saved.

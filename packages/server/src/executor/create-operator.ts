@@ -11,7 +11,7 @@ import {
 } from "@hstream/sql/runtime";
 import { CompiledExpression } from "./compile/compiled-expression.js";
 import type { Evaluation } from "./compile/evaluation.js";
-import type { Diversions } from "./decode/diverted.js";
+import type { LateRecords } from "./decode/diverted.js";
 import { AggregateOperator } from "./operators/aggregate.js";
 import { AssignSlidingOperator } from "./operators/assign-sliding.js";
 import { AssignWindowsOperator } from "./operators/assign-windows.js";
@@ -36,7 +36,7 @@ export function createOperator(
   plan: PhysicalPlan,
   materialize: boolean,
   evaluation: Evaluation,
-  late: Diversions,
+  late: LateRecords,
 ): Operator {
   const name = `${node.kind} (operator ${node.id})`;
   const width = node.types.length;
@@ -149,7 +149,7 @@ function createJoin(
   node: Extract<PhysicalNode, { kind: "join" }>,
   plan: PhysicalPlan,
   evaluation: Evaluation,
-  late: Diversions,
+  late: LateRecords,
 ): Operator {
   const { type, left, right, lookup, within, closes, final } = node;
   const keys = node.keys.map((key) => ({
@@ -174,7 +174,7 @@ function createJoin(
   return new JoinOperator(name, keys, condition, options, evaluation, bounds);
 }
 
-function compiledWithin(within: JoinWithin, late: Diversions): JoinBounds {
+function compiledWithin(within: JoinWithin, late: LateRecords): JoinBounds {
   const { ms, leftTime, rightTime, leftWatermark, rightWatermark } = within;
   return {
     ms,

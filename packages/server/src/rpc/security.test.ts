@@ -141,6 +141,53 @@ describe("security over gRPC", () => {
     assert.equal((await failureOf(echo(connect(tls({ ...serverPair }))))).status, 14);
   });
 
+  it("speaks no TLS older than 1.2", async () => {
+    const { server } = await start(tlsFiles, tlsFlags);
+    const [host = "", port = ""] = server.server.address.split(":");
+    const spoken = async (maxVersion: "TLSv1.1" | "TLSv1.2" | "TLSv1.3") => {
+      // Our own side must be talked into the old ones.
+      const old = { minVersion: "TLSv1", ciphers: "DEFAULT:@SECLEVEL=0" } as const;
+      const socket = connectTls({
+        host,
+        port: Number(port),
+        ca: ca.cert,
+        ALPNProtocols: ["h2"],
+        ...old,
+        maxVersion,
+      });
+      try {
+        await once(socket, "secureConnect");
+        return socket.getProtocol();
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code;
+      } finally {
+        socket.destroy();
+      }
+    };
+    assert.equal(await spoken("TLSv1.3"), "TLSv1.3");
+    assert.equal(await spoken("TLSv1.2"), "TLSv1.2");
+    assert.match(String(await spoken("TLSv1.1")), /ALERT_PROTOCOL_VERSION/);
+  });
+
+  it("tells callers nothing of what went wrong inside, and the operator all of it", async () => {
+    const told: string[] = [];
+    test = await startTestServer({
+      openSql: () =>
+        Promise.resolve({
+          execute: () => {
+            throw new Error("EACCES: /var/lib/hstream/secret.log");
+          },
+          close: () => Promise.resolve(),
+        }),
+      report: (level, message, cause) => told.push(`${level} ${message} ${String(cause)}`),
+    });
+    const { api } = test;
+    const failure = await failureOf(call(api, api.listQueries, {}));
+    assert.equal(failure.status, 13);
+    assert.doesNotMatch(JSON.stringify(failure), /secret|EACCES|at .*\.js/);
+    assert.match(told.join("\n"), /^error .*ListQueries.*secret\.log/m);
+  });
+
   it("closes connections of another protocol, and survives half a handshake", async () => {
     const { server } = await start(tlsFiles, tlsFlags);
     const [host = "", port = ""] = server.server.address.split(":");

@@ -6,14 +6,16 @@ import {
   columnOfValues,
   isNull,
   neverNull,
+  originsOf,
   selectColumnOrNull,
+  selectInt32,
   weightAt,
 } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
 import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
-import type { Diversions } from "../decode/diverted.js";
+import type { LateRecords } from "../decode/diverted.js";
 import { millisecondsOf } from "./assign-windows.js";
 import { ClosingGroups } from "./closing-groups.js";
 import { selectTrue } from "./filter.js";
@@ -52,7 +54,7 @@ export interface JoinBounds {
   readonly times: readonly [CompiledExpression, CompiledExpression];
   /** Just before the row; undefined where none is late. */
   readonly watermarks: readonly (CompiledExpression | undefined)[];
-  readonly late: Diversions;
+  readonly late: LateRecords;
 }
 
 /** A batch that is being joined, and how far. */
@@ -153,15 +155,16 @@ export class JoinOperator implements Operator {
       for (const port of [0, 1] as const) {
         const heap = this.#heaps[port];
         const side = this.#sides[port];
-        const padded: number[] = [];
+        // A row that went and came again has more than one place in the heap.
+        const padded = new Set<number>();
         while (heap.first + bounds.ms < watermarkMs && left > 0) {
           const row = heap.take();
           if (this.#pads[port] && side.weight(row) > 0 && side.partners(row) <= 0) {
-            padded.push(row);
+            padded.add(row);
             left -= 1;
           } else side.remove(row);
         }
-        this.#pad(port, padded, out);
+        this.#pad(port, [...padded], out);
         for (const row of padded) side.remove(row);
       }
       return left > 0 ? "done" : "more";
@@ -286,9 +289,9 @@ export class JoinOperator implements Operator {
         ? undefined
         : millisecondsOf(watermark.evaluate(batch, this.#evaluation), rowCount);
     for (let row = 0; row < rowCount; row++) {
-      if (Number.isNaN(times[row])) bounds.late.add("no-time");
+      if (Number.isNaN(times[row])) bounds.late.add("no-time", batch.origins?.[row]);
       else if (before !== undefined && (times[row] as number) < (before[row] as number)) {
-        bounds.late.add("late");
+        bounds.late.add("late", batch.origins?.[row]);
         times[row] = Number.NaN;
       }
     }
@@ -477,6 +480,8 @@ export class JoinOperator implements Operator {
       columns: this.#columns(batch, port, rows, stored, count, this.#leftOnly),
       weights: plain ? undefined : weights.subarray(0, count),
       updates: undefined,
+      // Of a look-up each row is still that of a record, for which a window may be closed.
+      ...originsOf(this.#options.lookup && port === 0 ? selectInt32(batch?.origins, rows, count) : undefined),
     };
   }
 
