@@ -3,7 +3,7 @@ import { HStreamApiService, HStreamExtService, type Inflate } from "@hstream/pro
 import type { Cluster } from "../cluster/cluster.js";
 import { addressText } from "../config/address.js";
 import type { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
-import type { Clock, Timers } from "../env/env.js";
+import type { Clock, Random, Timers } from "../env/env.js";
 import { limits } from "../limits.js";
 import type { LogStore } from "../log/log-store.js";
 import type { MetaStore } from "../meta/meta-store.js";
@@ -17,6 +17,7 @@ import { accessControl } from "./access.js";
 import { adminRpc } from "./admin-rpc.js";
 import { appendMethod, appendRpc } from "./append-rpc.js";
 import { appendStreamMethod, appendStreamRpc } from "./append-stream-rpc.js";
+import { CallLog, type TellOfCall } from "./call-log.js";
 import { clusterRpcs } from "./cluster-rpcs.js";
 import { type ConnectionLimits, connectionLimits, guardConnections } from "./connection-guard.js";
 import { connectorRpcs } from "./connector-rpcs.js";
@@ -39,10 +40,15 @@ import { subscriptionExtRpcs } from "./subscription-ext-rpcs.js";
 import { subscriptionRpcs } from "./subscription-rpcs.js";
 import { tolerant } from "./tolerant.js";
 import { withUnimplemented } from "./unimplemented.js";
+import { watched } from "./watched.js";
 
 /** The rooms that the calls are passed on to. */
 export interface RpcRooms {
+  readonly clock: Clock;
   readonly timers: Timers;
+  readonly random: Random;
+  /** Told of every call, where somebody wants to know. */
+  readonly tell?: TellOfCall | undefined;
   readonly cluster: Cluster;
   readonly streams: StreamCatalogue;
   readonly appender: StreamAppender;
@@ -127,7 +133,7 @@ export class GrpcServer {
   }
 
   static #serve(server: Server, port: number, rooms: RpcRooms, report: ReportDefect): GrpcServer {
-    const handlers = new Handlers(report);
+    const handlers = new Handlers(new CallLog({ ...rooms, report }));
     const executions = new ViewExecutions();
     const statistics = new Statistics({ ...rooms, executions });
     const api = {
@@ -149,8 +155,14 @@ export class GrpcServer {
       ...appendStreamRpc(handlers, rooms.appender),
       ...subscriptionExtRpcs(handlers, rooms.subscriptions),
     };
-    server.addService(apiService, withUnimplemented(handlers, apiService, api));
-    server.addService(extService, withUnimplemented(handlers, extService, ext));
+    server.addService(
+      apiService,
+      watched(handlers, apiService, withUnimplemented(handlers, apiService, api)),
+    );
+    server.addService(
+      extService,
+      watched(handlers, extService, withUnimplemented(handlers, extService, ext)),
+    );
     return new GrpcServer(server, handlers, rooms.timers, port);
   }
 

@@ -6,6 +6,7 @@ import { HStreamApiClient, HStreamExtClient, must } from "@hstream/proto";
 import { createNodeEnv } from "../env/node-env.js";
 import { SimulatedDisk } from "../env/simulated-disk.js";
 import { limits } from "../limits.js";
+import { openQueries } from "../queries/open-queries.js";
 import { ServerStartError } from "../server.js";
 import { certificates } from "@hstream/proto/testing";
 import { FetchClient } from "./fetch-client.test.helper.js";
@@ -77,7 +78,11 @@ describe("security over gRPC", () => {
     await file.write([Buffer.from(text)], 0);
     await file.close();
   };
-  const start = async (files: Record<string, string>, flags: Record<string, string>) => {
+  const start = async (
+    files: Record<string, string>,
+    flags: Record<string, string>,
+    rooms: Pick<Parameters<typeof startTestServer>[0] & object, "openSql"> = {},
+  ) => {
     const disk = await diskWith(files);
     const paths = Object.fromEntries(
       Object.entries(flags).map(([flag, value]) => [
@@ -85,7 +90,7 @@ describe("security over gRPC", () => {
         flag.includes(".") || flag === "tokens-file" ? `/secrets/${value}` : value,
       ]),
     );
-    test = await startTestServer({ env: { ...createNodeEnv(), disk }, flags: paths });
+    test = await startTestServer({ ...rooms, env: { ...createNodeEnv(), disk }, flags: paths });
     return { server: test, disk };
   };
   const tlsFiles = { cert: serverPair.cert, key: serverPair.key, ca: ca.cert };
@@ -270,6 +275,31 @@ describe("security over gRPC", () => {
         statusOf(call(api, api.append, { streamName: "a", shardId, records: batchOf("x") }, as(token)));
       assert.equal(await append("reader"), 7);
       assert.equal(await append("writer"), 0);
+    });
+
+    it("lets a reader run SQL that only reads, and a writer any", async () => {
+      const { server } = await start({ tokens }, { "tokens-file": "tokens" }, { openSql: openQueries });
+      const { api, ext } = server;
+      const as = (token: string) => ({ authorization: `Basic ${token}` });
+      const executeSql = async (sql: string, token: string) => {
+        const metadata = new Metadata();
+        metadata.set("authorization", `Basic ${token}`);
+        const answer = ext.executeSql({ sql }, metadata);
+        answer.resume().on("error", () => {});
+        return await new Promise<number>((resolve) => answer.on("status", ({ code }) => resolve(code)));
+      };
+      const executeQuery = (stmtText: string, token: string) =>
+        statusOf(call(api, api.executeQuery, { stmtText }, as(token)));
+      assert.equal(await executeSql("CREATE STREAM s;", "reader"), 7);
+      assert.equal(await executeSql("CREATE STREAM s;", "writer"), 0);
+      const insert = "INSERT INTO s (a) VALUES (1);";
+      assert.equal(await executeSql(`SHOW STREAMS; ${insert}`, "reader"), 7);
+      assert.equal(await executeSql(insert, "writer"), 0);
+      assert.equal(await executeSql("SHOW STREAMS; SELECT * FROM s; DESCRIBE s;", "reader"), 0);
+      assert.equal(await executeQuery("EXPLAIN SELECT * FROM s;", "reader"), 0);
+      assert.equal(await executeQuery("DROP STREAM s;", "reader"), 7);
+      // Such a request names nothing that a prefix could allow.
+      assert.equal(await executeSql("SELECT * FROM team_a;", "guest"), 7);
     });
 
     it("keeps a token with a prefix to its names", async () => {
