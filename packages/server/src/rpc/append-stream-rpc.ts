@@ -11,7 +11,6 @@ import {
 } from "./append-stream-codec.js";
 import type { Handlers } from "./handlers.js";
 import { Outgoing } from "./outgoing.js";
-import { statusOf } from "./status.js";
 import { refuseMalformed } from "./tolerant.js";
 
 /** AppendStream with its hand-made codec; answers are encoded where their size is known. */
@@ -132,7 +131,7 @@ class AppendSession {
       const { batchId } = await this.#appender.append(streamName, shardId, batch, how);
       return { kind: "appended", requestId, shardId, batchId, recordCount };
     } catch (error) {
-      const { code, details } = statusOf(error, this.#call.getPath(), this.#handlers.report);
+      const { code, details } = this.#handlers.calls.statusOf(error, this.#call);
       return { kind: "failure", requestId, status: code, details };
     }
   }
@@ -158,7 +157,7 @@ class AppendSession {
     this.#sendAnswers();
     if (this.#over) return;
     this.#over = true;
-    this.#outgoing.fail(statusOf(error, this.#call.getPath(), this.#handlers.report));
+    this.#outgoing.fail(this.#handlers.calls.statusOf(error, this.#call));
     this.#leave();
   }
 
