@@ -1,11 +1,10 @@
 import type { EventEmitter } from "node:events";
-import type { ServerHttp2Session, Settings } from "node:http2";
 import type { Server } from "@grpc/grpc-js";
 import { limits } from "../limits.js";
 
 /** What of its server the library keeps to itself. */
 interface Internals {
-  readonly commonServerOptions?: { settings?: Settings };
+  readonly commonServerOptions?: { settings?: object };
   readonly http2Servers?: ReadonlyMap<EventEmitter, unknown>;
 }
 
@@ -25,7 +24,7 @@ export function widenWindows(server: Server): () => void {
   }
   return () => {
     for (const http2Server of internals.http2Servers?.keys() ?? []) {
-      http2Server.on("session", (session: ServerHttp2Session) => {
+      http2Server.on("session", (session: { setLocalWindowSize: (bytes: number) => void }) => {
         session.setLocalWindowSize(limits.connectionWindowBytes);
       });
     }
