@@ -34,7 +34,7 @@ function batchOf(count, bytes) {
 }
 
 /** A server with a stream of one shard, and one that only answers, with what appends of `count` records are answered with. */
-async function servers(count) {
+async function servers(count, windows) {
   const server = await serve(join(root, "packages/cli/bin/hstream.mjs"));
   const address = `127.0.0.1:${server.port}`;
   const api = new HStreamApiClient(address, credentials.createInsecure());
@@ -49,7 +49,7 @@ async function servers(count) {
   const recordIds = Array.from({ length: count }, (_, batchIndex) => ({ shardId, batchId, batchIndex }));
   const answer = Buffer.from(AppendResponse.encode({ streamName, shardId, recordIds }).finish());
   const script = fileURLToPath(new URL("plain-stream.mjs", import.meta.url));
-  const plain = spawn(process.execPath, [script, "serve", answer.toString("base64")], {
+  const plain = spawn(process.execPath, [script, "serve", answer.toString("base64"), windows ?? ""], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [port] = await once(createInterface(plain.stdout), "line");
@@ -129,14 +129,16 @@ const appendPath = HStreamApiService.append.path;
 const appendRequest = (shardId, records) =>
   Buffer.from(AppendRequest.encode({ streamName, shardId, records }).finish());
 
-export function unaryAgainstEcho(turnMs) {
+/** `windows`: `wide` for answers of a server that has the flow control of ours. */
+export function unaryAgainstEcho(turnMs, windows) {
   let both;
   let request;
+  const same = windows === "wide" ? ", with windows as wide" : "";
   return {
-    case: "unary appends of 100 x 1 KB through gRPC, against answers to the same messages",
+    case: `unary appends of 100 x 1 KB through gRPC, against answers to the same messages${same}`,
     unit: "calls/s",
     before: async () => {
-      both = await servers(100);
+      both = await servers(100, windows);
       request = appendRequest(both.shardId, batchOf(100, 1_024));
     },
     measure: () => unaryFor(both.client, appendPath, request, turnMs),

@@ -458,6 +458,7 @@ const cases = [
   commitsWithReader(),
   ...starts(),
   unaryAgainstEcho(turnMs),
+  unaryAgainstEcho(turnMs, "wide"),
   streamAgainstUnary(turnMs),
 ];
 await bench(cases.filter((one) => wanted(one.case)));

@@ -1,8 +1,10 @@
 /**
  * The floor of the benchmarks over gRPC: a server that streams as many messages of a size as it is asked for,
- * and one that answers every message with the one it was started with (base64, the second argument).
+ * and one that answers every message with the one it was started with (base64, the second argument). With the
+ * third argument `wide` its callers may send as much before it has read it as those of HStream.
  */
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { widenWindows } from "../packages/server/dist/rpc/receive-windows.js";
 
 export const plainMethod = {
   path: "/bench.Plain/Stream",
@@ -18,6 +20,7 @@ export const answerMethod = { ...plainMethod, path: "/bench.Plain/Answer", respo
 
 if (process.argv[2] === "serve") {
   const server = new Server();
+  const widenBound = process.argv[4] === "wide" ? widenWindows(server) : () => undefined;
   const answer = Buffer.from(process.argv[3] ?? "", "base64");
   server.addService(
     { stream: plainMethod, answer: answerMethod },
@@ -40,6 +43,7 @@ if (process.argv[2] === "serve") {
   );
   server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
     if (error) throw error;
+    widenBound();
     console.log(port);
   });
 }
