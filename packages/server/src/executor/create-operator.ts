@@ -170,16 +170,29 @@ function createJoin(
     ...(final === true ? { final } : {}),
   };
   const condition = residual === undefined ? undefined : compiled(residual);
-  const bounds = within === undefined ? undefined : compiledWithin(within, late);
+  const bounds = within === undefined ? undefined : compiledWithin(within, options, late);
   return new JoinOperator(name, keys, condition, options, evaluation, bounds);
 }
 
-function compiledWithin(within: JoinWithin, late: LateRecords): JoinBounds {
+function compiledWithin(
+  within: JoinWithin,
+  {
+    leftAppendOnly,
+    rightAppendOnly,
+  }: { readonly leftAppendOnly: boolean; readonly rightAppendOnly: boolean },
+  late: LateRecords,
+): JoinBounds {
+  const columnOf = (watermark: Expression | undefined): number | undefined =>
+    watermark?.kind === "column" ? watermark.index : undefined;
   const { ms, leftTime, rightTime, leftWatermark, rightWatermark } = within;
   return {
     ms,
     times: [compiled(leftTime), compiled(rightTime)],
     watermarks: [leftWatermark, rightWatermark].map((one) => (one === undefined ? undefined : compiled(one))),
+    judged: [
+      leftAppendOnly ? undefined : columnOf(leftWatermark),
+      rightAppendOnly ? undefined : columnOf(rightWatermark),
+    ],
     late,
   };
 }

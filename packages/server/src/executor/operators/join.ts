@@ -54,11 +54,15 @@ export interface JoinBounds {
   readonly times: readonly [CompiledExpression, CompiledExpression];
   /** Just before the row; undefined where none is late. */
   readonly watermarks: readonly (CompiledExpression | undefined)[];
+  /** Of a side that takes rows back, the column that its watermark is: a deletion comes at another than its row. */
+  readonly judged: readonly (number | undefined)[];
   readonly late: LateRecords;
 }
 
 /** A batch that is being joined, and how far. */
 interface Work {
+  /** Without what is no part of the rows. */
+  readonly batch: ChangeBatch;
   readonly port: 0 | 1;
   /** Number of each row's join key; -1: no partner is possible. */
   readonly keys: Int32Array;
@@ -134,9 +138,10 @@ export class JoinOperator implements Operator {
     this.#keys = new GroupTable(keys.length);
   }
 
-  process(batch: ChangeBatch, port: number, out: Output): Progress {
-    const work = this.#work ?? this.#begin(batch, port === 0 ? 0 : 1);
+  process(given: ChangeBatch, port: number, out: Output): Progress {
+    const work = this.#work ?? this.#begin(given, port === 0 ? 0 : 1);
     this.#work = work;
+    const { batch } = work;
     const max = Math.max(1, this.#evaluation.stepRowsMax >> 1);
     const candidates = this.#candidates(batch, work, max);
     const passed = this.#passed(batch, work, candidates);
@@ -271,8 +276,16 @@ export class JoinOperator implements Operator {
       if (this.#joinKeys[i]?.nullsEqual === true || neverNull(column)) continue;
       for (let row = 0; row < batch.rowCount; row++) if (isNull(column, row)) keys[row] = -1;
     }
-    const identities = this.#stores(port) ? this.#sides[port].identify(batch) : undefined;
-    return { port, keys, identities, times, row: 0, candidate: newRow, partners: 0 };
+    const rows = this.#withoutWatermark(batch, port);
+    const identities = this.#stores(port) ? this.#sides[port].identify(rows) : undefined;
+    return { batch: rows, port, keys, identities, times, row: 0, candidate: newRow, partners: 0 };
+  }
+
+  #withoutWatermark(batch: ChangeBatch, port: 0 | 1): ChangeBatch {
+    const judged = this.#bounds?.judged[port];
+    if (judged === undefined) return batch;
+    const none: Column = { kind: "any", values: new Array<null>(batch.rowCount).fill(null) };
+    return { ...batch, columns: batch.columns.map((column, i) => (i === judged ? none : column)) };
   }
 
   /** Of a join WITHIN; rows that are too late have none, and are diverted. */
