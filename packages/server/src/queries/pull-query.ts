@@ -8,7 +8,13 @@ import { Barrier } from "./barrier.js";
 import type { PersistentQueries } from "./persistent-queries.js";
 import type { PersistentQuery } from "./persistent-query.js";
 import { lookedUpKey } from "./point-look-up.js";
-import { recordInputs, type SourceStream, sourceStreams, storedBatches, type StoredPiece } from "./query-input.js";
+import {
+  recordInputs,
+  type SourceStream,
+  sourceStreams,
+  storedBatches,
+  type StoredPiece,
+} from "./query-input.js";
 import { errorRows, queryIdOfErrors } from "./query-errors.js";
 import type { QueryTools } from "./query-tools.js";
 import type { SystemRooms } from "./system-tables/system-table.js";

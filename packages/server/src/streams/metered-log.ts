@@ -27,12 +27,7 @@ export class MeteredLog implements LogStore {
     this.#metrics = metrics;
   }
 
-  async read(
-    shardId: ShardId,
-    from: BatchId,
-    limits: ReadLimits,
-    memory?: ReadMemory,
-  ): Promise<ReadResult> {
+  async read(shardId: ShardId, from: BatchId, limits: ReadLimits, memory?: ReadMemory): Promise<ReadResult> {
     const startedMs = this.#metrics.now();
     const result = await this.#log.read(shardId, from, limits, memory);
     const stream = this.#streams.ofShard(shardId);

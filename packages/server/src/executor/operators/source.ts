@@ -271,6 +271,11 @@ export class Source {
   }
 }
 
+function allSafeIntegers(values: Float64Array): boolean {
+  for (let row = 0; row < values.length; row++) if (!Number.isSafeInteger(values[row])) return false;
+  return true;
+}
+
 function isTime(ms: number): boolean {
   return Number.isInteger(ms) && Math.abs(ms) <= timestampMsMax;
 }
@@ -310,7 +315,7 @@ function hasType(column: Column, type: SqlType): boolean {
     case "timestamp":
       return column.kind === "timestamp";
     case "integer":
-      return column.kind === "float64" && column.values.every(Number.isSafeInteger);
+      return column.kind === "float64" && allSafeIntegers(column.values);
     default:
       return false;
   }
