@@ -26,6 +26,8 @@ const shortEntryMask = 0x00ff_80ff;
 
 const rawFlag = 1;
 const expectedRowsMin = 64;
+/** Rows of a batch: few enough that what they lie in is still in the cache of the processor when it is used. */
+const batchRowsMax = 2048;
 const deletion = { attribute: "hstream.op", value: "delete" } as const;
 
 /**
@@ -84,7 +86,7 @@ export class RecordDecoder {
     const first = this.#queue[0];
     if (first === undefined) return undefined;
     const { bytes } = first;
-    const capacity = Math.min(rowsMax, this.#expectedRows(bytes));
+    const capacity = Math.min(rowsMax, batchRowsMax, this.#expectedRows(bytes));
     const rows = new RowSink(bytes, capacity, this.#names.count, this.#columns, this.#slots);
     let budget = capacity;
     for (
