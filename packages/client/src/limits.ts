@@ -17,6 +17,11 @@ export const limits = {
   keepAliveAnswerMs: 10_000,
   /** Answers of a server stay below this many bytes. */
   messageBytesMax: 4 * 1_048_576,
+  /**
+   * What a server may send before it is told that it was read, on a connection and on each call: with the 64 KB
+   * of HTTP/2 a far server gives no more than that for each round trip, and a near one waits for us in turns.
+   */
+  windowBytes: 1_048_576,
   /** A server refuses larger batches; some bytes less than 1 MiB for what surrounds the records. */
   batchBytesMax: 1_048_576 - 1_024,
   batchRecordsMax: 65_536,

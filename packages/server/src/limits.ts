@@ -127,6 +127,14 @@ export const limits = {
   tokensMax: 1_000,
   /** How often the files of certificates and tokens are looked at, ms. */
   secretsCheckMs: 10_000,
+  /** gRPC connections at a time. */
+  connectionsMax: 10_000,
+  /**
+   * gRPC calls that a connection may break off at once, and how many of them it is forgiven each second; a little
+   * less than what the HTTP/2 library closes connections for (1,000 and 33), so that we know of it.
+   */
+  resetsPerConnectionMax: 900,
+  resetsForgivenPerSecond: 30,
   /** gRPC calls at a time on one connection. */
   callsPerConnectionMax: 10_000,
   /** A connection is asked for a sign of life, ms; without an answer in time it and its consumers are gone. */

@@ -233,7 +233,9 @@ export class PersistentQueries {
     }
     const query = this.#get(name);
     await query.stop(true);
-    await this.#setState(query, { kind: "running" });
+    // It gets its chances again, apart from the others.
+    const crashes = Math.min(document.crashes ?? 0, 1);
+    await this.#change(query, { state: { kind: "running" }, crashes });
     query.start();
   }
 
@@ -247,7 +249,7 @@ export class PersistentQueries {
     if (document.state.kind === "terminated") {
       throw new HStreamError("QueryNotRunning", { query: name, state: "terminated" });
     }
-    await this.#catalogue.setState(document, { kind: "terminated" });
+    await this.#catalogue.change(document, { state: { kind: "terminated" } });
     const query = this.#queries.get(name);
     query?.become({ ...document, state: { kind: "terminated" } });
     await query?.stop(false);
@@ -296,7 +298,14 @@ export class PersistentQueries {
   }
 
   async #setState(query: PersistentQuery, state: QueryState): Promise<void> {
-    const changed = await this.#catalogue.setState(query.document, state);
+    await this.#change(query, { state });
+  }
+
+  async #change(
+    query: PersistentQuery,
+    change: Pick<QueryDocument, "crashes"> | { state: QueryState },
+  ): Promise<void> {
+    const changed = await this.#catalogue.change(query.document, change);
     if (changed === undefined) throw new HStreamError("QueryNotFound", { query: query.name });
     query.become(changed);
   }
@@ -415,6 +424,7 @@ export class PersistentQueries {
           await this.#setState(query, state);
           if (state.kind === "terminated") await this.#release(document);
         },
+        setCrashes: (crashes) => this.#change(query, { crashes }),
       },
       document,
       plan,
@@ -431,7 +441,7 @@ export class PersistentQueries {
       if (!last) return false;
       const reason = error instanceof Error ? error.message : String(error);
       if (document.state.kind === "running")
-        await this.#catalogue.setState(document, { kind: "aborted", reason });
+        await this.#catalogue.change(document, { state: { kind: "aborted", reason } });
       return true;
     }
   }
@@ -493,6 +503,8 @@ function streamOptions(
     replicationFactor: statement.replicationFactor ?? 1,
     backlogSeconds: statement.retentionSeconds ?? defaultRetentionSeconds,
     shardCount: statement.shardCount ?? 1,
-    kind: hasDeletions(plan) ? "changes" : "stream",
+    kind: hasDeletions(plan) || statement.deletions === true ? "changes" : "stream",
+    timeColumn: statement.timestampColumn,
+    latenessMs: statement.latenessMs,
   };
 }

@@ -10,7 +10,6 @@ import { limits } from "../limits.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
 import type { Handlers } from "./handlers.js";
 import { Outgoing } from "./outgoing.js";
-import { statusOf } from "./status.js";
 import { refuseMalformed } from "./tolerant.js";
 import { idOf } from "./wire-numbers.js";
 
@@ -122,7 +121,7 @@ class AppendSession {
       const appended = { shardId, batchId: BigInt(batchId), recordCount: batch.recordCount };
       return { $case: "appended", value: appended };
     } catch (error) {
-      const { code, details } = statusOf(error, this.#call.getPath(), this.#handlers.report);
+      const { code, details } = this.#handlers.calls.statusOf(error, this.#call);
       return { $case: "failure", value: { status: code, details } };
     }
   }
@@ -147,7 +146,7 @@ class AppendSession {
   #fail(error: unknown): void {
     if (this.#over) return;
     this.#over = true;
-    this.#outgoing.fail(statusOf(error, this.#call.getPath(), this.#handlers.report));
+    this.#outgoing.fail(this.#handlers.calls.statusOf(error, this.#call));
     this.#leave();
   }
 

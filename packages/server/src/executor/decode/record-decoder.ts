@@ -39,11 +39,13 @@ const deletion = { attribute: "hstream.op", value: "delete" } as const;
  * Values of fields that are not wanted are passed over by their length and not checked.
  *
  * State: the position within the queued batches, so that `next` can stop at any row.
- * Invariant: every record of every batch is either a row or counted in `diverted`.
+ * Invariant: every record of every batch is either a row or counted in `diverted`. A deletion is the row that it
+ * takes back, with weight -1, where the stream has deletions; else it is diverted.
  */
 export class RecordDecoder {
   readonly #columns: readonly ScanColumn[];
   readonly #diverted: Diversions;
+  readonly #deletions: boolean;
   /** Wanted field names. */
   readonly #names: FieldNames;
   /** Column → index in #names; -1 for other kinds of columns. */
@@ -54,8 +56,10 @@ export class RecordDecoder {
   #reader: RecordBatchReader | undefined;
   #recordsRead = 0;
 
-  constructor(columns: readonly ScanColumn[], diverted: Diversions) {
+  /** `deletions`: whether those of the stream are applied; else they are diverted. */
+  constructor(columns: readonly ScanColumn[], diverted: Diversions, deletions = false) {
     this.#columns = columns;
+    this.#deletions = deletions;
     this.#diverted = diverted;
     const names: string[] = [];
     this.#slots = columns.map((column) => {
@@ -122,11 +126,15 @@ export class RecordDecoder {
         return read;
       }
       read += 1;
-      if (reader.flag === rawFlag) this.#diverted.add("raw");
-      else if (reader.attributeCount > 0 && reader.attributes().get(deletion.attribute) === deletion.value) {
-        this.#diverted.add("deletion");
-      } else if (this.#readRecord(rows, start + reader.payloadStart, start + reader.payloadEnd))
-        rows.commit();
+      if (reader.flag === rawFlag) {
+        this.#diverted.add("raw");
+        continue;
+      }
+      const isGone =
+        reader.attributeCount > 0 && reader.attributes().get(deletion.attribute) === deletion.value;
+      if (isGone && !this.#deletions) this.#diverted.add("deletion");
+      else if (this.#readRecord(rows, start + reader.payloadStart, start + reader.payloadEnd))
+        rows.commit(isGone);
       else this.#diverted.add("malformed");
     }
     this.#recordsRead += read;
