@@ -5,6 +5,7 @@ export {
   resolveConfig,
 } from "./config/resolve-config.js";
 export { type Config, environmentName, type SettingName, settings } from "./config/settings.js";
+export { relaxCollector } from "./env/collector.js";
 export type { Env } from "./env/env.js";
 export { createNodeEnv } from "./env/node-env.js";
 export { errors, HStreamError } from "./errors.js";

@@ -137,6 +137,9 @@ export const limits = {
   resetsForgivenPerSecond: 30,
   /** gRPC calls at a time on one connection. */
   callsPerConnectionMax: 10_000,
+  /** What a caller may send that the server has not read: of one call, and of all calls of a connection. */
+  callWindowBytes: 1_048_576,
+  connectionWindowBytes: 8 * 1_048_576,
   /** A connection is asked for a sign of life, ms; without an answer in time it and its consumers are gone. */
   keepAliveEveryMs: 6_000,
   keepAliveAnswerMs: 4_000,

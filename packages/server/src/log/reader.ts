@@ -1,6 +1,7 @@
 import { DiskError } from "../env/env.js";
 import type { BulkLane, Turn } from "./bulk-lane.js";
 import { decodeBatch, frameHeaderBytes } from "./frame.js";
+import type { FrameMemory } from "./frame-memory.js";
 import type { BatchId, ReadLimits, ReadMemory, ReadResult, StoredBatch } from "./log-store.js";
 import { ReadAhead } from "./read-ahead.js";
 import type { Segment } from "./segment.js";
@@ -8,7 +9,6 @@ import type { SegmentFiles } from "./segment-files.js";
 import { type Found, SegmentGone, type SegmentList } from "./segment-list.js";
 import type { Shard } from "./shard.js";
 import type { ShardIndex } from "./shard-index.js";
-import type { TailCache } from "./tail-cache.js";
 
 /** Frames this close to each other are fetched by one read, with what is between them. */
 const bridgedBytesMax = 16 * 1024;
@@ -39,13 +39,13 @@ export class Reader {
   readonly #files: SegmentFiles;
   readonly #lane: BulkLane;
   readonly #segments: SegmentList;
-  readonly #cache: TailCache;
+  readonly #memory: FrameMemory;
 
-  constructor(files: SegmentFiles, segments: SegmentList, cache: TailCache, lane: BulkLane) {
+  constructor(files: SegmentFiles, segments: SegmentList, memory: FrameMemory, lane: BulkLane) {
     this.#files = files;
     this.#lane = lane;
     this.#segments = segments;
-    this.#cache = cache;
+    this.#memory = memory;
   }
 
   read(shard: Shard, from: BatchId, limits: ReadLimits, memory?: ReadMemory): Promise<ReadResult> {
@@ -188,9 +188,9 @@ export class Reader {
     memory: ReadMemory | undefined,
   ): Promise<void> {
     for (let at = from; at < to; ) {
-      const cached = this.#cache.get(index.id(at));
-      if (cached !== undefined) {
-        items.add(cached);
+      const recent = this.#memory.get(index.id(at));
+      if (recent !== undefined) {
+        items.add(recent);
         at++;
         continue;
       }
@@ -216,7 +216,7 @@ export class Reader {
       const offset = index.offset(next);
       if (offset < end || offset - end > bridgedBytesMax) break;
       if (offset + index.length(next) - begin > bytesMax) break;
-      if (this.#cache.get(index.id(next)) !== undefined) break;
+      if (this.#memory.has(index.id(next))) break;
       end = offset + index.length(next);
     }
     return next;
