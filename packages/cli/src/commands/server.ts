@@ -15,8 +15,6 @@ export interface ServerFlags {
 /** `hstream server start`: runs until SIGINT or SIGTERM, then drains. SIGHUP: reads certificates and tokens again. */
 export async function startServerCommand(context: CommandContext, flags: ServerFlags): Promise<ExitCode> {
   const { system } = context;
-  const { relaxCollector } = await import("@hstream/server");
-  relaxCollector();
   let stop: () => void = () => {};
   const stopped = new Promise<void>((resolve) => {
     stop = resolve;
