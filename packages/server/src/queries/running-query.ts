@@ -4,6 +4,7 @@ import { inputsOf } from "@hstream/sql/runtime";
 import type { Timer } from "../env/env.js";
 import type { SinkKind } from "../executor/execution.js";
 import type { QueryExecution, Snapshot } from "../executor/executor-host.js";
+import type { InputLease } from "../executor/input-memory.js";
 import type { StepInput, StepReport } from "../executor/step-input.js";
 import { limits } from "../limits.js";
 import type { BatchId, ShardId } from "../log/log-store.js";
@@ -45,6 +46,8 @@ interface Piece {
   readonly records?: number;
   /** Whether it only tells of time. */
   readonly isTick?: boolean;
+  /** What the input may lie in: goes with it. */
+  readonly memory?: InputLease | undefined;
 }
 
 /**
@@ -92,7 +95,7 @@ export class RunningQuery {
     const positions = new Map(
       [...this.#sourcesOf.keys()].map((shardId) => [shardId, start.get(shardId) ?? 0]),
     );
-    this.#shards = new ShardInputs(tools.log, positions, this.#wake.set);
+    this.#shards = new ShardInputs(tools.log, tools.executor.inputMemory, positions, this.#wake.set);
     this.#times = new SourceTimes(plan, inputs, tools.env.clock.now());
     this.execution = tools.executor.open(plan, sink, tools.env.clock.now(), state);
     this.execution.onFailed = (error) => {
@@ -195,7 +198,7 @@ export class RunningQuery {
   }
 
   /** Whether the plan is finished. */
-  async *#feed({ inputs, done, records, isTick }: Piece): AsyncGenerator<StepReport, boolean> {
+  async *#feed({ inputs, done, records, isTick, memory }: Piece): AsyncGenerator<StepReport, boolean> {
     const { feed } = this.#options;
     const withChanges = feed?.isFollowed === true;
     this.#rows = undefined;
@@ -203,7 +206,8 @@ export class RunningQuery {
     let rowsIn = 0;
     // Of a query that is not saved, positions only tell how far it has read.
     if (this.#options.save === undefined) done();
-    for await (const report of this.execution.feed(inputs, this.#tools.env.clock.now(), withChanges)) {
+    const nowMs = this.#tools.env.clock.now();
+    for await (const report of this.execution.feed(inputs, nowMs, withChanges, memory)) {
       if (withChanges && report.output.length > 0) feed.publish({ kind: "changes", batches: report.output });
       // A tick that closes nothing is not worth being saved.
       this.#fed ||= !isTick || report.rowsOut > 0;
@@ -226,9 +230,10 @@ export class RunningQuery {
     const records = recordInputs(sources, piece.batches);
     const done = () => this.#shards.advance(piece);
     this.#times.sawRecords(piece.shardId, this.#tools.env.clock.now());
-    if (!this.#looksUp) return { inputs: records, done, records: recordsIn(records) };
+    const { memory } = piece;
+    if (!this.#looksUp) return { inputs: records, done, records: recordsIn(records), memory };
     const { inputs, complete } = await this.#viewsNow(signal);
-    return complete ? { inputs: [...inputs, ...records], done } : { inputs, done: () => {} };
+    return complete ? { inputs: [...inputs, ...records], done, memory } : { inputs, done: () => {} };
   }
 
   #armTick(): void {

@@ -51,7 +51,7 @@ const sqlFields: ReadonlyMap<string, string> = new Map([
   ["ExecuteQuery", "stmtText"],
 ]);
 
-/** Later requests of a stream may leave the names of the first one out. */
+/** Later requests of a stream may leave the names of the first one out; those that they have are looked at. */
 const namesOnce = new Set(["StreamingFetch", "ReadStreamByKey", "AppendStream"]);
 
 const ranks = { any: 0, read: 1, write: 2, admin: 3 } as const;
@@ -98,8 +98,12 @@ export function accessControl(
           grant = undefined;
           return;
         }
-        const isFree = needs.get(method) === "any" || (named && namesOnce.has(method));
-        if (prefix !== "" && !isFree && !isWithin(message, prefix, rooms())) {
+        const isBound = prefix !== "" && needs.get(method) !== "any";
+        // A message may have several requests.
+        const requests: readonly unknown[] = Array.isArray(message) ? message : [message];
+        const isAllowed = (request: unknown, i: number) =>
+          isWithin(request, prefix, rooms(), (named || i > 0) && namesOnce.has(method));
+        if (isBound && !requests.every(isAllowed)) {
           const what = `names that begin with ${prefix}`;
           refuse(new HStreamError("PermissionDenied", { call: method, needs: what }));
           grant = undefined;
@@ -123,8 +127,11 @@ function textRole(method: string, message: unknown): Role {
   return typeof text === "string" ? neededRole(text) : "write";
 }
 
-/** Whether a request names something, and only what has the prefix. A shard stands for its stream. */
-function isWithin(message: unknown, prefix: string, rooms: AccessRooms | undefined): boolean {
+/**
+ * Whether a request names something, which it need not do if it is `named`, and only what has the prefix. A shard
+ * stands for its stream.
+ */
+function isWithin(message: unknown, prefix: string, rooms: AccessRooms | undefined, named: boolean): boolean {
   if (typeof message !== "object" || message === null || rooms === undefined) return false;
   const fields = message as { readonly [field: string]: unknown };
   const names = nameFields.flatMap((field) => {
@@ -137,5 +144,5 @@ function isWithin(message: unknown, prefix: string, rooms: AccessRooms | undefin
     const stream = id === undefined ? undefined : rooms.streams.ofShard(id);
     if (stream !== undefined) names.push(stream.name);
   }
-  return names.length > 0 && names.every((name) => name.startsWith(prefix));
+  return (named || names.length > 0) && names.every((name) => name.startsWith(prefix));
 }

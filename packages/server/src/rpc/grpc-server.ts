@@ -25,6 +25,7 @@ import { describeMethod } from "./describe-codec.js";
 import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
 import { keyReaderMethod, keyReaderRpc } from "./key-reader-rpc.js";
 import { queryRpcs } from "./query-rpcs.js";
+import { widenWindows } from "./receive-windows.js";
 import { readerMethods, readerRpcs } from "./reader-rpcs.js";
 import { trimRpcs } from "./trim-rpcs.js";
 import { Handlers } from "./handlers.js";
@@ -119,12 +120,14 @@ export class GrpcServer {
       // It counts every call and message for a debugger that nobody attaches.
       "grpc.enable_channelz": 0,
     });
+    const widenBound = widenWindows(server);
     return await new Promise((resolve, reject) => {
       server.bindAsync(addressText(host, port), secrets.credentials(), (error, bound) => {
         if (error !== null) reject(error);
         // In the same turn as the bind: no call can come before there is somebody to answer.
         else {
           guardConnections(server, bounds, options.clock, options.notice);
+          widenBound();
           opened = rooms(bound);
           resolve(GrpcServer.#serve(server, bound, opened, report));
         }

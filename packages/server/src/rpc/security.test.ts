@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { type ChannelCredentials, credentials, Metadata } from "@grpc/grpc-js";
-import { HStreamApiClient, HStreamExtClient, must } from "@hstream/proto";
+import { type AppendStreamResponse, HStreamApiClient, HStreamExtClient, must } from "@hstream/proto";
 import { createNodeEnv } from "../env/node-env.js";
 import { SimulatedDisk } from "../env/simulated-disk.js";
 import { limits } from "../limits.js";
@@ -300,6 +300,44 @@ describe("security over gRPC", () => {
       assert.equal(await executeQuery("DROP STREAM s;", "reader"), 7);
       // Such a request names nothing that a prefix could allow.
       assert.equal(await executeSql("SELECT * FROM team_a;", "guest"), 7);
+    });
+
+    it("keeps every append of a stream of them to the names of its token", async () => {
+      const { server } = await start({ tokens }, { "tokens-file": "tokens" });
+      const { api, ext } = server;
+      const root = { authorization: "Basic root" };
+      const shardOf = async (name: string) => {
+        await call(api, api.createStream, stream(name), root);
+        const { shards } = await call(api, api.listShards, { streamName: name }, root);
+        return must(shards[0], "it has one").shardId;
+      };
+      const [own, foreign] = [await shardOf("team_a"), await shardOf("theirs")];
+      /** How many are answered, and the status of the call, with so many messages of requests to shards. */
+      const appendAll = async (messages: readonly (readonly bigint[])[]) => {
+        const metadata = new Metadata();
+        metadata.set("authorization", "Basic team");
+        const appends = ext.appendStream(metadata);
+        let answers = 0;
+        appends.on("data", ({ more }: AppendStreamResponse) => (answers += 1 + more.length));
+        appends.on("error", () => {});
+        const ended = new Promise<number>((resolve) => appends.on("status", ({ code }) => resolve(code)));
+        let requestId = 0n;
+        const requestOf = (shardId: bigint) => {
+          const streamName = requestId++ > 0n ? "" : "team_a";
+          const records = batchOf("x");
+          return { requestId, streamName, shardId, records, producerId: "", sequence: 0n, more: [] };
+        };
+        for (const [first = 0n, ...more] of messages) {
+          appends.write({ ...requestOf(first), more: more.map(requestOf) });
+        }
+        appends.end();
+        return { status: await ended, answers };
+      };
+      assert.deepEqual(await appendAll([[own, own, own], [own]]), { status: 0, answers: 4 });
+      assert.equal((await appendAll([[foreign]])).status, 7);
+      assert.equal((await appendAll([[own, foreign]])).status, 7);
+      assert.equal((await appendAll([[own], [own, foreign]])).status, 7);
+      assert.equal((await appendAll([[own], [foreign]])).status, 7);
     });
 
     it("keeps a token with a prefix to its names", async () => {
