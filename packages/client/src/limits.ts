@@ -37,6 +37,8 @@ export const limits = {
    * producer and shard to answer repeats with.
    */
   appendsPerShardMax: 5,
+  /** Such batches that go in one message, payload bytes; a larger one goes by itself. */
+  appendMessageBytesMax: 256 * 1_024,
   /** After so long without an append to a shard its numbering starts anew, ms; servers forget it later. */
   producerIdleMs: 3_600_000,
   /** Acks of a consumer are sent when this many wait … */

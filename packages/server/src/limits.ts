@@ -101,6 +101,8 @@ export const limits = {
   /** What a query reads of a shard at a time: batches, and bytes of their payloads. */
   readBatchesMax: 4_096,
   readBytesMax: 1_048_576,
+  /** Blocks of memory for that, of readBytesMax and an eighth, that wait to be used again; of each group of threads. */
+  inputBlocksKept: 8,
   /** Queries that run at a time. */
   queriesMax: 1_000,
   /** Rows of an answer over system tables that is compared with the next one (EMIT CHANGES). */
@@ -135,6 +137,9 @@ export const limits = {
   resetsForgivenPerSecond: 30,
   /** gRPC calls at a time on one connection. */
   callsPerConnectionMax: 10_000,
+  /** What a caller may send that the server has not read: of one call, and of all calls of a connection. */
+  callWindowBytes: 1_048_576,
+  connectionWindowBytes: 8 * 1_048_576,
   /** A connection is asked for a sign of life, ms; without an answer in time it and its consumers are gone. */
   keepAliveEveryMs: 6_000,
   keepAliveAnswerMs: 4_000,

@@ -67,7 +67,10 @@ export class ServerStartError extends Error {
 /** Starts all rooms, the lower ones first, and listens. Rejects with ServerStartError. */
 export async function startServer(given: ServerOptions): Promise<RunningServer> {
   const { report } = given;
-  const options = report === undefined ? given : { ...given, report: limitedLog(report, given.env.clock) };
+  const options =
+    report === undefined
+      ? given
+      : { ...given, report: limitedLog(report, given.env.clock, given.config.logLevel) };
   // What is open, to be closed in the opposite order.
   const open: (() => Promise<void> | void)[] = [];
   const closeAll = async () => {
@@ -110,9 +113,10 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
 
   const metrics = new Metrics(env.clock, env.timers);
   open.push(() => metrics.close());
-  const report = (where: string, error: unknown) => {
+  const report = (where: string, error: unknown, request?: string) => {
     metrics.failed(where, "Internal", error instanceof Error ? error.message : String(error));
-    options.report?.("error", `Unexpected: ${where}`, error);
+    const suffix = request === undefined ? "" : ` (request ${request})`;
+    options.report?.("error", `Unexpected: ${where}${suffix}`, error);
   };
   const secrets = await loadSecrets(options);
   open.push(() => secrets.close());
@@ -157,15 +161,32 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     subscription: (uid) => subscriptions.hasUid(uid),
   });
 
+  const tell =
+    config.logLevel === "debug"
+      ? (message: string, facts: object) => options.report?.("debug", message, facts)
+      : undefined;
+
   let cluster: Cluster | undefined;
   const rooms = (port: number) => {
     const self = advertised(config, port);
     address = addressText(self.host, self.port);
     cluster = new Cluster({ id, version, ...self }, env.clock, options.peers);
     const trimming = new Trimming(streams, log);
-    const { timers } = env;
+    const { clock, timers, random } = env;
     const storing = { streams, appender, log, inflate, readers, trimming };
-    return { timers, cluster, meta, metrics, ...storing, subscriptions, connectors, sql };
+    return {
+      clock,
+      timers,
+      random,
+      tell,
+      cluster,
+      meta,
+      metrics,
+      ...storing,
+      subscriptions,
+      connectors,
+      sql,
+    };
   };
   const rpc = await listening(config.host, config.port, "port", () =>
     GrpcServer.start(rooms, {

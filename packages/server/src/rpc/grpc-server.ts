@@ -3,7 +3,7 @@ import { HStreamApiService, HStreamExtService, type Inflate } from "@hstream/pro
 import type { Cluster } from "../cluster/cluster.js";
 import { addressText } from "../config/address.js";
 import type { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
-import type { Clock, Timers } from "../env/env.js";
+import type { Clock, Random, Timers } from "../env/env.js";
 import { limits } from "../limits.js";
 import type { LogStore } from "../log/log-store.js";
 import type { MetaStore } from "../meta/meta-store.js";
@@ -17,6 +17,7 @@ import { accessControl } from "./access.js";
 import { adminRpc } from "./admin-rpc.js";
 import { appendMethod, appendRpc } from "./append-rpc.js";
 import { appendStreamMethod, appendStreamRpc } from "./append-stream-rpc.js";
+import { CallLog, type TellOfCall } from "./call-log.js";
 import { clusterRpcs } from "./cluster-rpcs.js";
 import { type ConnectionLimits, connectionLimits, guardConnections } from "./connection-guard.js";
 import { connectorRpcs } from "./connector-rpcs.js";
@@ -24,6 +25,7 @@ import { describeMethod } from "./describe-codec.js";
 import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
 import { keyReaderMethod, keyReaderRpc } from "./key-reader-rpc.js";
 import { queryRpcs } from "./query-rpcs.js";
+import { widenWindows } from "./receive-windows.js";
 import { readerMethods, readerRpcs } from "./reader-rpcs.js";
 import { trimRpcs } from "./trim-rpcs.js";
 import { Handlers } from "./handlers.js";
@@ -39,10 +41,15 @@ import { subscriptionExtRpcs } from "./subscription-ext-rpcs.js";
 import { subscriptionRpcs } from "./subscription-rpcs.js";
 import { tolerant } from "./tolerant.js";
 import { withUnimplemented } from "./unimplemented.js";
+import { watched } from "./watched.js";
 
 /** The rooms that the calls are passed on to. */
 export interface RpcRooms {
+  readonly clock: Clock;
   readonly timers: Timers;
+  readonly random: Random;
+  /** Told of every call, where somebody wants to know. */
+  readonly tell?: TellOfCall | undefined;
   readonly cluster: Cluster;
   readonly streams: StreamCatalogue;
   readonly appender: StreamAppender;
@@ -113,12 +120,14 @@ export class GrpcServer {
       // It counts every call and message for a debugger that nobody attaches.
       "grpc.enable_channelz": 0,
     });
+    const widenBound = widenWindows(server);
     return await new Promise((resolve, reject) => {
       server.bindAsync(addressText(host, port), secrets.credentials(), (error, bound) => {
         if (error !== null) reject(error);
         // In the same turn as the bind: no call can come before there is somebody to answer.
         else {
           guardConnections(server, bounds, options.clock, options.notice);
+          widenBound();
           opened = rooms(bound);
           resolve(GrpcServer.#serve(server, bound, opened, report));
         }
@@ -127,7 +136,7 @@ export class GrpcServer {
   }
 
   static #serve(server: Server, port: number, rooms: RpcRooms, report: ReportDefect): GrpcServer {
-    const handlers = new Handlers(report);
+    const handlers = new Handlers(new CallLog({ ...rooms, report }));
     const executions = new ViewExecutions();
     const statistics = new Statistics({ ...rooms, executions });
     const api = {
@@ -149,8 +158,14 @@ export class GrpcServer {
       ...appendStreamRpc(handlers, rooms.appender),
       ...subscriptionExtRpcs(handlers, rooms.subscriptions),
     };
-    server.addService(apiService, withUnimplemented(handlers, apiService, api));
-    server.addService(extService, withUnimplemented(handlers, extService, ext));
+    server.addService(
+      apiService,
+      watched(handlers, apiService, withUnimplemented(handlers, apiService, api)),
+    );
+    server.addService(
+      extService,
+      watched(handlers, extService, withUnimplemented(handlers, extService, ext)),
+    );
     return new GrpcServer(server, handlers, rooms.timers, port);
   }
 

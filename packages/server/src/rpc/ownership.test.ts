@@ -116,7 +116,7 @@ describe("a call at the wrong server", () => {
       appends.on("error", (e) => resolve(failureIn(e as never).status)),
     );
     appends.resume();
-    appends.write({ requestId: 1n, ...request, producerId: "", sequence: 0n });
+    appends.write({ more: [], requestId: 1n, ...request, producerId: "", sequence: 0n });
     assert.equal(await failed, 14);
     theirs.delete(`shard/${shardId}`);
     assert.equal((await call(here.api, here.api.append, request)).recordIds.length, 1);

@@ -72,7 +72,7 @@ export function ownershipCheck(cluster: () => Cluster | undefined, report: Repor
       .withOnReceiveMessage((message: unknown, next) => {
         if (refused) return;
         const misplaced =
-          named && method === namesOnce ? undefined : refusalOf(message, subject, isGo, cluster());
+          named && method === namesOnce ? undefined : firstRefusal(message, subject, isGo, cluster());
         named = true;
         if (misplaced === undefined) return next(message);
         refused = true;
@@ -84,6 +84,21 @@ export function ownershipCheck(cluster: () => Cluster | undefined, report: Repor
       new ResponderBuilder().withStart((next) => next(listener)).build(),
     );
   };
+}
+
+/** A message may have several requests. */
+function firstRefusal(
+  message: unknown,
+  subject: Subject,
+  isGo: boolean,
+  cluster: Cluster | undefined,
+): HStreamError | undefined {
+  if (!Array.isArray(message)) return refusalOf(message, subject, isGo, cluster);
+  for (const request of message as unknown[]) {
+    const refusal = refusalOf(request, subject, isGo, cluster);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
 }
 
 function refusalOf(

@@ -40,7 +40,7 @@ import {
 } from "./select-output.js";
 import { Subqueries, unresolvedIn } from "./subqueries.js";
 import { WindowCalls } from "./window-calls.js";
-import { assignWindows, type RowTime, windowInGroupBy } from "./windows.js";
+import { assignWindows, closingTime, type RowTime, windowInGroupBy } from "./windows.js";
 
 /** SELECT … with the order of the query that it is the whole of. */
 export class SelectBinder {
@@ -185,15 +185,18 @@ export class SelectBinder {
     };
   }
 
-  /** Where the times of the rows are wanted: they pass through a plain SELECT. */
+  /** Where the times of the rows are wanted: they pass through a plain SELECT, and groups by a window have its own. */
   #rowTime(): { readonly rowTime: RowTime; readonly items: readonly ProjectItem[] } | undefined {
     const plain =
       this.#timed &&
-      this.#grouping === undefined &&
       !this.#select.distinct &&
       this.#order.limit === undefined &&
       this.#windows.columns.size === 0;
-    const own = plain ? this.#from?.time() : undefined;
+    const own = !plain
+      ? undefined
+      : this.#grouping === undefined
+        ? this.#from?.time()
+        : this.#groupTime(this.#grouping);
     if (own === undefined) return undefined;
     const { ids } = this.#place.context;
     const item = (name: string, expression: Expression): ProjectItem => {
@@ -208,6 +211,21 @@ export class SelectBinder {
       },
       items: watermark === undefined ? [time] : [time, watermark],
     };
+  }
+
+  #groupTime({ keys }: Grouping): RowTime | undefined {
+    const closing = new Map(this.#from?.closing);
+    const window = this.#from?.window;
+    // A row at the very end still belongs to a window of SLIDE or SESSION.
+    if (window !== undefined && window.kind !== "hop") closing.set(window.end.id, 1);
+    const ofKeys = keys.flatMap(({ column, expression }) => {
+      const offset = expression.kind === "column" ? closing.get(expression.index) : undefined;
+      return offset === undefined ? [] : [[column.id, offset] as const];
+    });
+    return closingTime(
+      keys.map(({ column }) => column),
+      new Map(ofKeys),
+    );
   }
 
   // ---- where expressions stand ----------------------------------------------------------------------------

@@ -2,7 +2,7 @@ import { assert } from "@hstream/proto";
 import { type ChangeBatch, type Column, isTimestamp, selectRows, valueAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
-import type { Diversions } from "../decode/diverted.js";
+import type { LateRecords } from "../decode/diverted.js";
 import type { Output, Progress } from "./operator.js";
 import { StatelessOperator } from "./stateless-operator.js";
 
@@ -19,7 +19,7 @@ export class AssignWindowsOperator extends StatelessOperator {
   readonly #time: CompiledExpression;
   readonly #watermark: CompiledExpression | undefined;
   readonly #evaluation: Evaluation;
-  readonly #late: Diversions;
+  readonly #late: LateRecords;
   /** The next row of the batch at hand. */
   #row = 0;
 
@@ -29,7 +29,7 @@ export class AssignWindowsOperator extends StatelessOperator {
     time: CompiledExpression,
     watermark: CompiledExpression | undefined,
     evaluation: Evaluation,
-    late: Diversions,
+    late: LateRecords,
   ) {
     super();
     assert(shape.hopMs > 0 && shape.hopMs <= shape.sizeMs, "a window is not shorter than its hop");
@@ -66,7 +66,7 @@ export class AssignWindowsOperator extends StatelessOperator {
       let start = latest - (Math.ceil((sizeMs - (time - latest)) / hopMs) - 1) * hopMs;
       if (start + sizeMs <= closed) start += Math.ceil((closed + 1 - sizeMs - start) / hopMs) * hopMs;
       if (!(start <= latest)) {
-        this.#late.add(Number.isNaN(time) ? "no-time" : "late");
+        this.#late.add(Number.isNaN(time) ? "no-time" : "late", batch.origins?.[row]);
         continue;
       }
       for (; start <= latest; start += hopMs) {

@@ -1,4 +1,4 @@
-import type { ChangeBatch } from "../columns.js";
+import { type ChangeBatch, originsOf } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
 import type { Output, Progress } from "./operator.js";
@@ -23,7 +23,8 @@ export class ProjectOperator extends StatelessOperator {
 
   process(batch: ChangeBatch, _port: number, out: Output): Progress {
     const columns = this.#items.map((item) => item.evaluate(batch, this.#evaluation));
-    out({ rowCount: batch.rowCount, columns, weights: batch.weights, updates: batch.updates });
+    const { rowCount, weights, updates, origins } = batch;
+    out({ rowCount, columns, weights, updates, ...originsOf(origins) });
     return "done";
   }
 }
