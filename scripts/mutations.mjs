@@ -104,7 +104,7 @@ export const mutations = [
   {
     name: "a read ignores the checksum of a batch",
     file: "log/frame",
-    find: "if (crc32(new Uint8Array(buffer, base + 8, length - 8), length) !== bytes.readUInt32LE(at + 4))",
+    find: "if (crc32(new Uint8Array(buffer, base + 8, length - 8), length) !== view.getUint32(at + 4, true))",
     by: "if (length < 0)",
   },
   {

@@ -190,41 +190,40 @@ export function decodeFrame(bytes: Buffer, at: number, offset: number): Frame | 
 }
 
 /**
- * The batch that an index says is at `at` of `bytes`, which is at `offset` of its segment; or what is wrong
- * with it. As decodeFrame and a comparison with the index, but made for many. The payload is a part of
- * `bytes` unless `copy`.
+ * The batch that an index says is at `at` of the bytes that `view` shows, which are at `offset` of its segment; or
+ * what is wrong with it. As decodeFrame and a comparison with the index, but made for many. The payload is a part of
+ * those bytes unless `copy`.
  */
 export function decodeBatch(
-  bytes: Buffer,
+  view: DataView,
   at: number,
   offset: number,
   shardId: ShardId,
   batchId: BatchId,
   copy: boolean,
 ): StoredBatch | string {
-  const { buffer, byteLength } = bytes;
-  const base = bytes.byteOffset + at;
+  const { buffer, byteLength } = view;
+  const base = view.byteOffset + at;
   if (byteLength - at < frameHeaderBytes) return "the frame is cut short";
-  const length = bytes.readUInt32LE(at);
+  const length = view.getUint32(at, true);
   if (length < frameHeaderBytes || length > byteLength - at) return "the frame is cut short";
-  if (crc32(new Uint8Array(buffer, base + 8, length - 8), length) !== bytes.readUInt32LE(at + 4)) {
+  if (crc32(new Uint8Array(buffer, base + 8, length - 8), length) !== view.getUint32(at + 4, true)) {
     return "the checksum does not match";
   }
-  const head = bytes.readUInt32LE(at + 8);
   const isThere =
-    head === batchHead &&
-    bytes.readUInt32LE(at + 12) === offset &&
-    bytes.readDoubleLE(at + 24) === shardId &&
-    bytes.readDoubleLE(at + 32) === batchId;
+    view.getUint32(at + 8, true) === batchHead &&
+    view.getUint32(at + 12, true) === offset &&
+    view.getFloat64(at + 24, true) === shardId &&
+    view.getFloat64(at + 32, true) === batchId;
   if (!isThere) return "the index and the frame do not agree";
-  const headBytes = frameHeaderBytes + bytes.readUInt16LE(at + 58);
+  const headBytes = frameHeaderBytes + view.getUint16(at + 58, true);
   const payload = new Uint8Array(buffer, base + headBytes, length - headBytes);
   return {
     shardId,
     batchId,
-    timeMs: bytes.readDoubleLE(at + 48),
-    recordCount: bytes.readUInt32LE(at + 20),
-    compression: bytes.readUInt8(at + 56),
+    timeMs: view.getFloat64(at + 48, true),
+    recordCount: view.getUint32(at + 20, true),
+    compression: view.getUint8(at + 56),
     payload: copy ? payload.slice() : payload,
   };
 }

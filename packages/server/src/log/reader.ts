@@ -251,9 +251,10 @@ export class Reader {
     // A reader that keeps a batch keeps the buffer under it: not one that is mostly others' data.
     const copy = used * 2 < bytes.byteLength;
     const items: Item[] = [];
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = from; at < to; at++) {
       const offset = index.offset(at);
-      const batch = decodeBatch(bytes, offset - start, offset, shard.id, index.id(at), copy);
+      const batch = decodeBatch(view, offset - start, offset, shard.id, index.id(at), copy);
       items.push(typeof batch === "string" ? unreadable(shard, segment, index, at, batch) : batch);
     }
     return items;
