@@ -10,8 +10,8 @@
  * @property {() => Promise<number>} measure One turn of the thing itself.
  * @property {() => Promise<number>} [floor] One turn of what it is compared with.
  * @property {() => Promise<number>} [floorAgain] One turn of the floor's twin. With it the ratios are taken
- *   round by round, and told with an interval that holds their median in 19 of 20 runs; how far the twin's
- *   is from 1 is the noise.
+ *   round by round, to the mean of both floors, and told with an interval that holds their median in 19 of 20
+ *   runs; how far the twin's is from 1 is the noise.
  * @property {string} [target] What the ratio (or the value, without a floor) should be.
  * @property {number} [turns] 10 unless said otherwise.
  * @property {number} [quantile] Which of the turns counts: the median unless said otherwise. Of CPU times a
@@ -49,8 +49,10 @@ export async function bench(cases) {
       target: one.target ?? null,
     };
     if (floorAgain !== undefined) {
-      const { median, interval } = ratios(values, floors);
-      const itself = ratios(turns.get(floorAgain), floors);
+      const again = turns.get(floorAgain);
+      const mean = floors.map((turn, index) => (turn + again[index]) / 2);
+      const { median, interval } = ratios(values, mean);
+      const itself = ratios(again, floors);
       Object.assign(result, {
         ratio: median,
         interval,

@@ -79,12 +79,15 @@ function fetch(client, subscriptionId, consumerName, dispatch, onDelivery) {
   stream.write(
     Buffer.from(StreamingFetchRequest.encode({ subscriptionId, consumerName, ackIds: [] }).finish()),
   );
+  // What was sent is filled again.
+  const spare = [];
   let acks = Buffer.allocUnsafe(acksBytesMax);
   let filled = 0;
   const flush = () => {
     if (filled === 0) return;
-    stream.write(acks.subarray(0, filled));
-    acks = Buffer.allocUnsafe(acksBytesMax);
+    const sent = acks;
+    stream.write(sent.subarray(0, filled), () => spare.push(sent));
+    acks = spare.pop() ?? Buffer.allocUnsafe(acksBytesMax);
     filled = 0;
   };
   stream.on("data", (message) => {

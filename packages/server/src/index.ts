@@ -5,7 +5,6 @@ export {
   resolveConfig,
 } from "./config/resolve-config.js";
 export { type Config, environmentName, type SettingName, settings } from "./config/settings.js";
-export { relaxCollector } from "./env/collector.js";
 export type { Env } from "./env/env.js";
 export { createNodeEnv } from "./env/node-env.js";
 export { errors, HStreamError } from "./errors.js";

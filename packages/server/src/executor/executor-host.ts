@@ -3,6 +3,7 @@ import type { PhysicalPlan, SqlValue } from "@hstream/sql/runtime";
 import { limits } from "../limits.js";
 import { AnswerQueue } from "./answer-queue.js";
 import type { SinkKind } from "./execution.js";
+import { type InputLease, InputMemory } from "./input-memory.js";
 import { countsMemory, type OperatorCount, readCounts } from "./operator-counts.js";
 import {
   answersIn,
@@ -36,6 +37,8 @@ export interface Snapshot {
 
 /** Runs plans in worker threads. Main thread's side. */
 export class ExecutorHost {
+  /** Where input is best read into. */
+  readonly inputMemory = new InputMemory();
   readonly #workers: readonly WorkerHandle[];
   #executions = 0;
 
@@ -95,6 +98,8 @@ export class QueryExecution {
   readonly #id: ExecutionId;
   /** Calls that are not answered to the end. */
   readonly #calls = new Map<CallId, AnswerQueue<Answer>>();
+  /** What the worker reads the input of a call from. */
+  readonly #leases = new Map<CallId, InputLease>();
   readonly #plan: PhysicalPlan;
   readonly #counts: SharedArrayBuffer;
   #nextCall = 0;
@@ -121,13 +126,20 @@ export class QueryExecution {
   }
 
   /**
-   * Gives input; `nowMs` is the clock of its steps. The payloads are copied before this returns. Reading
-   * the reports throws an HStreamError when the execution has failed. `withChanges`: the reports of a
-   * materialising execution have its changes, too.
+   * Gives input; `nowMs` is the clock of its steps. Reading the reports throws an HStreamError when the
+   * execution has failed. `withChanges`: the reports of a materialising execution have its changes, too.
+   * `memory` is taken over: it is released when the input is used up. Payloads that lie in it stay there;
+   * others are copied before this returns.
    */
-  feed(inputs: readonly StepInput[], nowMs: number, withChanges = false): AsyncIterable<StepReport> {
-    const packed = packInputs(inputs);
+  feed(
+    inputs: readonly StepInput[],
+    nowMs: number,
+    withChanges = false,
+    memory?: InputLease,
+  ): AsyncIterable<StepReport> {
+    const packed = packInputs(inputs, memory);
     const message = { kind: "feed", execution: this.#id, inputs: packed.inputs, nowMs, withChanges } as const;
+    if (memory !== undefined) this.#leases.set(this.#nextCall, memory);
     return reportsOf(this.#call((call) => ({ ...message, call }), packed.transfer));
   }
 
@@ -192,7 +204,11 @@ export class QueryExecution {
 
   #receive(message: Answer): void {
     const queue = this.#calls.get(message.call);
-    if (message.last) this.#calls.delete(message.call);
+    if (message.last) {
+      this.#calls.delete(message.call);
+      this.#leases.get(message.call)?.release();
+      this.#leases.delete(message.call);
+    }
     queue?.push(message, message.last);
   }
 
@@ -201,6 +217,8 @@ export class QueryExecution {
     this.onFailed(error);
     for (const queue of this.#calls.values()) queue.fail(error);
     this.#calls.clear();
+    // The worker may still be reading: the blocks are not used again.
+    this.#leases.clear();
   }
 }
 
@@ -209,23 +227,27 @@ async function* reportsOf(answers: AsyncIterable<Answer>): AsyncGenerator<StepRe
 }
 
 /**
- * Input as it goes to the worker. The log's cached payloads are shared with other readers, so they are
- * not transferred, which would take them away; and posted as they are, each would drag along a clone of
- * the whole buffer it is a view of. So they are copied once, all into one buffer, which is transferred.
- * (In one buffer, too, the decoder's columns go on from one batch to the next.) What is in a
- * SharedArrayBuffer already is passed as it is.
+ * Input as it goes to the worker. What is in a SharedArrayBuffer already is passed as it is. The log's cached
+ * payloads are shared with other readers, so they are not transferred, which would take them away; and posted
+ * as they are, each would drag along a clone of the whole buffer it is a view of. So they are copied once, all
+ * into one buffer: a part of `memory`, or one that is transferred. (In one buffer, too, the decoder's columns
+ * go on from one batch to the next.)
  */
-function packInputs(inputs: readonly StepInput[]): { inputs: StepInput[]; transfer: ArrayBuffer[] } {
+function packInputs(
+  inputs: readonly StepInput[],
+  memory: InputLease | undefined,
+): { inputs: StepInput[]; transfer: ArrayBuffer[] } {
   let length = 0;
   for (const input of inputs) {
     if (input.kind !== "records" && input.kind !== "rows") continue;
     for (const batch of input.batches) length += copiedBytes(payloadOf(batch));
   }
   // Not from Node's pool, and not filled with zeros before it is written over.
-  const buffer = Buffer.allocUnsafeSlow(length).buffer;
-  let at = 0;
+  const room = length === 0 ? undefined : memory?.take(length);
+  const { buffer, byteOffset } = room ?? Buffer.allocUnsafeSlow(length);
+  let at = byteOffset;
   const packed = (bytes: Uint8Array): Uint8Array => {
-    if (copiedBytes(bytes) === 0) return bytes.length === 0 ? new Uint8Array(buffer, at, 0) : bytes;
+    if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
     const copy = new Uint8Array(buffer, at, bytes.length);
     copy.set(bytes);
     at += bytes.length;
@@ -239,7 +261,7 @@ function packInputs(inputs: readonly StepInput[]): { inputs: StepInput[]; transf
       batches: input.batches.map((batch) => ({ ...batch, payload: packed(batch.payload) })),
     };
   });
-  return { inputs: result, transfer: [buffer] };
+  return { inputs: result, transfer: buffer instanceof ArrayBuffer ? [buffer] : [] };
 }
 
 function payloadOf(batch: RecordBatchInput | Uint8Array): Uint8Array {

@@ -15,6 +15,7 @@ import {
   LogError,
   type LogStore,
   type ReadLimits,
+  type ReadMemory,
   type ReadResult,
   type ShardDescription,
   type ShardId,
@@ -239,8 +240,8 @@ export class EmbeddedLog implements LogStore {
     return this.#closed ? Promise.reject(closedError()) : this.#appender.append(shardId, batch, options);
   }
 
-  read(shardId: ShardId, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
-    return this.#reading(shardId, (shard) => this.#reader.read(shard, from, limits));
+  read(shardId: ShardId, from: BatchId, limits: ReadLimits, memory?: ReadMemory): Promise<ReadResult> {
+    return this.#reading(shardId, (shard) => this.#reader.read(shard, from, limits, memory));
   }
 
   tail(shardId: ShardId): BatchId {

@@ -14,9 +14,10 @@ import { type PlannedQuery, sinkOf, viewRelation } from "./query-planner.js";
 import { noTotals, QueryProgress } from "./query-progress.js";
 import type { QueryTools } from "./query-tools.js";
 import { RecordSink } from "./record-sink.js";
-import { type FollowedView, RunningQuery } from "./running-query.js";
+import { RunningQuery } from "./running-query.js";
 import { SnapshotStore, type StoredSnapshot } from "./snapshot-store.js";
 import { ViewFeed } from "./view-feed.js";
+import type { FollowedView } from "./view-inputs.js";
 
 /** Where a query stands with others. */
 export interface QuerySurroundings {

@@ -76,7 +76,7 @@ describe("connections of gRPC", () => {
     raw.close();
   });
 
-  it("are closed when they break off calls as fast as they make them, and others are not", async () => {
+  it("35: are closed when they break off calls as fast as they make them, and others are not", async () => {
     const server = await start({});
     const raw = new RawClient(server.server.address);
     const closed = once(raw.session, "close");
@@ -97,7 +97,7 @@ describe("connections of gRPC", () => {
     assert.deepEqual(await call(server.api, server.api.echo, { msg: "x" }), { msg: "x" });
   });
 
-  it("are closed when they say next to nothing for too long, however many they are", async () => {
+  it("38: are closed when they say next to nothing for too long, however many they are", async () => {
     const server = await start({ keepAliveEveryMs: 200, keepAliveAnswerMs: 200 });
     const sockets = await Promise.all(Array.from({ length: 500 }, () => openSocket(server.server.address)));
     const closed = Promise.all(sockets.map((socket) => once(socket, "close")));

@@ -188,7 +188,7 @@ describe("security over gRPC", () => {
     assert.match(told.join("\n"), /^error .*ListQueries.*secret\.log/m);
   });
 
-  it("closes connections of another protocol, and survives half a handshake", async () => {
+  it("39: closes connections of another protocol, and survives half a handshake", async () => {
     const { server } = await start(tlsFiles, tlsFlags);
     const [host = "", port = ""] = server.server.address.split(":");
     const options: ConnectionOptions = { host, port: Number(port), ca: ca.cert, ALPNProtocols: ["http/1.1"] };

@@ -110,13 +110,19 @@ describe("stream appender", () => {
     for (const id of stream.shardIds) assert.equal(await kindOf(appender.append("s", id, batch())), "Fenced");
     await appender.append("s", shardId, batch());
     assert.deepEqual(totals(), [122, 61, 31, 3]);
+    assert.equal(await kindOf(appender.appendByKey("s", "", batch(0))), "EmptyBatch");
+    assert.equal(await kindOf(appender.append("s", shardId, opaque(recordBytesMax + 1))), "RecordTooLarge");
+    assert.equal(await kindOf(appender.append("s", 999, batch())), "ShardNotInStream");
+    assert.equal(await kindOf(appender.appendByKey("none", "", batch(0))), "EmptyBatch");
+    assert.equal(await kindOf(appender.appendByKey("none", "", batch())), "StreamNotFound");
+    assert.deepEqual(totals(), [122, 61, 31, 6]);
     await env.timers.advance(2_000);
     assert.equal(metrics.appends.find(stream.id)?.rate("records", 60_000, metrics.now()), 61 / 2);
     assert.equal(metrics.appendLatency.count, 31);
     await streams.delete("s", { force: true });
     const again = await streams.create({ name: "s" });
     await appender.appendByKey("s", "", batch());
-    assert.deepEqual(totals(), [122, 61, 31, 3]);
+    assert.deepEqual(totals(), [122, 61, 31, 6]);
     assert.equal(metrics.appends.find(again.id)?.total("requests"), 1);
   });
 

@@ -79,9 +79,10 @@ export class StreamAppender {
     batch: Batch,
     how: AppendHow = {},
   ): Promise<AppendedBatch> {
-    checkBatch(batch, how.restored === true ? limits.responseBytesMax : this.#recordBytesMax);
+    this.#check(streamName, batch, how.restored === true ? limits.responseBytesMax : this.#recordBytesMax);
     const stream = this.#catalogue.get(streamName);
     if (this.#catalogue.ofShard(shardId)?.id !== stream.id) {
+      this.#metrics?.appendFailed(stream.id);
       throw new HStreamError("ShardNotInStream", { shardId: String(shardId), stream: streamName });
     }
     return this.#append(stream, shardId, batch, how);
@@ -94,9 +95,20 @@ export class StreamAppender {
     batch: Batch,
     how: AppendHow = {},
   ): Promise<AppendedBatch> {
-    checkBatch(batch, this.#recordBytesMax);
+    this.#check(streamName, batch, this.#recordBytesMax);
     const stream = this.#catalogue.get(streamName);
     return this.#append(stream, shardOfKey(stream, key), batch, how);
+  }
+
+  /** Throws what is wrong with a batch, and counts it for its stream, if there is one. */
+  #check(streamName: string, batch: Batch, recordBytesMax: number): void {
+    try {
+      checkBatch(batch, recordBytesMax);
+    } catch (error) {
+      const stream = this.#catalogue.find(streamName);
+      if (stream !== undefined) this.#metrics?.appendFailed(stream.id);
+      throw error;
+    }
   }
 
   async #append(

@@ -351,6 +351,26 @@ describe("subscription service", () => {
     assert.deepEqual((await TestConsumer.attach(second.subscriptions)).texts, ["after"]);
   });
 
+  for (const policy of ["key-ordered", "round-robin"] as const) {
+    it(`takes so many consumers of one subscription and no more: ${policy}`, async () => {
+      const { subscriptions, streams } = await new World().start(policy);
+      await streams.create({ name: "s" });
+      await subscriptions.create(options());
+      const max = limits.consumersPerSubscriptionMax;
+      const attach = (name: string) =>
+        subscriptions.attach("sub", {
+          ...{ name, uri: "", userAgent: "" },
+          deliver: () => true,
+          end: () => {},
+        });
+      const attached: Attachment[] = [];
+      for (let i = 0; i < max; i++) attached.push(await attach(`c${i}`));
+      await assert.rejects(attach("late"), /consumersPerSubscriptionMax/);
+      attached[0]?.detach();
+      await attach("late");
+    });
+  }
+
   it("takes so many subscriptions and no more", async () => {
     const world = new World();
     const { subscriptions, streams } = await world.start();

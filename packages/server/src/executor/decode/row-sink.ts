@@ -7,6 +7,8 @@ import { RecordColumns } from "./record-columns.js";
 /** The rows of one `next`: the wanted fields, and the row that is being read. */
 export class RowSink {
   readonly bytes: Buffer;
+  /** The same memory, to be read several bytes at a time. */
+  readonly words: DataView;
   readonly values: FieldValues;
   /** The rows' records, where the query wants whole records. */
   readonly records: RecordColumns | undefined;
@@ -27,6 +29,7 @@ export class RowSink {
     slots: readonly number[],
   ) {
     this.bytes = bytes;
+    this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#capacity = capacity;
     this.#columns = columns;
     this.#slots = slots;

@@ -292,6 +292,11 @@ export class Source {
   }
 }
 
+function allSafeIntegers(values: Float64Array): boolean {
+  for (let row = 0; row < values.length; row++) if (!Number.isSafeInteger(values[row])) return false;
+  return true;
+}
+
 /** Gives records numbers, of which none is given twice within a step. */
 export class RecordNumbers {
   #next = 0;
@@ -344,7 +349,7 @@ function hasType(column: Column, type: SqlType): boolean {
     case "timestamp":
       return column.kind === "timestamp";
     case "integer":
-      return column.kind === "float64" && column.values.every(Number.isSafeInteger);
+      return column.kind === "float64" && allSafeIntegers(column.values);
     default:
       return false;
   }
