@@ -59,7 +59,7 @@ export interface RecordColumn {
 /**
  * Changes of rows: row i is there `weights[i]` times more (or less, when negative) than before. Batches
  * are read-only once made, and live no longer than the step; an operator's state never refers to one,
- * because a text column keeps the whole input of the step alive.
+ * because a text column refers to the memory of the step's input, which is used for another input after it.
  */
 export interface ChangeBatch {
   readonly rowCount: number;
