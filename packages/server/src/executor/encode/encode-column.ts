@@ -1,6 +1,12 @@
 import { type Column as WireColumn, utf8Length, writeUtf8 } from "@hstream/proto";
 import { isInteger, type SqlType, type SqlValue, toStoredJson } from "@hstream/sql/runtime";
-import { type Column, type TextColumn, type TimestampColumn, valueAt } from "../columns.js";
+import {
+  type Column,
+  type DecimalColumn,
+  type TextColumn,
+  type TimestampColumn,
+  valueAt,
+} from "../columns.js";
 
 /**
  * Chooses how a column travels: INTEGER as int64, numbers, booleans and texts packed, all else (also a
@@ -22,6 +28,9 @@ export function wireColumn(column: Column, rowCount: number, type: SqlType): Wir
       return wireAny(column.values, column, rowCount, type);
     case "timestamp":
       return wireTimestamps(column, rowCount);
+    case "decimal":
+      return wireDecimals(column, rowCount);
+    case "textList":
     case "record":
       return wireJson(column, rowCount);
   }
@@ -114,6 +123,43 @@ function wireTimestamps({ values, nulls }: TimestampColumn, rowCount: number): W
   }
   return withNulls({ kind: "encoded", as: "json", offsets, bytes: bytes.subarray(0, at) }, nulls);
 }
+
+/** As wireJson: {"$numberDecimal":"1.5"}. */
+function wireDecimals({ values, scale, nulls }: DecimalColumn, rowCount: number): WireColumn {
+  const offsets = new Uint32Array(rowCount + 1);
+  // A digit for each power of ten, the point, the sign, a zero before the point.
+  const digitsMax = Math.max(16, scale) + 3;
+  const bytes = Buffer.allocUnsafeSlow(rowCount * (decimalBegin.length + digitsMax + decimalEnd.length));
+  const digits = new Uint8Array(digitsMax);
+  let at = 0;
+  for (let row = 0; row < rowCount; row++) {
+    if (nulls?.[row] !== 1) {
+      let units = Math.abs(values[row] as number);
+      let left = scale;
+      // Zeros behind the last digit are not written.
+      while (left > 0 && units % 10 === 0) {
+        units /= 10;
+        left -= 1;
+      }
+      let count = 0;
+      do {
+        if (count === left && left > 0) digits[count++] = 0x2e;
+        const rest = Math.floor(units / 10);
+        digits[count++] = 0x30 + (units - rest * 10);
+        units = rest;
+      } while (units > 0 || count <= left);
+      for (let i = 0; i < decimalBegin.length; i++) bytes[at++] = decimalBegin[i] as number;
+      if ((values[row] as number) < 0) bytes[at++] = 0x2d;
+      while (count > 0) bytes[at++] = digits[--count] as number;
+      for (let i = 0; i < decimalEnd.length; i++) bytes[at++] = decimalEnd[i] as number;
+    }
+    offsets[row + 1] = at;
+  }
+  return withNulls({ kind: "encoded", as: "json", offsets, bytes: bytes.subarray(0, at) }, nulls);
+}
+
+const decimalBegin = Buffer.from('{"$numberDecimal":"');
+const decimalEnd = Buffer.from('"}');
 
 const timestampEnd = 'Z"}';
 /** {"$timestamp":"+275760-09-13T00:00:00.000Z"} */
