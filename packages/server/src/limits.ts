@@ -66,6 +66,8 @@ export const limits = {
   resultBatchBytesMax: 1_048_576,
   /** Result batches that wait for a slow reader before the query stops producing. */
   resultBatchesQueuedMax: 16,
+  /** Memory that is kept for the next records on their way to a worker; more is given back. */
+  inputMemoryKeptBytesMax: 33_554_432,
   /** Rows that one step of a dataflow takes in. */
   stepRowsMax: 8_192,
   /** Columns of one answer, among them the fields that SELECT * comes upon. */

@@ -12,7 +12,8 @@ import {
   type ToWorker,
   type WorkerSetup,
 } from "./protocol.js";
-import type { RecordBatchInput, StepInput, StepReport } from "./step-input.js";
+import type { StepInput, StepReport } from "./step-input.js";
+import { InputMemory } from "./input-memory.js";
 import { type WatchTimers, WorkerHandle } from "./worker-handle.js";
 
 export interface ExecutorHostOptions {
@@ -37,6 +38,7 @@ export interface Snapshot {
 /** Runs plans in worker threads. Main thread's side. */
 export class ExecutorHost {
   readonly #workers: readonly WorkerHandle[];
+  readonly #memory = new InputMemory();
   #executions = 0;
 
   private constructor(workers: readonly WorkerHandle[]) {
@@ -70,7 +72,8 @@ export class ExecutorHost {
       "a host has workers",
     );
     this.#executions += 1;
-    return new QueryExecution(worker, this.#executions, { plan, sink, nowMs, ...(state && { state }) });
+    const opening = { plan, sink, nowMs, ...(state && { state }) };
+    return new QueryExecution(worker, this.#executions, this.#memory, opening);
   }
 
   /** Ends the threads; what runs fails with ShuttingDown. */
@@ -93,8 +96,11 @@ type Opening = Omit<Extract<ToWorker, { kind: "open" }>, "kind" | "execution" | 
 export class QueryExecution {
   readonly #worker: WorkerHandle;
   readonly #id: ExecutionId;
+  readonly #memory: InputMemory;
   /** Calls that are not answered to the end. */
   readonly #calls = new Map<CallId, AnswerQueue<Answer>>();
+  /** What the worker reads the records of a call from. */
+  readonly #slabs = new Map<CallId, SharedArrayBuffer>();
   readonly #plan: PhysicalPlan;
   readonly #counts: SharedArrayBuffer;
   #nextCall = 0;
@@ -103,8 +109,9 @@ export class QueryExecution {
   onFailed: (error: Error) => void = () => {};
 
   /** Use ExecutorHost.open. */
-  constructor(worker: WorkerHandle, id: ExecutionId, opening: Opening) {
+  constructor(worker: WorkerHandle, id: ExecutionId, memory: InputMemory, opening: Opening) {
     this.#worker = worker;
+    this.#memory = memory;
     this.#id = id;
     worker.add(id, {
       onMessage: (message) => this.#receive(message),
@@ -126,8 +133,11 @@ export class QueryExecution {
    * materialising execution have its changes, too.
    */
   feed(inputs: readonly StepInput[], nowMs: number, withChanges = false): AsyncIterable<StepReport> {
-    const packed = packInputs(inputs);
+    const packed = packInputs(inputs, this.#memory);
     const message = { kind: "feed", execution: this.#id, inputs: packed.inputs, nowMs, withChanges } as const;
+    const { slab } = packed;
+    // Unless the execution has failed, the call is numbered now.
+    if (slab !== undefined && this.#failure === undefined) this.#slabs.set(this.#nextCall, slab);
     return reportsOf(this.#call((call) => ({ ...message, call }), packed.transfer));
   }
 
@@ -192,7 +202,12 @@ export class QueryExecution {
 
   #receive(message: Answer): void {
     const queue = this.#calls.get(message.call);
-    if (message.last) this.#calls.delete(message.call);
+    if (message.last) {
+      this.#calls.delete(message.call);
+      const slab = this.#slabs.get(message.call);
+      if (slab !== undefined) this.#memory.give(slab);
+      this.#slabs.delete(message.call);
+    }
     queue?.push(message, message.last);
   }
 
@@ -201,6 +216,8 @@ export class QueryExecution {
     this.onFailed(error);
     for (const queue of this.#calls.values()) queue.fail(error);
     this.#calls.clear();
+    // The worker may be reading them still: they are not used again.
+    this.#slabs.clear();
   }
 }
 
@@ -209,43 +226,46 @@ async function* reportsOf(answers: AsyncIterable<Answer>): AsyncGenerator<StepRe
 }
 
 /**
- * Input as it goes to the worker. The log's cached payloads are shared with other readers, so they are
- * not transferred, which would take them away; and posted as they are, each would drag along a clone of
- * the whole buffer it is a view of. So they are copied once, all into one buffer, which is transferred.
- * (In one buffer, too, the decoder's columns go on from one batch to the next.) What is in a
- * SharedArrayBuffer already is passed as it is.
+ * Input as it goes to the worker. The log's cached payloads are shared with other readers, so they are not
+ * transferred, which would take them away; and posted as they are, each would drag along a clone of the whole
+ * buffer it is a view of. So they are copied once: many records into memory that is shared with the worker, which has
+ * read them when it has answered the call; few of them, and rows, which may be kept longer, into a buffer that is
+ * handed over. (In one buffer, too, the decoder's columns go on from one batch to the next.)
  */
-function packInputs(inputs: readonly StepInput[]): { inputs: StepInput[]; transfer: ArrayBuffer[] } {
-  let length = 0;
+function packInputs(
+  inputs: readonly StepInput[],
+  memory: InputMemory,
+): { inputs: StepInput[]; transfer: ArrayBuffer[]; slab: SharedArrayBuffer | undefined } {
+  let recordBytes = 0;
+  let rowBytes = 0;
   for (const input of inputs) {
-    if (input.kind !== "records" && input.kind !== "rows") continue;
-    for (const batch of input.batches) length += copiedBytes(payloadOf(batch));
+    if (input.kind === "records") for (const { payload } of input.batches) recordBytes += payload.length;
+    else if (input.kind === "rows") for (const rows of input.batches) rowBytes += rows.length;
   }
+  const slab = recordBytes < sharedBytesMin ? undefined : memory.take(recordBytes);
   // Not from Node's pool, and not filled with zeros before it is written over.
-  const buffer = Buffer.allocUnsafeSlow(length).buffer;
-  let at = 0;
-  const packed = (bytes: Uint8Array): Uint8Array => {
-    if (copiedBytes(bytes) === 0) return bytes.length === 0 ? new Uint8Array(buffer, at, 0) : bytes;
-    const copy = new Uint8Array(buffer, at, bytes.length);
-    copy.set(bytes);
-    at += bytes.length;
-    return copy;
-  };
+  const owned = Buffer.allocUnsafeSlow(slab === undefined ? recordBytes + rowBytes : rowBytes).buffer;
+  const intoOwned = copierInto(owned);
+  const intoSlab = slab === undefined ? intoOwned : copierInto(slab);
   const result = inputs.map((input): StepInput => {
-    if (input.kind === "rows") return { ...input, batches: input.batches.map(packed) };
+    if (input.kind === "rows") return { ...input, batches: input.batches.map(intoOwned) };
     if (input.kind !== "records") return input;
-    return {
-      ...input,
-      batches: input.batches.map((batch) => ({ ...batch, payload: packed(batch.payload) })),
-    };
+    const batches = input.batches.map((batch) => ({ ...batch, payload: intoSlab(batch.payload) }));
+    return { ...input, batches };
   });
-  return { inputs: result, transfer: [buffer] };
+  return { inputs: result, transfer: [owned], slab };
 }
 
-function payloadOf(batch: RecordBatchInput | Uint8Array): Uint8Array {
-  return batch instanceof Uint8Array ? batch : batch.payload;
-}
+/** Below this a buffer of its own is cheaper than to keep a slab busy. */
+const sharedBytesMin = 65_536;
 
-function copiedBytes(bytes: Uint8Array): number {
-  return bytes.buffer instanceof SharedArrayBuffer ? 0 : bytes.length;
+/** Puts bytes one behind the other into `memory`. */
+function copierInto(memory: ArrayBuffer | SharedArrayBuffer): (bytes: Uint8Array) => Uint8Array {
+  const all = new Uint8Array(memory);
+  let at = 0;
+  return (bytes) => {
+    all.set(bytes, at);
+    at += bytes.length;
+    return new Uint8Array(memory, at - bytes.length, bytes.length);
+  };
 }

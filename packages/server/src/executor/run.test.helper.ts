@@ -94,10 +94,13 @@ export class Run {
 
   /** `nowMs`: the clock of the feed; its first step is made though there be nothing to read. */
   feed(inputs: readonly StepInput[], nowMs = 0): StepReport[] {
-    this.#execution.feed(inputs);
+    const { copies, memory } = copied(inputs);
+    this.#execution.feed(copies);
     const reports: StepReport[] = [];
     if (nowMs > 0 && !this.#execution.pending) reports.push(this.#execution.step(nowMs));
     while (this.#execution.pending) reports.push(this.#execution.step(nowMs));
+    // As between the threads, where it is used for the next input: nothing may refer to it any more.
+    for (const bytes of memory) bytes.fill(0xee);
     this.reports.push(...reports);
     return reports;
   }
@@ -117,6 +120,22 @@ export class Run {
     const all = [...this.#execution.snapshot()];
     return { batches: all.flatMap(({ batches }) => batches), columns: all.at(-1)?.columns ?? [] };
   }
+}
+
+/** Records in memory of their own, which is shared. */
+function copied(inputs: readonly StepInput[]): { copies: StepInput[]; memory: Uint8Array[] } {
+  const memory: Uint8Array[] = [];
+  const copies = inputs.map((input): StepInput => {
+    if (input.kind !== "records") return input;
+    const batches = input.batches.map((batch) => {
+      const payload = new Uint8Array(new SharedArrayBuffer(batch.payload.length));
+      payload.set(batch.payload);
+      memory.push(payload);
+      return { ...batch, payload };
+    });
+    return { ...input, batches };
+  });
+  return { copies, memory };
 }
 
 export const outputOf = (reports: readonly StepReport[]): Uint8Array[] =>

@@ -256,7 +256,7 @@ export class Source {
   #castColumn(column: Column, rowCount: number, type: SqlType): Column {
     if (hasType(column, type)) return column;
     // A number where a TIMESTAMP is declared is milliseconds since 1970.
-    if (type.kind === "timestamp" && column.kind === "float64" && column.values.every(isTime)) {
+    if (type.kind === "timestamp" && column.kind === "float64" && areTimes(column.values)) {
       return { kind: "timestamp", values: column.values, nulls: column.nulls };
     }
     const values: SqlValue[] = [];
@@ -271,8 +271,18 @@ export class Source {
   }
 }
 
-function isTime(ms: number): boolean {
-  return Number.isInteger(ms) && Math.abs(ms) <= timestampMsMax;
+// Loops: `every` calls a function for each row.
+function areTimes(values: Float64Array): boolean {
+  for (let row = 0; row < values.length; row++) {
+    const ms = values[row] as number;
+    if (!Number.isInteger(ms) || Math.abs(ms) > timestampMsMax) return false;
+  }
+  return true;
+}
+
+function areIntegers(values: Float64Array): boolean {
+  for (let row = 0; row < values.length; row++) if (!Number.isSafeInteger(values[row])) return false;
+  return true;
 }
 
 /** The rows that have a time, with it as a column. */
@@ -310,7 +320,7 @@ function hasType(column: Column, type: SqlType): boolean {
     case "timestamp":
       return column.kind === "timestamp";
     case "integer":
-      return column.kind === "float64" && column.values.every(Number.isSafeInteger);
+      return column.kind === "float64" && areIntegers(column.values);
     default:
       return false;
   }
