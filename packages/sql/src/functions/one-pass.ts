@@ -7,6 +7,8 @@ const stepsAtLeast = 256;
 /** Nodes of one expression; of those that people write few have thirty. */
 const nodesMax = 200;
 const ascii = beyondAscii;
+const prefixLengthMin = 3;
+const prefixLengthMax = 100;
 
 /** What may happen at one place of the expression, by the next byte. */
 interface Node {
@@ -41,6 +43,10 @@ export class OnePass {
   /** By byte: whether a match that begins behind the text's beginning may begin with it. */
   readonly #begins: Uint8Array;
   readonly #beginsEmpty: boolean;
+  /** What each match behind the text's beginning begins with. */
+  readonly #prefix: Uint8Array;
+  /** By the byte where the prefix would end: how much further it may end at the earliest. */
+  readonly #skip: Uint8Array;
   #steps = 0;
 
   private constructor(nodes: readonly Node[], groupCount: number) {
@@ -59,6 +65,10 @@ export class OnePass {
     this.#begins = new Uint8Array(256).fill(later?.beyond ?? 0);
     for (let byte = 0; byte < ascii; byte++) this.#begins[byte] = later?.next[byte] === -1 ? 0 : 1;
     this.#beginsEmpty = later !== undefined && later.matchAtEnd >= 0;
+    this.#prefix = prefixOf(nodes);
+    const { length } = this.#prefix;
+    this.#skip = new Uint8Array(256).fill(length);
+    for (let i = 0; i < length - 1; i++) this.#skip[this.#prefix[i] as number] = length - 1 - i;
   }
 
   /** Undefined for what is not one-pass, or not understood here. */
@@ -78,6 +88,7 @@ export class OnePass {
     this.#steps = stepsAtLeast + (end - start) * stepsPerByte;
     const atBegin = this.#run(bytes, start, end, beginNode);
     if (atBegin !== false) return atBegin;
+    if (this.#prefix.length >= prefixLengthMin) return this.#findPrefixed(bytes, start, end);
     const begins = this.#begins;
     const empty = this.#beginsEmpty;
     for (let at = start + 1; at < end; at++) {
@@ -86,6 +97,23 @@ export class OnePass {
       if (found !== false) return found;
     }
     return empty && end > start ? this.#run(bytes, end, end, laterNode) : false;
+  }
+
+  /** Behind the beginning: goes from one place where the prefix may end to the next (Horspool). */
+  #findPrefixed(bytes: Uint8Array, start: number, end: number): boolean | undefined {
+    const skip = this.#skip;
+    const prefix = this.#prefix;
+    const last = (prefix.length - 1) | 0;
+    const final = prefix[last] as number;
+    for (let at = (start + 1 + last) | 0; at < end; ) {
+      const byte = bytes[at] as number;
+      if (byte === final && bytes[at - last] === prefix[0]) {
+        const found = this.#run(bytes, (at - last) | 0, end, laterNode);
+        if (found !== false) return found;
+      }
+      at = (at + (skip[byte] as number)) | 0;
+    }
+    return false;
   }
 
   /** Whether a match begins at `start`. */
@@ -132,6 +160,19 @@ export class OnePass {
 
 const beginNode = 0;
 const laterNode = 1;
+
+/** The bytes that come one after the other without a choice. */
+function prefixOf(nodes: readonly Node[]): Uint8Array {
+  const prefix: number[] = [];
+  for (let node = nodes[laterNode]; prefix.length < prefixLengthMax; ) {
+    if (node === undefined || node.matchAtEnd >= 0 || node.beyond === 1) break;
+    const byte = node.next.findIndex((to) => to >= 0);
+    if (byte < 0 || node.next.findLastIndex((to) => to >= 0) !== byte) break;
+    prefix.push(byte);
+    node = nodes[node.next[byte] as number];
+  }
+  return Uint8Array.from(prefix);
+}
 
 function setBounds(bounds: Int32Array, which: number, at: number): void {
   for (let bits = which, i = 0; bits !== 0; bits >>>= 1, i++) if ((bits & 1) !== 0) bounds[i] = at;

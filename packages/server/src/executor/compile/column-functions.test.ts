@@ -15,7 +15,7 @@ import * as fc from "fast-check";
 import { assertAsEvaluated, callOf, columnOf, literalOf } from "./compared.test.helper.js";
 
 const given = fc.string({ unit: fc.constantFrom(..."aAbcIKxyz/&=-İéßΣ😀 "), maxLength: 14 });
-const literals = fc.constantFrom("a", "/", "&", "ab", "aa", "é", "=", "");
+const literals = fc.constantFrom("a", "/", "&", "ab", "aa", "é", "=", "", "k", "ss", "i");
 const patterns = fc.constantFrom(
   ...[
     "(&|^)a=([^&]*)",

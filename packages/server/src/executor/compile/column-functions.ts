@@ -89,28 +89,40 @@ function replacing([from, to]: readonly SqlValue[]) {
   return ({ bytes, starts, ends, nulls }: TextColumn, rowCount: number): TextColumn => {
     const builder = new TextBuilder(rowCount, textBytes(starts, ends));
     const scratch = new Uint8Array(longest(starts, ends));
-    const first = wanted[0] as number;
     for (let row = 0; row < rowCount; row++) {
-      if (nulls?.[row] === 1) {
-        builder.addNull(row);
-        continue;
+      if (nulls?.[row] === 1) builder.addNull(row);
+      else {
+        const length = replaced(bytes, starts[row] as number, ends[row] as number, wanted, by, scratch);
+        builder.add(row, scratch, 0, length);
       }
-      const end = ends[row] as number;
-      let length = 0;
-      for (let at = starts[row] as number; at < end; ) {
-        const byte = bytes[at] as number;
-        if (byte === first && beginsWith(bytes, at, end, wanted)) {
-          for (let i = 0; i < by.length; i++) scratch[length++] = by[i] as number;
-          at += wanted.length;
-        } else {
-          scratch[length++] = byte;
-          at += 1;
-        }
-      }
-      builder.add(row, scratch, 0, length);
     }
     return builder.finish();
   };
+}
+
+/** Writes bytes[start, end) with each `wanted` replaced to `into`; its length. */
+function replaced(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  wanted: Uint8Array,
+  by: Uint8Array,
+  into: Uint8Array,
+): number {
+  const first = wanted[0] as number;
+  const wantedLength = wanted.length | 0;
+  let length = 0;
+  for (let at = start; at < end; at = (at + 1) | 0) {
+    const byte = bytes[at] as number;
+    if (byte === first && (wantedLength === 1 || beginsWith(bytes, at, end, wanted))) {
+      for (let i = 0; i < by.length; i++) into[length++] = by[i] as number;
+      at = (at + wantedLength - 1) | 0;
+    } else {
+      into[length] = byte;
+      length = (length + 1) | 0;
+    }
+  }
+  return length;
 }
 
 function beginsWith(bytes: Uint8Array, at: number, end: number, wanted: Uint8Array): boolean {
@@ -125,8 +137,8 @@ function extracting([pattern, group = 0]: readonly SqlValue[]) {
   if (expression === undefined || group < 0 || group > expression.groupCount) return undefined;
   return (column: TextColumn, rowCount: number): TextColumn | undefined => {
     const { bytes } = column;
-    const starts = new Uint32Array(rowCount);
-    const ends = new Uint32Array(rowCount);
+    const starts = new Int32Array(rowCount);
+    const ends = new Int32Array(rowCount);
     const nulls = new Uint8Array(rowCount);
     const { bounds } = expression;
     for (let row = 0; row < rowCount; row++) {
@@ -173,48 +185,67 @@ function splitting([delimiter]: readonly SqlValue[]) {
   if (typeof delimiter !== "string" || delimiter === "") return undefined;
   const wanted = Buffer.from(delimiter);
   if (wanted.toString() !== delimiter) return undefined;
+  /** By the batch before. */
+  let piecesExpected = 4;
   return ({ bytes, starts, ends, nulls }: TextColumn, rowCount: number): TextListColumn => {
-    const first = wanted[0] as number;
-    const pieces = wanted.length;
-    let itemStarts = new Uint32Array(8 * rowCount);
-    let itemEnds = new Uint32Array(8 * rowCount);
-    const listStarts = new Uint32Array(rowCount);
-    const listEnds = new Uint32Array(rowCount);
-    let count = 0;
+    const pieces = new Pieces(Math.ceil(piecesExpected * rowCount) + 1);
+    const listStarts = new Int32Array(rowCount);
+    const listEnds = new Int32Array(rowCount);
     for (let row = 0; row < rowCount; row++) {
-      listStarts[row] = count;
-      listEnds[row] = count;
-      if (nulls?.[row] === 1) continue;
-      const end = ends[row] as number;
-      const start = starts[row] as number;
-      // A text of n bytes has at most n + 1 pieces.
-      if (count + end - start + 1 > itemStarts.length) {
-        itemStarts = larger(itemStarts, count + end - start + 1);
-        itemEnds = larger(itemEnds, itemStarts.length);
-      }
-      itemStarts[count] = start;
-      for (let at = start; at < end; at++) {
-        if (bytes[at] !== first || (pieces > 1 && !beginsWith(bytes, at, end, wanted))) continue;
-        itemEnds[count++] = at;
-        at += pieces - 1;
-        itemStarts[count] = at + 1;
-      }
-      itemEnds[count++] = end;
-      listEnds[row] = count;
+      listStarts[row] = pieces.count;
+      if (nulls?.[row] !== 1) pieces.split(bytes, starts[row] as number, ends[row] as number, wanted);
+      listEnds[row] = pieces.count;
     }
-    const items: TextColumn = {
-      kind: "text",
-      bytes,
-      starts: itemStarts.subarray(0, count),
-      ends: itemEnds.subarray(0, count),
-      nulls: undefined,
-    };
-    return { kind: "textList", items, starts: listStarts, ends: listEnds, nulls };
+    if (rowCount > 0) piecesExpected = (pieces.count / rowCount) * 1.1;
+    return { kind: "textList", items: pieces.column(bytes), starts: listStarts, ends: listEnds, nulls };
   };
 }
 
-function larger(array: Uint32Array<ArrayBuffer>, least: number): Uint32Array<ArrayBuffer> {
-  const result = new Uint32Array(Math.max(2 * array.length, least));
+/** Pieces of texts, one behind the other. */
+class Pieces {
+  count = 0;
+  #starts: Int32Array<ArrayBuffer>;
+  #ends: Int32Array<ArrayBuffer>;
+
+  constructor(expected: number) {
+    this.#starts = new Int32Array(expected);
+    this.#ends = new Int32Array(expected);
+  }
+
+  /** Adds those of bytes[start, end) between the delimiters. */
+  split(bytes: Uint8Array, start: number, end: number, delimiter: Uint8Array): void {
+    const first = delimiter[0] as number;
+    const length = delimiter.length | 0;
+    let from = start;
+    // `| 0`: numbers that the compiler knows to be small integers.
+    for (let at = start; at < end; at = (at + 1) | 0) {
+      if (bytes[at] !== first) continue;
+      if (length > 1 && !beginsWith(bytes, at, end, delimiter)) continue;
+      this.#add(from, at);
+      at = (at + length - 1) | 0;
+      from = (at + 1) | 0;
+    }
+    this.#add(from, end);
+  }
+
+  column(bytes: Buffer): TextColumn {
+    const starts = this.#starts.subarray(0, this.count);
+    return { kind: "text", bytes, starts, ends: this.#ends.subarray(0, this.count), nulls: undefined };
+  }
+
+  #add(start: number, end: number): void {
+    if (this.count === this.#starts.length) {
+      this.#starts = larger(this.#starts);
+      this.#ends = larger(this.#ends);
+    }
+    this.#starts[this.count] = start;
+    this.#ends[this.count] = end;
+    this.count += 1;
+  }
+}
+
+function larger(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const result = new Int32Array(2 * array.length);
   result.set(array);
   return result;
 }
@@ -262,13 +293,13 @@ function formatting([format]: readonly SqlValue[]) {
   };
 }
 
-function textBytes(starts: Uint32Array, ends: Uint32Array): number {
+function textBytes(starts: Int32Array, ends: Int32Array): number {
   let length = 0;
   for (let row = 0; row < starts.length; row++) length += (ends[row] as number) - (starts[row] as number);
   return length;
 }
 
-function longest(starts: Uint32Array, ends: Uint32Array): number {
+function longest(starts: Int32Array, ends: Int32Array): number {
   let length = 0;
   for (let row = 0; row < starts.length; row++) {
     length = Math.max(length, (ends[row] as number) - (starts[row] as number));

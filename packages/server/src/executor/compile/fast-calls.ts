@@ -8,6 +8,7 @@ import {
   type Fragment,
   giveUp,
   isText,
+  type Span,
   spanOf,
   unlessNull,
 } from "./fragment.js";
@@ -173,10 +174,11 @@ if (!${isNull} && (${at} < 0 || ${at} >= ${length})) {
   evaluation.error("array position " + ${at} + " is outside 0 to " + (${length} - 1)); ${isNull} = true;
 }
 if (${isNull}) ${item} = 0;`;
-  const span = {
+  const span: Span = {
     bytes: `${column}.items.bytes`,
     start: `${column}.items.starts[${item}]`,
     end: `${column}.items.ends[${item}]`,
+    isFixed: true,
   };
   const value = `textIn(${span.bytes}, ${span.start}, ${span.end})`;
   return { code, form: "text", value, isNull, span };

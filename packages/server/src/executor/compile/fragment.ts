@@ -43,6 +43,8 @@ export interface Span {
   readonly bytes: string;
   readonly start: string;
   readonly end: string;
+  /** `bytes` are the same for all rows, and known before the first. */
+  readonly isFixed?: true;
 }
 
 /** What makes names, constants and columns for those who write code. */

@@ -79,6 +79,28 @@ function equalBytes(
   return true;
 }
 
+/** Whether a text in lower (or upper) case is that literal; what is not ASCII is left to JavaScript. */
+function equalInCase(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  literal: string,
+  utf8: Uint8Array,
+  toLower: boolean,
+): boolean {
+  const length = utf8.length | 0;
+  for (let i = 0; start + i < end; i = (i + 1) | 0) {
+    const byte = bytes[start + i] as number;
+    if (byte >= 0x80) {
+      const text = textIn(bytes, start, end);
+      return (toLower ? text.toLowerCase() : text.toUpperCase()) === literal;
+    }
+    const isOther = toLower ? byte >= 0x41 && byte <= 0x5a : byte >= 0x61 && byte <= 0x7a;
+    if (i >= length || (isOther ? byte ^ 0x20 : byte) !== utf8[i]) return false;
+  }
+  return end - start === length;
+}
+
 /** Number of characters; what is not ASCII is counted as the function table does it. */
 function charsIn(bytes: Buffer, start: number, end: number): number {
   let all = 0;
@@ -96,7 +118,7 @@ function truth(value: SqlValue, operator: string, evaluation: Evaluation): numbe
 /** What generated code may use. */
 const runtime = {
   ...{ valueAt, textIn, decimalOf, columnOfValues, compareText, evaluateFunction, cast },
-  ...{ equalBytes, charsIn, truth, TextBuilder, [noBytes]: Buffer.alloc(0) },
+  ...{ equalBytes, equalInCase, charsIn, truth, TextBuilder, [noBytes]: Buffer.alloc(0) },
 };
 
 class Generator implements CodeMaker {
@@ -152,6 +174,15 @@ ${after}`;
     }
     const span = form === "text" ? spanOf(result) : undefined;
     if (span !== undefined) {
+      if (span.isFixed === true) {
+        const put = `starts[i] = ${span.start}; ends[i] = ${span.end};`;
+        const nulls = "nulls ??= new Uint8Array(rowCount); nulls[i] = 1;";
+        return loop(
+          "const starts = new Int32Array(rowCount), ends = new Int32Array(rowCount); let nulls;",
+          isNull === undefined ? put : `if (${isNull}) { ${nulls} } else { ${put} }`,
+          `return { kind: "text", bytes: ${span.bytes}, starts, ends, nulls };`,
+        );
+      }
       const add = `out.add(i, ${span.bytes}, ${span.start}, ${span.end});`;
       const each = isNull === undefined ? add : `if (${isNull}) out.addNull(i); else ${add}`;
       return loop("const out = new TextBuilder(rowCount, 8 * rowCount);", each, "return out.finish();");
@@ -303,7 +334,9 @@ ${after}`;
 
   #call(call: Extract<Expression, { kind: "call" }>): Fragment {
     const { function: name, args, type } = call;
-    const whole = this.#fast ? (this.#movedTime(name, args) ?? this.#columnCall(name, args)) : undefined;
+    const whole = this.#fast
+      ? (this.#movedTime(name, args) ?? this.#inCase(name, args) ?? this.#columnCall(name, args))
+      : undefined;
     if (whole !== undefined) return whole;
     const operands = args.map((arg) => this.#compile(arg));
     const fast = this.#fast ? fastCall(this, call, operands) : undefined;
@@ -315,6 +348,28 @@ ${after}`;
         type,
       )
     );
+  }
+
+  /** TO_LOWER(x) = 'literal' and the like, IN too: without a text in that case. */
+  #inCase(name: string, args: readonly Expression[]): Fragment | undefined {
+    const [of, ...literals] = args;
+    if ((name !== "=" && name !== "<>" && name !== "IN") || of?.kind !== "call") return undefined;
+    const operand = of.args[0];
+    if ((of.function !== "TO_LOWER" && of.function !== "TO_UPPER") || operand === undefined) return undefined;
+    const texts = literals.flatMap((one) => {
+      return one.kind === "literal" && typeof one.value === "string" ? [one.value] : [];
+    });
+    const text = this.#compile(operand);
+    if (texts.length < literals.length || texts.length === 0 || text.span === undefined) return undefined;
+    const { bytes, start, end } = text.span;
+    const tests = texts.map((one) => {
+      const wanted = `${this.constant(one)}, ${this.constant(Buffer.from(one))}`;
+      return `equalInCase(${bytes}, ${start}, ${end}, ${wanted}, ${of.function === "TO_LOWER"})`;
+    });
+    const value = this.name("v");
+    const found = `${unlessNull(text.isNull)}(${tests.join(" || ")})`;
+    const code = `${text.code}\nconst ${value} = ${name === "<>" ? `!(${found})` : found};`;
+    return { code, form: "boolean", value, isNull: text.isNull };
   }
 
   /** A TIMESTAMP and a literal INTERVAL; an interval's months count as 30 days, as everywhere. */

@@ -4,16 +4,16 @@ const bytesAtLeast = 256;
 
 /** Makes a text column, row by row. Rows that are passed over are empty texts. */
 export class TextBuilder {
-  readonly #starts: Uint32Array;
-  readonly #ends: Uint32Array;
+  readonly #starts: Int32Array;
+  readonly #ends: Int32Array;
   #nulls: Uint8Array | undefined;
   #bytes: Buffer;
   #at = 0;
 
   /** `bytesExpected`: more are taken, too. */
   constructor(rowCount: number, bytesExpected: number) {
-    this.#starts = new Uint32Array(rowCount);
-    this.#ends = new Uint32Array(rowCount);
+    this.#starts = new Int32Array(rowCount);
+    this.#ends = new Int32Array(rowCount);
     this.#bytes = Buffer.allocUnsafeSlow(Math.max(bytesAtLeast, bytesExpected));
   }
 
@@ -26,12 +26,12 @@ export class TextBuilder {
   add(row: number, from: Uint8Array, start: number, end: number): void {
     const length = end - start;
     if (this.#at + length > this.#bytes.length) this.#grow(length);
-    const bytes = this.#bytes;
-    let at = this.#at;
+    const at = this.#at;
     this.#starts[row] = at;
-    for (let i = start; i < end; i++) bytes[at++] = from[i] as number;
-    this.#ends[row] = at;
-    this.#at = at;
+    this.#at = at + length;
+    this.#ends[row] = this.#at;
+    const bytes = this.#bytes;
+    for (let i = 0; i < length; i++) bytes[at + i] = from[start + i] as number;
   }
 
   addText(row: number, text: string): void {

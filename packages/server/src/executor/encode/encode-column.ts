@@ -79,9 +79,9 @@ function wireText(column: TextColumn, rowCount: number, scratch: Scratch): WireC
   }
   const bytes = scratch.bytes(length);
   const [from, to] = [viewOf(column.bytes), viewOf(bytes)];
+  let at = 0;
   for (let row = 0; row < rowCount; row++) {
-    if (nulls?.[row] === 1) continue;
-    copySpan(from, starts[row] as number, ends[row] as number, to, offsets[row] as number);
+    if (nulls?.[row] !== 1) at = copySpan(from, starts[row] as number, ends[row] as number, to, at);
   }
   return withNulls({ kind: "encoded", as: "text", offsets, bytes }, nulls);
 }

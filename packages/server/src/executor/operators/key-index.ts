@@ -204,8 +204,8 @@ class NumberTable {
 class TextTable {
   #ids = new Int32Array(tableSlotsMin).fill(-1);
   #hashes = new Int32Array(tableSlotsMin);
-  #starts = new Uint32Array(tableSlotsMin);
-  #ends = new Uint32Array(tableSlotsMin);
+  #starts = new Int32Array(tableSlotsMin);
+  #ends = new Int32Array(tableSlotsMin);
   #used = 0;
   #arena = new Uint8Array(1024);
   #arenaUsed = 0;
@@ -261,8 +261,8 @@ class TextTable {
     const length = ids.length * 2;
     this.#ids = new Int32Array(length).fill(-1);
     this.#hashes = new Int32Array(length);
-    this.#starts = new Uint32Array(length);
-    this.#ends = new Uint32Array(length);
+    this.#starts = new Int32Array(length);
+    this.#ends = new Int32Array(length);
     for (let i = 0; i < ids.length; i++) {
       if (ids[i] === -1) continue;
       let slot = (hashes[i] as number) & (length - 1);
