@@ -22,6 +22,8 @@ import { answerMethod } from "./plain-stream.mjs";
 const same = (message) => message;
 const unaryInFlight = 64;
 const streamInFlight = 1_024;
+/** Of 1 KB each: 256 KB, as much as @hstream/client puts into one message. */
+const perMessage = 256;
 const streamName = "s";
 
 function batchOf(count, bytes) {
@@ -82,7 +84,10 @@ async function unaryFor(client, path, request, ms) {
   return (done / (performance.now() - started)) * 1_000;
 }
 
-/** Appends a second over one AppendStream, so many unanswered at a time. */
+/**
+ * Appends a second over one AppendStream, so many unanswered at a time. As @hstream/client does it, what is to be
+ * sent at the same time goes in one message; each record is an append of its own.
+ */
 async function streamFor(client, shardId, records, ms) {
   const { path } = HStreamExtService.appendStream;
   const encode = (request) => Buffer.from(AppendStreamRequest.encode(request).finish());
@@ -91,20 +96,29 @@ async function streamFor(client, shardId, records, ms) {
   const until = started + ms;
   let sent = 0;
   let answered = 0;
-  const send = () => {
+  const requestOf = () => {
+    const name = sent === 0 ? streamName : "";
     const requestId = BigInt(++sent);
-    const name = sent === 1 ? streamName : "";
-    stream.write({ requestId, streamName: name, shardId, records, producerId: "", sequence: 0n });
+    return { requestId, streamName: name, shardId, records, producerId: "", sequence: 0n, more: [] };
+  };
+  const send = (count) => {
+    for (let left = count; left > 0; left -= perMessage) {
+      const [first, ...more] = Array.from({ length: Math.min(left, perMessage) }, requestOf);
+      stream.write({ ...first, more });
+    }
   };
   await new Promise((resolve, reject) => {
     stream.on("error", reject);
-    stream.on("data", ({ result }) => {
-      if (result?.$case !== "appended") return reject(new Error("an append was refused"));
-      answered++;
-      if (performance.now() < until) send();
+    stream.on("data", (message) => {
+      const answers = [message, ...message.more];
+      if (answers.some(({ result }) => result?.$case !== "appended")) {
+        return reject(new Error("an append was refused"));
+      }
+      answered += answers.length;
+      if (performance.now() < until) send(answers.length);
       else if (answered === sent) resolve();
     });
-    for (let i = 0; i < streamInFlight; i++) send();
+    send(streamInFlight);
   });
   const perSecond = (answered / (performance.now() - started)) * 1_000;
   stream.end();

@@ -11,7 +11,7 @@ import { root } from "../scripts/ready.mjs";
 import { freePort } from "../scripts/free-port.mjs";
 import { serve } from "../scripts/serve.mjs";
 import { bench } from "./harness.mjs";
-import { meteringCase } from "./metering.mjs";
+import { meteringCases } from "./metering.mjs";
 
 const recordBytes = 250;
 const recordCount = 200_000;
@@ -42,7 +42,7 @@ async function main() {
         floor: () => rate(sinkPort, "/", body),
         target: "≥ 100000, ratio ≥ 0.4",
       },
-      await meteringCase(),
+      ...(await meteringCases()),
     ]);
   } finally {
     sinkProcess.kill();

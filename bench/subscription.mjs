@@ -58,10 +58,17 @@ function batchOf(count, bytes) {
   };
 }
 
-/** How long acks are gathered before they are sent; the official clients wait for 100 ms. */
+/**
+ * How long acks are gathered before they are sent (the official clients wait for 100 ms), and how many bytes
+ * of them at most.
+ */
 const ackDelayMs = 5;
+const acksBytesMax = 32_768;
 
-/** StreamingFetch without decoding: the ids of deliveries are sent back as acks, as they came. */
+/**
+ * StreamingFetch without decoding: the ids of deliveries are sent back as acks, as they came. They are copied
+ * from the deliveries, which could not be collected before their acks are sent otherwise.
+ */
 const fetchMethod = HStreamApiService.streamingFetch;
 function fetch(client, subscriptionId, consumerName, dispatch, onDelivery) {
   const metadata = new Metadata();
@@ -72,32 +79,36 @@ function fetch(client, subscriptionId, consumerName, dispatch, onDelivery) {
   stream.write(
     Buffer.from(StreamingFetchRequest.encode({ subscriptionId, consumerName, ackIds: [] }).finish()),
   );
-  let acks = [];
+  let acks = Buffer.allocUnsafe(acksBytesMax);
+  let filled = 0;
   const flush = () => {
-    stream.write(Buffer.concat(acks));
-    acks = [];
+    if (filled === 0) return;
+    stream.write(acks.subarray(0, filled));
+    acks = Buffer.allocUnsafe(acksBytesMax);
+    filled = 0;
   };
   stream.on("data", (message) => {
-    const ids = idsOf(message);
-    if (acks.push(ids.acks) === 1) setTimeout(flush, ackDelayMs);
-    onDelivery(ids.count);
+    const { start, end, count } = idsToAcks(message);
+    if (filled + end - start > acksBytesMax) flush();
+    if (filled === 0) setTimeout(flush, ackDelayMs);
+    filled += message.copy(acks, filled, start, end);
+    onDelivery(count);
   });
   return stream;
 }
 
 /** The record ids, tag 0a, stand at the beginning of field 1; as acks they have the tag 1a. */
-function idsOf(message) {
+function idsToAcks(message) {
   let at = 1;
   while (message[at++] >= 0x80);
   const start = at;
   let count = 0;
   while (message[at] === 0x0a) {
+    message[at] = 0x1a;
     at += 2 + message[at + 1];
     count += 1;
   }
-  const acks = message.subarray(start, at);
-  for (let i = 0; i < acks.length; i += 2 + acks[i + 1]) acks[i] = 0x1a;
-  return { acks, count };
+  return { start, end: at, count };
 }
 
 let names = 0;

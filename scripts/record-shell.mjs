@@ -244,7 +244,7 @@ function svg() {
     const block = `<rect class="cur" x="${(12 + cursor.x * 8.4).toFixed(1)}" y="${14 + cursor.y * 18}" width="8.4" height="16"/>`;
     return `<g id="f${index}">${drawn}${block}</g>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width.toFixed(0)} ${height}" font-family="ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="14"><title>The shell of HStream</title><style>rect.bg{fill:#16181d}text{fill:#d8dce4;white-space:pre}g{visibility:hidden}.cur{fill:#d8dce4;opacity:.5}.b{font-weight:bold}.d{opacity:.55}.u{text-decoration:underline}.c1{fill:#f2777a}.c2{fill:#8fc98b}.c3{fill:#e6c07b}.c5{fill:#c79be0}.c6{fill:#6fc3cf}.i{fill:#f5f7fa;font-weight:bold;text-decoration:underline}${styles.join("")}</style><rect class="bg" width="100%" height="100%" rx="8"/>${groups.join("")}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 ${width.toFixed(0)} ${height}" font-family="ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="14"><title>The shell of HStream</title><style>rect.bg{fill:#16181d}text{fill:#d8dce4;white-space:pre}g{visibility:hidden}.cur{fill:#d8dce4;opacity:.5}.b{font-weight:bold}.d{opacity:.55}.u{text-decoration:underline}.c1{fill:#f2777a}.c2{fill:#8fc98b}.c3{fill:#e6c07b}.c5{fill:#c79be0}.c6{fill:#6fc3cf}.i{fill:#f5f7fa;font-weight:bold;text-decoration:underline}${styles.join("")}</style><rect class="bg" width="100%" height="100%" rx="8"/>${groups.join("")}</svg>\n`;
 }
 
 function drawLine(runs, y) {

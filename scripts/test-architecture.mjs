@@ -1,4 +1,4 @@
-/** Every path that ARCHITECTURE.md names exists, and the tests of its laws have the titles it quotes. */
+/** Every path that ARCHITECTURE.md and docs/security.md name exists, and the tests that they quote have these titles. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./ready.mjs";
@@ -10,7 +10,8 @@ const check = (ok, problem) => {
   else problems.push(problem);
 };
 
-const text = readFileSync(join(root, "ARCHITECTURE.md"), "utf8");
+const pages = ["ARCHITECTURE.md", "docs/security.md"];
+const text = pages.map((page) => readFileSync(join(root, page), "utf8")).join("\n");
 for (const [, path] of text.matchAll(/`((?:packages|scripts|docs|bench|examples)\/[\w./-]+)`/g)) {
   check(existsSync(join(root, path)), `${path} does not exist`);
 }

@@ -299,6 +299,7 @@ function channelOptionsOf({ tls, keepAliveMs = limits.keepAliveMs }: ConnectOpti
   return {
     "grpc.max_receive_message_length": limits.messageBytesMax,
     "grpc.enable_retries": 0,
+    "grpc-node.flow_control_window": limits.windowBytes,
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 2_000,
     // So that a new client does not wait for what another one's connection waits for.

@@ -17,6 +17,11 @@ export const limits = {
   keepAliveAnswerMs: 10_000,
   /** Answers of a server stay below this many bytes. */
   messageBytesMax: 4 * 1_048_576,
+  /**
+   * What a server may send before it is told that it was read, on a connection and on each call: with the 64 KB
+   * of HTTP/2 a far server gives no more than that for each round trip, and a near one waits for us in turns.
+   */
+  windowBytes: 1_048_576,
   /** A server refuses larger batches; some bytes less than 1 MiB for what surrounds the records. */
   batchBytesMax: 1_048_576 - 1_024,
   batchRecordsMax: 65_536,
@@ -32,6 +37,8 @@ export const limits = {
    * producer and shard to answer repeats with.
    */
   appendsPerShardMax: 5,
+  /** Such batches that go in one message, payload bytes; a larger one goes by itself. */
+  appendMessageBytesMax: 256 * 1_024,
   /** After so long without an append to a shard its numbering starts anew, ms; servers forget it later. */
   producerIdleMs: 3_600_000,
   /** Acks of a consumer are sent when this many wait … */

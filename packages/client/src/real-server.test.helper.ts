@@ -4,7 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createNodeEnv, resolveConfig, type RunningServer, startServer } from "@hstream/server";
+import {
+  createNodeEnv,
+  resolveConfig,
+  type RunningServer,
+  type ServerOptions,
+  startServer,
+} from "@hstream/server";
 import { type ConnectOptions, HStreamClient } from "./index.js";
 
 export type Flags = Readonly<Record<string, string | number>>;
@@ -16,9 +22,13 @@ export interface RealServer {
   stop(): Promise<void>;
 }
 
-export async function startRealServer(flags: Flags = {}, scheme = "hstream"): Promise<RealServer> {
+export async function startRealServer(
+  flags: Flags = {},
+  scheme = "hstream",
+  options: Partial<ServerOptions> = {},
+): Promise<RealServer> {
   const directory = mkdtempSync(join(tmpdir(), "hstream-client-"));
-  const server = await serve({ "data-dir": join(directory, "data"), port: 0, ...flags });
+  const server = await serve({ "data-dir": join(directory, "data"), port: 0, ...flags }, options);
   return {
     server,
     url: `${scheme}://127.0.0.1:${server.port}`,
@@ -30,10 +40,10 @@ export async function startRealServer(flags: Flags = {}, scheme = "hstream"): Pr
 }
 
 /** Starts a server with these settings. */
-export async function serve(flags: Flags): Promise<RunningServer> {
+export async function serve(flags: Flags, options: Partial<ServerOptions> = {}): Promise<RunningServer> {
   const resolved = resolveConfig({ flags: { ...flags } });
   if (resolved.kind === "errors") throw new Error(JSON.stringify(resolved.errors));
-  return startServer({ config: resolved.config, env: createNodeEnv(), version: "0.0.0-test" });
+  return startServer({ config: resolved.config, env: createNodeEnv(), version: "0.0.0-test", ...options });
 }
 
 /** Files of secrets, by their names, in a directory that is removed again. */

@@ -5,12 +5,17 @@ import { concat, embedded, hostile, text, unknownFields } from "./arbitrary-byte
 import { BatchHStreamRecords, HStreamRecord, HStreamRecordHeader } from "./generated/hstream.js";
 import { encodeRecordBatch, RecordBatchReader, type RecordParts, walkRecordBatch } from "./record-batch.js";
 
-const record: fc.Arbitrary<Required<RecordParts>> = fc.record({
+const anyRecord: fc.Arbitrary<Required<RecordParts>> = fc.record({
   flag: fc.constantFrom(0, 1),
   key: text,
   attributes: fc.array(fc.tuple(text, text), { maxLength: 3 }).map((entries) => new Map(entries)),
   payload: fc.uint8Array({ maxLength: 200 }),
 });
+/** As most are: without key and attributes; with lengths of one, two and three bytes. */
+const plainRecord: fc.Arbitrary<Required<RecordParts>> = fc
+  .oneof(fc.uint8Array({ maxLength: 200 }), fc.constantFrom(new Uint8Array(16_378), new Uint8Array(20_000)))
+  .map((payload) => ({ flag: 0, key: "", attributes: new Map<string, string>(), payload }));
+const record = fc.oneof(anyRecord, plainRecord);
 const records = fc.array(record, { maxLength: 8 });
 
 function message(list: readonly Required<RecordParts>[]): BatchHStreamRecords {

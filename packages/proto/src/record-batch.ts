@@ -101,6 +101,7 @@ export class RecordBatchReader {
   /** Goes to the next record; false behind the last one and at malformed bytes. */
   next(): boolean {
     const cursor = this.#cursor;
+    if (this.#nextPlain(cursor)) return true;
     for (let field = cursor.tag(); field !== 0; field = cursor.tag()) {
       if (field !== recordTag) {
         cursor.skip(field);
@@ -147,6 +148,39 @@ export class RecordBatchReader {
   /** All of the record as values of their own, except for the payload, which is a view. */
   record(): RecordParts {
     return { flag: this.flag, key: this.key(), attributes: this.attributes(), payload: this.payload() };
+  }
+
+  /**
+   * Goes to the next record if it is one as most are, without flag, key and attributes, and below 16 KiB:
+   *
+   *   0a length 0a 00 12 length payload
+   *
+   * False, and nothing has happened, if it is another.
+   */
+  #nextPlain(cursor: WireCursor): boolean {
+    const { bytes } = this;
+    let at = cursor.position;
+    // Bytes behind the end are undefined, and equal nothing.
+    if (bytes[at] !== recordTag) return false;
+    let length = bytes[at + 1] as number;
+    at += 2;
+    if (length > 0x7f) length = longLength(length, bytes[at++] as number);
+    const end = at + length;
+    if (bytes[at] !== headerTag || bytes[at + 1] !== 0 || bytes[at + 2] !== payloadTag) return false;
+    let payloadLength = bytes[at + 3] as number;
+    let payloadStart = at + 4;
+    if (payloadLength > 0x7f) payloadLength = longLength(payloadLength, bytes[payloadStart++] as number);
+    if (payloadStart + payloadLength !== end || end > cursor.end) return false;
+    this.#recordStart = at;
+    this.#recordEnd = end;
+    this.flag = 0;
+    this.hasHeader = true;
+    this.attributeCount = 0;
+    this.keyStart = this.keyEnd = at;
+    this.payloadStart = payloadStart;
+    this.payloadEnd = end;
+    cursor.position = end;
+    return true;
   }
 
   #readRecord(cursor: WireCursor): void {
@@ -196,6 +230,11 @@ function readAttribute(cursor: WireCursor, buffer: Buffer, found: Map<string, st
   }
   cursor.leave(outer);
   found.set(name, value);
+}
+
+/** A length in two bytes; NaN, which equals nothing, when it has more. */
+function longLength(low: number, high: number): number {
+  return high > 0x7f ? Number.NaN : (low & 0x7f) | (high << 7);
 }
 
 /** Of a value with its length and a tag of one byte. */

@@ -6,7 +6,7 @@ import { HStreamApiService } from "./generated/hstream.js";
 /** Of each schema, the SHA-256 of `normalised` text. */
 const fingerprints = {
   "hstream.proto": "6de987eff12b92422225744f3f37d8eabe60d9ffb937c4d7427e2fd53fd4a30e",
-  "hstream_ext.proto": "d13a74a037afdc49063bd9656c5b3b93e37e41011ebb39c57682bd1c594e19ed",
+  "hstream_ext.proto": "127a307994cd7acdaf3595c2cd704cd8ed8239c350c9a5bc481ba754e384ce28",
 } as const;
 
 const calls =

@@ -49,6 +49,9 @@ function define<Arguments>(
 
 const none = (sentence: string) => (_: Record<never, never>) => sentence;
 
+const servedBy = (a: { resource: string; host: string; port: number }) =>
+  `${a.resource} is served by ${a.host}:${a.port}. Look it up again and ask there.`;
+
 export const errors = {
   StreamNotFound: define(
     200,
@@ -468,6 +471,10 @@ export const errors = {
     409,
     (a: { expected: number }) => `An append is missing: the producer's next sequence is ${a.expected}.`,
   ),
+  /** Clients look the resource up again. */
+  WrongServer: define(800, "failedPrecondition", 421, servedBy),
+  /** The same, for clients that look up again only when a server is not available. */
+  ServedElsewhere: define(0, "unavailable", 503, servedBy),
   ShuttingDown: define(0, "unavailable", 503, none("The server is shutting down. Try another one.")),
   LogFailed: define(
     0,

@@ -66,8 +66,6 @@ export const limits = {
   resultBatchBytesMax: 1_048_576,
   /** Result batches that wait for a slow reader before the query stops producing. */
   resultBatchesQueuedMax: 16,
-  /** Memory that is kept for the next records on their way to a worker; more is given back. */
-  inputMemoryKeptBytesMax: 33_554_432,
   /** Rows that one step of a dataflow takes in. */
   stepRowsMax: 8_192,
   /** Columns of one answer, among them the fields that SELECT * comes upon. */
@@ -103,6 +101,8 @@ export const limits = {
   /** What a query reads of a shard at a time: batches, and bytes of their payloads. */
   readBatchesMax: 4_096,
   readBytesMax: 1_048_576,
+  /** Blocks of memory for that, of readBytesMax and an eighth, that wait to be used again; of each group of threads. */
+  inputBlocksKept: 32,
   /** Queries that run at a time. */
   queriesMax: 1_000,
   /** Rows of an answer over system tables that is compared with the next one (EMIT CHANGES). */
@@ -127,8 +127,19 @@ export const limits = {
   tokensMax: 1_000,
   /** How often the files of certificates and tokens are looked at, ms. */
   secretsCheckMs: 10_000,
+  /** gRPC connections at a time. */
+  connectionsMax: 10_000,
+  /**
+   * gRPC calls that a connection may break off at once, and how many of them it is forgiven each second; a little
+   * less than what the HTTP/2 library closes connections for (1,000 and 33), so that we know of it.
+   */
+  resetsPerConnectionMax: 900,
+  resetsForgivenPerSecond: 30,
   /** gRPC calls at a time on one connection. */
   callsPerConnectionMax: 10_000,
+  /** What a caller may send that the server has not read: of one call, and of all calls of a connection. */
+  callWindowBytes: 1_048_576,
+  connectionWindowBytes: 8 * 1_048_576,
   /** A connection is asked for a sign of life, ms; without an answer in time it and its consumers are gone. */
   keepAliveEveryMs: 6_000,
   keepAliveAnswerMs: 4_000,

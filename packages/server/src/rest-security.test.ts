@@ -126,7 +126,8 @@ describe("REST over TLS", () => {
     assert.equal(await get(port, "/v1/streams/team_a", as("Bearer guest")), 404);
     assert.equal(await get(port, "/v1/streams/a", as("Bearer guest")), 403);
     assert.equal(await get(port, "/v1/streams", as("Bearer guest")), 403);
-    assert.equal(await get(port, "/v1/sql", { method: "POST", ...as("Bearer reader") }), 403);
+    assert.equal(await get(port, "/v1/sql", { method: "POST", ...as("Bearer reader") }), 415);
+    assert.equal(await get(port, "/v1/sql", { method: "POST" }), 401);
     assert.equal(await get(port, "/v1/sql", { method: "POST", ...as("Bearer writer") }), 415);
     for (const wrong of [
       "",
@@ -148,6 +149,38 @@ describe("REST over TLS", () => {
 });
 
 describe("tokens over REST", () => {
+  it("let a reader run SQL that only reads, and a writer any", async () => {
+    const roles = new Map<string, "read" | "write">([
+      ["Bearer reader", "read"],
+      ["Bearer writer", "write"],
+    ]);
+    const http = await TestHttp.start({
+      authorize: authorizeBy((given) => {
+        const role = roles.get(given);
+        return role === undefined ? undefined : { role, prefix: "" };
+      }),
+    });
+    const status = async (sql: string, token: string) =>
+      (await http.call("POST", "/v1/sql", { sql }, { authorization: `Bearer ${token}` })).status;
+    const insert = "INSERT INTO s (a) VALUES (1);";
+    assert.equal(await status("CREATE STREAM s;", "reader"), 403);
+    assert.equal(await status("CREATE STREAM s;", "writer"), 200);
+    assert.equal(await status(insert, "reader"), 403);
+    assert.equal(await status(`SELECT 1 AS one; ${insert}`, "reader"), 403);
+    assert.equal(await status(insert, "writer"), 200);
+    assert.equal(await status("SELECT * FROM s; SHOW STREAMS; DESCRIBE s; EXPLAIN SELECT 1;", "reader"), 200);
+    assert.equal(await status("SELEKT 1;", "reader"), 400);
+    const counted = await http.call(
+      "POST",
+      "/v1/sql",
+      { sql: "SELECT COUNT(*) AS n FROM s;" },
+      { authorization: "Bearer reader" },
+    );
+    assert.deepEqual((counted.body as { results: { rows: unknown }[] }).results[0]?.rows, [{ n: 1 }]);
+    await http.close();
+    assert.deepEqual(http.defects, []);
+  });
+
   it("are asked for with a challenge, and the answer tells nothing of them", async () => {
     const http = await TestHttp.start({
       authorize: authorizeBy((given) => (given === "Bearer a" ? { role: "read", prefix: "" } : undefined)),

@@ -42,8 +42,11 @@ describe("the server's log", () => {
   it("lets only so many messages through, and counts the others", () => {
     const env = new SimulatedEnv();
     const seen: string[] = [];
-    const log = limitedLog((level, message) => seen.push(`${level} ${message}`), env.clock);
-    for (let i = 0; i < limits.logMessagesPerSecondMax + 7; i++) log("error", "again");
+    const log = limitedLog((level, message) => seen.push(`${level} ${message}`), env.clock, "info");
+    for (let i = 0; i < limits.logMessagesPerSecondMax + 7; i++) {
+      log("error", "again");
+      log("debug", "that nobody would see");
+    }
     assert.equal(seen.splice(0).length, limits.logMessagesPerSecondMax);
     env.timers.elapsedMs += 1_000;
     log("info", "next");

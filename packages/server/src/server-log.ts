@@ -28,13 +28,15 @@ export function createTextLog(level: (typeof levels)[number], destination: LogDe
 
 /**
  * Lets through logMessagesPerSecondMax messages of a second, and says how many it left out when there is
- * room again: what a caller can provoke must not fill a disk.
+ * room again: what a caller can provoke must not fill a disk. What is below the level is none of them.
  */
-export function limitedLog(log: ServerLog, clock: Clock): ServerLog {
+export function limitedLog(log: ServerLog, clock: Clock, level: (typeof levels)[number]): ServerLog {
   const windowMs = 1_000;
   let startedMs = Number.NEGATIVE_INFINITY;
   let count = 0;
-  return (level, message, cause) => {
+  const loudest = levels.indexOf(level);
+  return (at, message, cause) => {
+    if (levels.indexOf(at) > loudest) return;
     const nowMs = clock.monotonic();
     if (nowMs - startedMs >= windowMs) {
       const leftOut = count - limits.logMessagesPerSecondMax;
@@ -43,7 +45,7 @@ export function limitedLog(log: ServerLog, clock: Clock): ServerLog {
       if (leftOut > 0) log("warn", `${leftOut} messages were left out (logMessagesPerSecondMax).`);
     }
     count += 1;
-    if (count <= limits.logMessagesPerSecondMax) log(level, message, cause);
+    if (count <= limits.logMessagesPerSecondMax) log(at, message, cause);
   };
 }
 

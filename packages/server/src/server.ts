@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { loadInflate, must } from "@hstream/proto";
-import { Cluster } from "./cluster/cluster.js";
+import { Cluster, type Peers } from "./cluster/cluster.js";
 import { loadNodeId } from "./cluster/node-id.js";
 import { addressText, parseAddress } from "./config/address.js";
 import type { Config } from "./config/settings.js";
@@ -15,6 +15,7 @@ import { EmbeddedMeta } from "./meta/embedded-meta.js";
 import type { MetaStore } from "./meta/meta-store.js";
 import type { HttpServer } from "./http/http-server.js";
 import { Metrics } from "./metrics/metrics.js";
+import type { ConnectionLimits } from "./rpc/connection-guard.js";
 import { GrpcServer } from "./rpc/grpc-server.js";
 import type { QueryRooms, SqlRoom } from "./queries/open-queries.js";
 import { Secrets, SecretsError } from "./rpc/secrets.js";
@@ -40,6 +41,10 @@ export interface ServerOptions {
   /** Opens the queries room; the real one if absent. */
   readonly openSql?: (rooms: QueryRooms) => Promise<SqlRoom>;
   readonly report?: ServerLog;
+  /** The other members of the cluster; alone if absent. */
+  readonly peers?: Peers;
+  /** Other bounds of gRPC connections than the usual ones. */
+  readonly connections?: Partial<ConnectionLimits>;
 }
 
 export interface RunningServer {
@@ -62,7 +67,10 @@ export class ServerStartError extends Error {
 /** Starts all rooms, the lower ones first, and listens. Rejects with ServerStartError. */
 export async function startServer(given: ServerOptions): Promise<RunningServer> {
   const { report } = given;
-  const options = report === undefined ? given : { ...given, report: limitedLog(report, given.env.clock) };
+  const options =
+    report === undefined
+      ? given
+      : { ...given, report: limitedLog(report, given.env.clock, given.config.logLevel) };
   // What is open, to be closed in the opposite order.
   const open: (() => Promise<void> | void)[] = [];
   const closeAll = async () => {
@@ -105,9 +113,10 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
 
   const metrics = new Metrics(env.clock, env.timers);
   open.push(() => metrics.close());
-  const report = (where: string, error: unknown) => {
+  const report = (where: string, error: unknown, request?: string) => {
     metrics.failed(where, "Internal", error instanceof Error ? error.message : String(error));
-    options.report?.("error", `Unexpected: ${where}`, error);
+    const suffix = request === undefined ? "" : ` (request ${request})`;
+    options.report?.("error", `Unexpected: ${where}${suffix}`, error);
   };
   const secrets = await loadSecrets(options);
   open.push(() => secrets.close());
@@ -152,18 +161,40 @@ async function startRooms(options: ServerOptions, open: (() => Promise<void> | v
     subscription: (uid) => subscriptions.hasUid(uid),
   });
 
+  const tell =
+    config.logLevel === "debug"
+      ? (message: string, facts: object) => options.report?.("debug", message, facts)
+      : undefined;
+
   let cluster: Cluster | undefined;
   const rooms = (port: number) => {
     const self = advertised(config, port);
     address = addressText(self.host, self.port);
-    cluster = new Cluster({ id, version, ...self }, env.clock);
+    cluster = new Cluster({ id, version, ...self }, env.clock, options.peers);
     const trimming = new Trimming(streams, log);
-    const { timers } = env;
+    const { clock, timers, random } = env;
     const storing = { streams, appender, log, inflate, readers, trimming };
-    return { timers, cluster, meta, metrics, ...storing, subscriptions, connectors, sql };
+    return {
+      clock,
+      timers,
+      random,
+      tell,
+      cluster,
+      meta,
+      metrics,
+      ...storing,
+      subscriptions,
+      connectors,
+      sql,
+    };
   };
   const rpc = await listening(config.host, config.port, "port", () =>
-    GrpcServer.start(config.host, config.port, rooms, secrets, report),
+    GrpcServer.start(rooms, {
+      ...{ host: config.host, port: config.port, secrets, clock: env.clock, report },
+      isAlone: options.peers === undefined,
+      notice: (message) => options.report?.("warn", message),
+      ...(options.connections === undefined ? {} : { connections: options.connections }),
+    }),
   );
   const httpPort = httpPortOf(config);
   // The rooms below need the rest of the time to be saved.

@@ -14,6 +14,9 @@ export interface AppendFlags {
   readonly progress: ProgressMode;
 }
 
+/** How long the server may be out of reach while records are under way, ms. */
+const outageMsMax = 20_000;
+
 /** `hstream stream append`: the records of a file, or of standard input. */
 export async function appendRecords(
   context: CommandContext,
@@ -36,6 +39,9 @@ export async function appendRecords(
       compression: flags.compression,
       recordsMax: 20_000,
       bytesMax: 1_000_000,
+      // A batch whose answer was lost is sent again, and must not be there twice.
+      idempotent: true,
+      outageMsMax,
     });
     const { separator, keyField } = flags;
     try {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HStreamClient } from "@hstream/client";
+import { HStreamClient, jsonRecord } from "@hstream/client";
 import { type RealServer, startRealServer } from "../test-kit/real-server.js";
 import { runHere } from "../test-kit/run-here.js";
 
@@ -239,6 +241,51 @@ describe("the commands", function () {
     const lines = Array.from({ length: 100_000 }, (_, n) => `{"id":${n},"name":"n${n % 100}"}`).join("\n");
     const { stdout } = await run(["stream", "append", "fast", "-o", "json"], lines);
     assert.equal(stdout, '{"stream":"fast","appended":100000}\n');
+    await bare.close();
+  });
+
+  it("append each record once when an answer is lost with its connection", async () => {
+    const bare = await HStreamClient.connect(server.url);
+    await bare.streams.create("once");
+    const type = jsonRecord<{ id: number }>();
+    const stored = async () => {
+      const ids: number[] = [];
+      for await (const { value } of bare.read("once", { until: "latest", type })) ids.push(value.id);
+      return ids;
+    };
+    let broken = 0;
+    const proxy = createServer((socket) => {
+      const upstream = connect(server.port, "127.0.0.1");
+      for (const end of [socket, upstream]) end.on("error", () => {});
+      upstream.on("close", () => socket.destroy());
+      socket.on("close", () => upstream.destroy());
+      let sent = 0;
+      socket.on("data", (bytes) => {
+        sent += bytes.length;
+        upstream.write(bytes);
+      });
+      upstream.on("data", (bytes) => {
+        // What the server says once it has the records is lost, twice; then the connection is.
+        if (broken === 2 || sent < 10_000) socket.write(bytes);
+        else
+          void stored().then(({ length }) => {
+            if (length === 0 || socket.destroyed) return;
+            broken += 1;
+            socket.resetAndDestroy();
+          });
+      });
+    });
+    await once(proxy.listen(0, "127.0.0.1"), "listening");
+    const { port } = proxy.address() as AddressInfo;
+    // Less than what may be sent without a word from the server.
+    const ids = Array.from({ length: 1_000 }, (_, id) => id);
+    const lines = ids.map((id) => `{"id":${id}}`).join("\n");
+    const env = { HSTREAM_PORT: String(port) };
+    const { stdout, stderr } = await run(["stream", "append", "once", "-o", "json"], lines, env);
+    proxy.close();
+    assert.equal(stdout, '{"stream":"once","appended":1000}\n', stderr);
+    assert.equal(broken, 2);
+    assert.deepEqual(await stored(), ids);
     await bare.close();
   });
 });

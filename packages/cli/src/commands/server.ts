@@ -1,5 +1,6 @@
 import { startEmbeddedServer } from "../embedded-server.js";
 import { type ExitCode, exitCodes } from "../exit-codes.js";
+import { keepHeapRoomy } from "../system/roomy-heap.js";
 import type { CommandContext } from "./context.js";
 
 export interface ServerFlags {
@@ -20,6 +21,7 @@ export async function startServerCommand(context: CommandContext, flags: ServerF
   });
   let reload: () => Promise<void> = () => Promise.resolve();
   const stopListening = system.onSignal((signal) => (signal === "SIGHUP" ? void reload() : stop()));
+  const leaveHeap = keepHeapRoomy();
   const server = await startEmbeddedServer(system, { ...flags, variables: context.variables });
   reload = () => server.reload();
   const ms = Math.round(system.uptime());
@@ -27,6 +29,7 @@ export async function startServerCommand(context: CommandContext, flags: ServerF
   await system.stdout.write(`ready in ${ms} ms on ${server.address}, try: ${sql}\n`);
   await stopped;
   await server.close();
+  leaveHeap();
   stopListening();
   return exitCodes.ok;
 }

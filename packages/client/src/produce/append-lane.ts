@@ -9,6 +9,7 @@ import {
 import type { Address } from "../address.js";
 import type { Connection } from "../connection.js";
 import { fromGrpc, HStreamClientError, refusal } from "../errors.js";
+import { limits } from "../limits.js";
 
 /** A batch on its way: numbered within its shard, so that a repeat is recognised. */
 export interface NumberedAppend {
@@ -35,6 +36,9 @@ export class AppendLane<Append extends NumberedAppend> {
   readonly #events: LaneEvents<Append>;
   readonly #call: ClientDuplexStream<AppendStreamRequest, AppendStreamResponse>;
   readonly #unanswered = new Map<bigint, Append>();
+  /** Not sent yet: those of this turn of the event loop, which go in one message. */
+  #requests: AppendStreamRequest[] = [];
+  #requestBytes = 0;
   #nextRequest = 1n;
   #full = false;
   #down = false;
@@ -44,7 +48,10 @@ export class AppendLane<Append extends NumberedAppend> {
     this.#stream = stream;
     this.#events = events;
     this.#call = connection.bidiStream(address, HStreamExtService.appendStream);
-    this.#call.on("data", (answer: AppendStreamResponse) => this.#take(answer));
+    this.#call.on("data", (answer: AppendStreamResponse) => {
+      this.#take(answer);
+      for (const next of answer.more) this.#take(next);
+    });
     this.#call.on("drain", () => {
       this.#full = false;
       if (!this.#down) events.drained();
@@ -65,12 +72,22 @@ export class AppendLane<Append extends NumberedAppend> {
     const { shardId, producerId, sequence, batch } = append;
     // The stream's name is sent once: later requests mean the same.
     const streamName = requestId === 1n ? this.#stream : "";
-    const request = { requestId, streamName, shardId, records: batch, producerId, sequence };
-    this.#full = !this.#call.write(request);
+    const request = { requestId, streamName, shardId, records: batch, producerId, sequence, more: [] };
+    if (this.#requestBytes + batch.payload.length > limits.appendMessageBytesMax) this.#flush();
+    this.#requestBytes += batch.payload.length;
+    if (this.#requests.push(request) === 1) queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    const [first, ...more] = this.#requests;
+    this.#requests = [];
+    this.#requestBytes = 0;
+    if (first !== undefined && !this.#down) this.#full = !this.#call.write({ ...first, more });
   }
 
   /** Says the last word; nothing is to be unanswered any more. */
   close(): void {
+    this.#flush();
     this.#down = true;
     this.#call.end();
   }

@@ -33,10 +33,12 @@ describe("a batch of records", () => {
           records.forEach((one, place) => {
             assert.equal(decoded[place]?.key, key);
             if (one instanceof Uint8Array) assert.deepEqual([...(decoded[place]?.payload ?? [])], [...one]);
-            else assert.deepEqual(decoded[place]?.json, JSON.parse(JSON.stringify(one)));
+            // JSON's text has no negative zero, but the record does.
+            else assert.deepEqual(decoded[place]?.json, one);
           });
         },
       ),
+      { examples: [[[{ a: [-0] }], "", "none"]] },
     );
   });
 

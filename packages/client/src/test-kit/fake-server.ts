@@ -248,7 +248,10 @@ export class FakeServer implements FakeTables {
       lost = true;
     });
     call.on("end", () => call.end());
-    call.on("data", (request: AppendStreamRequest) => {
+    call.on("data", (message: AppendStreamRequest) => {
+      for (const request of [message, ...message.more]) take(request);
+    });
+    const take = (request: AppendStreamRequest) => {
       if (lost) return;
       if (request.streamName !== "") stream = request.streamName;
       const { requestId, shardId, records: batch, producerId, sequence } = request;
@@ -259,7 +262,7 @@ export class FakeServer implements FakeTables {
       const next = BigInt(results.length) + 1n;
       if (sequence > next || sequence <= next - 6n) {
         const details = sequence > next ? `the next sequence is ${next}` : "stored before";
-        call.write({ requestId, result: { $case: "failure", value: { status: 9, details } } });
+        call.write({ requestId, result: { $case: "failure", value: { status: 9, details } }, more: [] });
         return;
       }
       if (sequence === next) {
@@ -279,8 +282,8 @@ export class FakeServer implements FakeTables {
       if (silent) return;
       const batchId = results[Number(sequence) - 1] ?? 0n;
       const value = { shardId, batchId, recordCount: batch.batchSize };
-      call.write({ requestId, result: { $case: "appended", value } });
-    });
+      call.write({ requestId, result: { $case: "appended", value }, more: [] });
+    };
   }
 
   #fetch(call: ServerDuplexStream<StreamingFetchRequest, StreamingFetchResponse>): void {

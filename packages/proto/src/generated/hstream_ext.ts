@@ -75,11 +75,21 @@ export interface AppendStreamRequest {
    */
   producerId: string;
   sequence: bigint;
+  /**
+   * Requests behind this one, without such of their own: many small messages cost far more than one of
+   * the same bytes. Whoever has sent any is answered likewise.
+   */
+  more: AppendStreamRequest[];
 }
 
 export interface AppendStreamResponse {
   requestId: bigint;
-  result?: { $case: "appended"; value: AppendedBatch } | { $case: "failure"; value: AppendFailure } | undefined;
+  result?:
+    | { $case: "appended"; value: AppendedBatch }
+    | { $case: "failure"; value: AppendFailure }
+    | undefined;
+  /** Answers behind this one. */
+  more: AppendStreamResponse[];
 }
 
 /** The records of the batch have the ids (shard_id, batch_id, 0 … record_count - 1). */
@@ -253,7 +263,7 @@ export interface TextValues {
 }
 
 function createBaseAppendStreamRequest(): AppendStreamRequest {
-  return { requestId: 0n, streamName: "", shardId: 0n, records: undefined, producerId: "", sequence: 0n };
+  return { requestId: 0n, streamName: "", shardId: 0n, records: undefined, producerId: "", sequence: 0n, more: [] };
 }
 
 export const AppendStreamRequest: MessageFns<AppendStreamRequest> = {
@@ -284,6 +294,9 @@ export const AppendStreamRequest: MessageFns<AppendStreamRequest> = {
         throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
       }
       writer.uint32(48).uint64(message.sequence);
+    }
+    for (const v of message.more) {
+      AppendStreamRequest.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -349,6 +362,14 @@ export const AppendStreamRequest: MessageFns<AppendStreamRequest> = {
             message.sequence = reader.uint64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.more.push(AppendStreamRequest.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -374,12 +395,13 @@ export const AppendStreamRequest: MessageFns<AppendStreamRequest> = {
       : undefined;
     message.producerId = object.producerId ?? "";
     message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
+    message.more = object.more?.map((e) => AppendStreamRequest.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseAppendStreamResponse(): AppendStreamResponse {
-  return { requestId: 0n, result: undefined };
+  return { requestId: 0n, result: undefined, more: [] };
 }
 
 export const AppendStreamResponse: MessageFns<AppendStreamResponse> = {
@@ -397,6 +419,9 @@ export const AppendStreamResponse: MessageFns<AppendStreamResponse> = {
       case "failure":
         AppendFailure.encode(message.result.value, writer.uint32(26).fork()).join();
         break;
+    }
+    for (const v of message.more) {
+      AppendStreamResponse.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -438,6 +463,14 @@ export const AppendStreamResponse: MessageFns<AppendStreamResponse> = {
             message.result = { $case: "failure", value: AppendFailure.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.more.push(AppendStreamResponse.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -470,6 +503,7 @@ export const AppendStreamResponse: MessageFns<AppendStreamResponse> = {
         break;
       }
     }
+    message.more = object.more?.map((e) => AppendStreamResponse.fromPartial(e)) || [];
     return message;
   },
 };

@@ -17,15 +17,24 @@ export interface ClusterView {
   readonly upTimeSeconds: number;
 }
 
+/** The other members, and what they serve. */
+export interface Peers {
+  readonly members: readonly Member[];
+  /** Which of them serves a resource; undefined: this member does. */
+  readonly ownerOf: (resource: string) => Member | undefined;
+}
+
 /** What a node knows of the cluster that it is part of. With the embedded engine it is alone. */
 export class Cluster {
   readonly self: Member;
   readonly #clock: Clock;
   readonly #startedAt: number;
   readonly #placement: Placement<Member>;
+  readonly #peers: Peers | undefined;
 
-  constructor(self: Member, clock: Clock) {
+  constructor(self: Member, clock: Clock, peers?: Peers) {
     this.self = self;
+    this.#peers = peers;
     this.#clock = clock;
     this.#startedAt = clock.monotonic();
     this.#placement = new Placement([self], (member) => String(member.id));
@@ -33,11 +42,13 @@ export class Cluster {
 
   view(): ClusterView {
     const upTimeSeconds = Math.floor((this.#clock.monotonic() - this.#startedAt) / 1_000);
-    return { members: [this.self], upTimeSeconds };
+    return { members: [this.self, ...(this.#peers?.members ?? [])], upTimeSeconds };
   }
 
   /** The member that serves a resource, whether or not the resource exists. */
   memberFor(resource: string): Member {
+    const peer = this.#peers?.ownerOf(resource);
+    if (peer !== undefined) return peer;
     return must(this.#placement.nodeOf(resource), "a cluster has at least this member");
   }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants, existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, readlink, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, readlink, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,6 +25,14 @@ describe("the real disk", () => {
   });
 
   afterEach(() => rm(directory, { recursive: true }));
+
+  it("lets nobody but its owner read what it makes", async () => {
+    await disk.makeDirectory(join(directory, "data"));
+    const file = await disk.open(join(directory, "data", "file"), "create");
+    await file.close();
+    assert.equal((await stat(join(directory, "data"))).mode & 0o777, 0o700);
+    assert.equal((await stat(join(directory, "data", "file"))).mode & 0o777, 0o600);
+  });
 
   it("writes any number of buffers at a position and reads them back", async () => {
     const path = join(directory, "file");

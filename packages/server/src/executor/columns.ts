@@ -110,6 +110,8 @@ export interface ChangeBatch {
   readonly updates: Int32Array | undefined;
   /** Neighbours with the same number came of one record: what they change is told once. Absent: each of its own. */
   readonly records?: Int32Array;
+  /** Of each row the record that it came of, by a number of its own within the step. Absent: nobody asks. */
+  readonly origins?: Int32Array;
 }
 
 const shortTextBytes = 12;
@@ -255,7 +257,13 @@ export function selectRows(batch: ChangeBatch, selected: Int32Array, count: numb
     columns: batch.columns.map((column) => selectColumn(column, selected, count)),
     weights: selectInt32(batch.weights, selected, count),
     updates: selectInt32(batch.updates, selected, count),
+    ...originsOf(selectInt32(batch.origins, selected, count)),
   };
+}
+
+/** What a batch has of them. */
+export function originsOf(origins: Int32Array | undefined): Pick<ChangeBatch, "origins"> {
+  return origins === undefined ? {} : { origins };
 }
 
 /** Rows `from` to `to` (exclusive), without copying numbers. */
@@ -266,6 +274,7 @@ export function sliceRows(batch: ChangeBatch, from: number, to: number): ChangeB
     columns: batch.columns.map((column) => sliceColumn(column, from, to)),
     weights: batch.weights?.subarray(from, to),
     updates: batch.updates?.subarray(from, to),
+    ...originsOf(batch.origins?.subarray(from, to)),
   };
 }
 
@@ -372,7 +381,7 @@ function selectBytes(
   return result;
 }
 
-function selectInt32(
+export function selectInt32(
   numbers: Int32Array | undefined,
   selected: Int32Array,
   count: number,

@@ -11,7 +11,7 @@ import {
 } from "@hstream/sql/runtime";
 import { CompiledExpression } from "./compile/compiled-expression.js";
 import type { Evaluation } from "./compile/evaluation.js";
-import type { Diversions } from "./decode/diverted.js";
+import type { LateRecords } from "./decode/diverted.js";
 import { AggregateOperator } from "./operators/aggregate.js";
 import { AssignSlidingOperator } from "./operators/assign-sliding.js";
 import { AssignWindowsOperator } from "./operators/assign-windows.js";
@@ -36,7 +36,7 @@ export function createOperator(
   plan: PhysicalPlan,
   materialize: boolean,
   evaluation: Evaluation,
-  late: Diversions,
+  late: LateRecords,
 ): Operator {
   const name = `${node.kind} (operator ${node.id})`;
   const width = node.types.length;
@@ -149,7 +149,7 @@ function createJoin(
   node: Extract<PhysicalNode, { kind: "join" }>,
   plan: PhysicalPlan,
   evaluation: Evaluation,
-  late: Diversions,
+  late: LateRecords,
 ): Operator {
   const { type, left, right, lookup, within, closes, final } = node;
   const keys = node.keys.map((key) => ({
@@ -170,16 +170,29 @@ function createJoin(
     ...(final === true ? { final } : {}),
   };
   const condition = residual === undefined ? undefined : compiled(residual);
-  const bounds = within === undefined ? undefined : compiledWithin(within, late);
+  const bounds = within === undefined ? undefined : compiledWithin(within, options, late);
   return new JoinOperator(name, keys, condition, options, evaluation, bounds);
 }
 
-function compiledWithin(within: JoinWithin, late: Diversions): JoinBounds {
+function compiledWithin(
+  within: JoinWithin,
+  {
+    leftAppendOnly,
+    rightAppendOnly,
+  }: { readonly leftAppendOnly: boolean; readonly rightAppendOnly: boolean },
+  late: LateRecords,
+): JoinBounds {
+  const columnOf = (watermark: Expression | undefined): number | undefined =>
+    watermark?.kind === "column" ? watermark.index : undefined;
   const { ms, leftTime, rightTime, leftWatermark, rightWatermark } = within;
   return {
     ms,
     times: [compiled(leftTime), compiled(rightTime)],
     watermarks: [leftWatermark, rightWatermark].map((one) => (one === undefined ? undefined : compiled(one))),
+    judged: [
+      leftAppendOnly ? undefined : columnOf(leftWatermark),
+      rightAppendOnly ? undefined : columnOf(rightWatermark),
+    ],
     late,
   };
 }

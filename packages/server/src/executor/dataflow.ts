@@ -4,16 +4,16 @@ import { HStreamError } from "../errors.js";
 import type { ChangeBatch } from "./columns.js";
 import { Evaluation } from "./compile/evaluation.js";
 import { createOperator } from "./create-operator.js";
-import { type DivertedCounts, DivertedCounter, type Diversions } from "./decode/diverted.js";
+import { type DivertedCounts, DivertedCounter, type Diversions, LateCounter } from "./decode/diverted.js";
 import { ErrorLog, type ErrorSummary } from "./error-log.js";
 import { FilterOperator } from "./operators/filter.js";
 import type { OperatorCounter, OperatorMeter } from "./operator-counts.js";
 import type { Operator, Output, Progress } from "./operators/operator.js";
 import { ProjectOperator } from "./operators/project.js";
 import { SortOperator } from "./operators/sort.js";
-import { Source } from "./operators/source.js";
+import { RecordNumbers, Source } from "./operators/source.js";
 import { PlanBuilder, type Reader, type Stage } from "./plan-builder.js";
-import { isAppendOnly } from "./plan-facts.js";
+import { isAppendOnly, judgesTwice } from "./plan-facts.js";
 import type { StateReader } from "./state/state-reader.js";
 import type { StateWriter } from "./state/state-writer.js";
 import type { StepInput } from "./step-input.js";
@@ -62,8 +62,8 @@ export class Dataflow {
   readonly #stages: readonly Stage[];
   /** Records that no row was made of. */
   #diverted = new DivertedCounter();
-  /** Rows that came too late for an operator. */
-  #late = new DivertedCounter();
+  /** Records that came too late for an operator. */
+  readonly #late = new LateCounter();
   readonly #isFinite: boolean;
   #output: ChangeBatch[] = [];
   /** What was fed and is not begun. */
@@ -88,12 +88,14 @@ export class Dataflow {
     const divert: Diversions = { add: (reason, count) => this.#diverted.add(reason, count) };
     const { inflate } = options;
     const endless = plan.emit.kind !== "pull";
-    this.#sources = plan.sources.map((source) => new Source(source, inflate, divert, this.#errors, endless));
+    const numbers = judgesTwice(plan) ? new RecordNumbers() : undefined;
+    this.#sources = plan.sources.map((source) => {
+      return new Source(source, inflate, divert, this.#errors, { mirrors: endless, numbers });
+    });
     const sinkStage = this.#foldAtEnd(plan);
     this.#isFinite = plan.emit.kind === "pull";
-    const late: Diversions = { add: (reason, count) => this.#late.add(reason, count) };
     const builder = new PlanBuilder(plan, (node) => {
-      const operator = createOperator(node, plan, options.materialize, this.#evaluation, late);
+      const operator = createOperator(node, plan, options.materialize, this.#evaluation, this.#late);
       if (options.counter !== undefined) this.#meters.set(operator, options.counter.meterOf(node));
       return operator;
     });
@@ -174,7 +176,7 @@ export class Dataflow {
 
   #inStep(run: () => number): StepResult {
     this.#diverted = new DivertedCounter();
-    this.#late = new DivertedCounter();
+    if (!this.#isUnderWay) this.#late.beginStep();
     this.#output = [];
     this.#isSpent = false;
     const processed = run();
@@ -182,11 +184,12 @@ export class Dataflow {
       if (watermark !== undefined) this.#options.counter?.reached(index, watermark);
     }
     const stateBytes = this.#checkState();
+    const late = this.#late.take();
     return {
       output: this.#output,
       rowsIn: processed + this.#diverted.total,
-      diverted: this.#diverted.total + this.#late.total,
-      divertedBy: { ...this.#diverted.counts(), ...this.#late.counts() },
+      diverted: this.#diverted.total + late.total,
+      divertedBy: { ...this.#diverted.counts(), ...late.counts() },
       errors: this.#errors.take(),
       stateBytes,
     };

@@ -95,6 +95,8 @@ export class Execution {
   /** Takes the next bounded part of the input; the first step gives what stands before any input. */
   step(nowMs: number): StepReport {
     if (this.#started) {
+      // What still waits changes nothing, and the memory under it may be in use for something else.
+      if (this.#finished) return { ...emptyReport, finished: true };
       return this.#report(this.#dataflow.step(nowMs), (changes) => this.#sink.take(changes, nowMs));
     }
     this.#started = true;

@@ -115,6 +115,47 @@ describe("executor host", () => {
     execution.cancel();
   });
 
+  it("reads input where it lies in shared memory, which is free again when it is used up", async () => {
+    const execution = host.open(filtered, { kind: "emit" }, 0);
+    const memory = host.inputMemory;
+    const inShared = () => {
+      const lease = memory.lease();
+      const inputs = input(records).map((one) => {
+        if (one.kind !== "records") return one;
+        return {
+          ...one,
+          batches: one.batches.map((batch) => ({ ...batch, payload: inLease(batch.payload) })),
+        };
+      });
+      function inLease(bytes: Uint8Array): Uint8Array {
+        const room = lease.take(bytes.length) ?? assert.fail("a block has room for a batch");
+        room.set(bytes);
+        return room;
+      }
+      return { lease, inputs };
+    };
+    const blocks = new Set<ArrayBufferLike | undefined>();
+    for (let i = 0; i < 3; i++) {
+      const { lease, inputs } = inShared();
+      blocks.add(lease.take(1)?.buffer);
+      const fed = await collectReports(execution.feed(inputs, 0, false, lease));
+      assert.equal(fed.rowsOut, 100);
+      assert.throws(() => lease.release(), /once/, "the execution has released it");
+    }
+    assert.equal(blocks.size, 1);
+    // What does not lie there is copied into the rest of the block.
+    const copied = memory.lease();
+    assert.equal((await collectReports(execution.feed(input(records), 0, false, copied))).rowsOut, 100);
+    assert.throws(() => copied.release(), /once/);
+    // The worker of a query that is cancelled may still be reading.
+    const { lease, inputs } = inShared();
+    const lost = lease.take(1)?.buffer;
+    void execution.feed(inputs, 0, false, lease);
+    execution.cancel();
+    await collectReports(host.open(filtered, { kind: "emit" }, 0).feed(input(records), 0));
+    assert.notEqual(memory.lease().take(1)?.buffer, lost);
+  });
+
   it("keeps a materialised query's rows and gives them in key order", async () => {
     const execution = host.open(countByChannel, { kind: "materialize" }, 0);
     const first = collectReports(execution.feed(input(records.slice(0, 500)), 0));

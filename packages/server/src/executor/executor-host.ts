@@ -3,6 +3,7 @@ import type { PhysicalPlan, SqlValue } from "@hstream/sql/runtime";
 import { limits } from "../limits.js";
 import { AnswerQueue } from "./answer-queue.js";
 import type { SinkKind } from "./execution.js";
+import { type InputLease, InputMemory } from "./input-memory.js";
 import { countsMemory, type OperatorCount, readCounts } from "./operator-counts.js";
 import {
   answersIn,
@@ -12,8 +13,7 @@ import {
   type ToWorker,
   type WorkerSetup,
 } from "./protocol.js";
-import type { StepInput, StepReport } from "./step-input.js";
-import { InputMemory } from "./input-memory.js";
+import type { RecordBatchInput, StepInput, StepReport } from "./step-input.js";
 import { type WatchTimers, WorkerHandle } from "./worker-handle.js";
 
 export interface ExecutorHostOptions {
@@ -37,8 +37,9 @@ export interface Snapshot {
 
 /** Runs plans in worker threads. Main thread's side. */
 export class ExecutorHost {
+  /** Where input is best read into. */
+  readonly inputMemory = new InputMemory();
   readonly #workers: readonly WorkerHandle[];
-  readonly #memory = new InputMemory();
   #executions = 0;
 
   private constructor(workers: readonly WorkerHandle[]) {
@@ -72,8 +73,7 @@ export class ExecutorHost {
       "a host has workers",
     );
     this.#executions += 1;
-    const opening = { plan, sink, nowMs, ...(state && { state }) };
-    return new QueryExecution(worker, this.#executions, this.#memory, opening);
+    return new QueryExecution(worker, this.#executions, { plan, sink, nowMs, ...(state && { state }) });
   }
 
   /** Ends the threads; what runs fails with ShuttingDown. */
@@ -96,11 +96,10 @@ type Opening = Omit<Extract<ToWorker, { kind: "open" }>, "kind" | "execution" | 
 export class QueryExecution {
   readonly #worker: WorkerHandle;
   readonly #id: ExecutionId;
-  readonly #memory: InputMemory;
   /** Calls that are not answered to the end. */
   readonly #calls = new Map<CallId, AnswerQueue<Answer>>();
-  /** What the worker reads the records of a call from. */
-  readonly #slabs = new Map<CallId, SharedArrayBuffer>();
+  /** What the worker reads the input of a call from. */
+  readonly #leases = new Map<CallId, readonly InputLease[]>();
   readonly #plan: PhysicalPlan;
   readonly #counts: SharedArrayBuffer;
   #nextCall = 0;
@@ -109,9 +108,8 @@ export class QueryExecution {
   onFailed: (error: Error) => void = () => {};
 
   /** Use ExecutorHost.open. */
-  constructor(worker: WorkerHandle, id: ExecutionId, memory: InputMemory, opening: Opening) {
+  constructor(worker: WorkerHandle, id: ExecutionId, opening: Opening) {
     this.#worker = worker;
-    this.#memory = memory;
     this.#id = id;
     worker.add(id, {
       onMessage: (message) => this.#receive(message),
@@ -128,16 +126,21 @@ export class QueryExecution {
   }
 
   /**
-   * Gives input; `nowMs` is the clock of its steps. The payloads are copied before this returns. Reading
-   * the reports throws an HStreamError when the execution has failed. `withChanges`: the reports of a
-   * materialising execution have its changes, too.
+   * Gives input; `nowMs` is the clock of its steps. Reading the reports throws an HStreamError when the
+   * execution has failed. `withChanges`: the reports of a materialising execution have its changes, too.
+   * `memory` is taken over: it is released when the input is used up. Payloads that lie in it stay there;
+   * others are copied before this returns.
    */
-  feed(inputs: readonly StepInput[], nowMs: number, withChanges = false): AsyncIterable<StepReport> {
-    const packed = packInputs(inputs, this.#memory);
+  feed(
+    inputs: readonly StepInput[],
+    nowMs: number,
+    withChanges = false,
+    ...memory: readonly (InputLease | undefined)[]
+  ): AsyncIterable<StepReport> {
+    const leases = memory.flatMap((lease) => (lease === undefined ? [] : [lease]));
+    const packed = packInputs(inputs, leases);
     const message = { kind: "feed", execution: this.#id, inputs: packed.inputs, nowMs, withChanges } as const;
-    const { slab } = packed;
-    // Unless the execution has failed, the call is numbered now.
-    if (slab !== undefined && this.#failure === undefined) this.#slabs.set(this.#nextCall, slab);
+    if (leases.length > 0) this.#leases.set(this.#nextCall, leases);
     return reportsOf(this.#call((call) => ({ ...message, call }), packed.transfer));
   }
 
@@ -204,9 +207,8 @@ export class QueryExecution {
     const queue = this.#calls.get(message.call);
     if (message.last) {
       this.#calls.delete(message.call);
-      const slab = this.#slabs.get(message.call);
-      if (slab !== undefined) this.#memory.give(slab);
-      this.#slabs.delete(message.call);
+      for (const lease of this.#leases.get(message.call) ?? []) lease.release();
+      this.#leases.delete(message.call);
     }
     queue?.push(message, message.last);
   }
@@ -216,8 +218,8 @@ export class QueryExecution {
     this.onFailed(error);
     for (const queue of this.#calls.values()) queue.fail(error);
     this.#calls.clear();
-    // The worker may be reading them still: they are not used again.
-    this.#slabs.clear();
+    // The worker may still be reading: the blocks are not used again.
+    this.#leases.clear();
   }
 }
 
@@ -226,46 +228,53 @@ async function* reportsOf(answers: AsyncIterable<Answer>): AsyncGenerator<StepRe
 }
 
 /**
- * Input as it goes to the worker. The log's cached payloads are shared with other readers, so they are not
- * transferred, which would take them away; and posted as they are, each would drag along a clone of the whole
- * buffer it is a view of. So they are copied once: many records into memory that is shared with the worker, which has
- * read them when it has answered the call; few of them, and rows, which may be kept longer, into a buffer that is
- * handed over. (In one buffer, too, the decoder's columns go on from one batch to the next.)
+ * Input as it goes to the worker. What is in a SharedArrayBuffer already is passed as it is. The log's cached
+ * payloads are shared with other readers, so they are not transferred, which would take them away; and posted
+ * as they are, each would drag along a clone of the whole buffer it is a view of. So they are copied once, into
+ * the room that is left in the leases, and what finds none there into one buffer that is transferred. (Where they
+ * lie one behind the other the decoder's columns go on from one batch to the next.)
  */
 function packInputs(
   inputs: readonly StepInput[],
-  memory: InputMemory,
-): { inputs: StepInput[]; transfer: ArrayBuffer[]; slab: SharedArrayBuffer | undefined } {
-  let recordBytes = 0;
-  let rowBytes = 0;
+  leases: readonly InputLease[],
+): { inputs: StepInput[]; transfer: ArrayBuffer[] } {
+  const copies = new Map<Uint8Array, Uint8Array>();
+  const homeless: Uint8Array[] = [];
+  let lease = 0;
+  let length = 0;
   for (const input of inputs) {
-    if (input.kind === "records") for (const { payload } of input.batches) recordBytes += payload.length;
-    else if (input.kind === "rows") for (const rows of input.batches) rowBytes += rows.length;
+    if (input.kind !== "records" && input.kind !== "rows") continue;
+    for (const batch of input.batches) {
+      const bytes = payloadOf(batch);
+      if (bytes.buffer instanceof SharedArrayBuffer || copies.has(bytes)) continue;
+      let room = leases[lease]?.take(bytes.length);
+      while (room === undefined && lease < leases.length) room = leases[++lease]?.take(bytes.length);
+      room?.set(bytes);
+      copies.set(bytes, room ?? bytes);
+      if (room !== undefined) continue;
+      homeless.push(bytes);
+      length += bytes.length;
+    }
   }
-  const slab = recordBytes < sharedBytesMin ? undefined : memory.take(recordBytes);
   // Not from Node's pool, and not filled with zeros before it is written over.
-  const owned = Buffer.allocUnsafeSlow(slab === undefined ? recordBytes + rowBytes : rowBytes).buffer;
-  const intoOwned = copierInto(owned);
-  const intoSlab = slab === undefined ? intoOwned : copierInto(slab);
+  const { buffer } = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  for (const bytes of homeless) {
+    const copy = new Uint8Array(buffer, at, bytes.length);
+    copy.set(bytes);
+    copies.set(bytes, copy);
+    at += bytes.length;
+  }
+  const packed = (bytes: Uint8Array): Uint8Array => copies.get(bytes) ?? bytes;
   const result = inputs.map((input): StepInput => {
-    if (input.kind === "rows") return { ...input, batches: input.batches.map(intoOwned) };
+    if (input.kind === "rows") return { ...input, batches: input.batches.map(packed) };
     if (input.kind !== "records") return input;
-    const batches = input.batches.map((batch) => ({ ...batch, payload: intoSlab(batch.payload) }));
+    const batches = input.batches.map((batch) => ({ ...batch, payload: packed(batch.payload) }));
     return { ...input, batches };
   });
-  return { inputs: result, transfer: [owned], slab };
+  return { inputs: result, transfer: [buffer] };
 }
 
-/** Below this a buffer of its own is cheaper than to keep a slab busy. */
-const sharedBytesMin = 65_536;
-
-/** Puts bytes one behind the other into `memory`. */
-function copierInto(memory: ArrayBuffer | SharedArrayBuffer): (bytes: Uint8Array) => Uint8Array {
-  const all = new Uint8Array(memory);
-  let at = 0;
-  return (bytes) => {
-    all.set(bytes, at);
-    at += bytes.length;
-    return new Uint8Array(memory, at - bytes.length, bytes.length);
-  };
+function payloadOf(batch: RecordBatchInput | Uint8Array): Uint8Array {
+  return batch instanceof Uint8Array ? batch : batch.payload;
 }

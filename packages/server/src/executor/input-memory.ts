@@ -1,37 +1,61 @@
+import { assert } from "@hstream/proto";
 import { limits } from "../limits.js";
 
-const slabBytesMin = 1_048_576;
+/** What is read of a shard at a time, with the frames around it; what goes beyond has memory of its own. */
+const blockBytes = limits.readBytesMax + limits.readBytesMax / 8;
 
 /**
- * Memory in which records go to the workers: shared with them, and used again once the worker has read all of it.
- * (Buffers of their own that are handed over cost the kernel a page fault for every 4 KB, and the garbage collector
- * of both threads a run for every few of them.)
+ * Memory that stored records are read into and that the worker reads them from, without a copy in between:
+ * blocks that both threads share, used again and again, so that they stay in the processor's caches and none of
+ * them is ever cleared, faulted in, or counted by a garbage collector.
+ *
+ * A block has one lease at a time, and goes from one owner to the next: who reads the log takes the lease, and
+ * gives it on with the input (`QueryExecution.feed`), which gives it back when the worker has used the input up.
+ * A lease that is lost on the way (a read that fails, a query that is cancelled) takes its block with it.
  */
 export class InputMemory {
-  #free: SharedArrayBuffer[] = [];
-  #freeBytes = 0;
+  readonly #idle: SharedArrayBuffer[] = [];
 
-  /** At least so many bytes, with anything in them. */
-  take(bytes: number): SharedArrayBuffer {
-    const fitting = this.#free.filter((slab) => slab.byteLength >= bytes);
-    const smallest = fitting.toSorted((a, b) => a.byteLength - b.byteLength)[0];
-    if (smallest === undefined) return new SharedArrayBuffer(sizeOf(bytes));
-    this.#free = this.#free.filter((slab) => slab !== smallest);
-    this.#freeBytes -= smallest.byteLength;
-    return smallest;
-  }
-
-  /** Nobody reads it any more. */
-  give(slab: SharedArrayBuffer): void {
-    if (this.#freeBytes + slab.byteLength > limits.inputMemoryKeptBytesMax) return;
-    this.#free.push(slab);
-    this.#freeBytes += slab.byteLength;
+  /** A lease that has no block before something is taken of it. */
+  lease(): InputLease {
+    return new InputLease(
+      () => this.#idle.pop() ?? new SharedArrayBuffer(blockBytes),
+      (block) => {
+        if (this.#idle.length < limits.inputBlocksKept) this.#idle.push(block);
+      },
+    );
   }
 }
 
-/** A power of two, so that slabs fit again. */
-function sizeOf(bytes: number): number {
-  let size = slabBytesMin;
-  while (size < bytes) size *= 2;
-  return size;
+/** The right to write to a block, from its beginning to its end. */
+export class InputLease {
+  readonly #open: () => SharedArrayBuffer;
+  readonly #close: (block: SharedArrayBuffer) => void;
+  #block: SharedArrayBuffer | undefined;
+  #used = 0;
+  #isReleased = false;
+
+  /** Use InputMemory.lease. */
+  constructor(open: () => SharedArrayBuffer, close: (block: SharedArrayBuffer) => void) {
+    this.#open = open;
+    this.#close = close;
+  }
+
+  /** Room for so many bytes; undefined when there is not so much left. */
+  take(bytes: number): Buffer | undefined {
+    assert(!this.#isReleased, "nothing is taken of a lease that was released");
+    if (bytes > blockBytes - this.#used) return undefined;
+    this.#block ??= this.#open();
+    const taken = Buffer.from(this.#block, this.#used, bytes);
+    this.#used += bytes;
+    return taken;
+  }
+
+  /** Nobody reads or writes any more what was taken. */
+  release(): void {
+    assert(!this.#isReleased, "a lease is released once");
+    this.#isReleased = true;
+    if (this.#block !== undefined) this.#close(this.#block);
+    this.#block = undefined;
+  }
 }

@@ -1,5 +1,5 @@
 import { must, unreachable } from "@hstream/proto";
-import type { Expression, PhysicalNode, PhysicalPlan } from "@hstream/sql/runtime";
+import { type Expression, inputsOf, type PhysicalNode, type PhysicalPlan } from "@hstream/sql/runtime";
 
 /** What can be seen from a plan without running it. */
 
@@ -8,7 +8,7 @@ export function isAppendOnly(node: PhysicalNode, plan: PhysicalPlan): boolean {
   switch (node.kind) {
     case "source": {
       const source = must(plan.sources[node.source], "a plan has its sources");
-      return source.kind === "stream" || source.appendOnly;
+      return source.kind === "stream" ? source.deletions !== true : source.appendOnly;
     }
     case "values":
       return true;
@@ -50,6 +50,26 @@ export function isAppendOnly(node: PhysicalNode, plan: PhysicalPlan): boolean {
     default:
       return unreachable(node);
   }
+}
+
+/**
+ * Whether a record may be judged late more than once: by two operators, or as several rows that a look-up or two
+ * branches made of it.
+ */
+export function judgesTwice(plan: PhysicalPlan): boolean {
+  let judges = 0;
+  let multiplies = false;
+  const visit = (node: PhysicalNode): void => {
+    const within = node.kind === "join" ? node.within : undefined;
+    if (within?.leftWatermark !== undefined) judges += 1;
+    if (within?.rightWatermark !== undefined) judges += 1;
+    if ((node.kind === "assign-windows" || node.kind === "session") && node.watermark !== undefined)
+      judges += 1;
+    multiplies ||= node.kind === "union-all" || (node.kind === "join" && node.lookup);
+    for (const input of inputsOf(node)) visit(input);
+  };
+  for (const node of [...(plan.shared ?? []), plan.root]) visit(node);
+  return judges > 1 || (judges > 0 && multiplies);
 }
 
 /** The expression over columns that stand `by` places further on. */

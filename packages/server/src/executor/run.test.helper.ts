@@ -69,6 +69,20 @@ export async function loadInflateForTests(): Promise<void> {
   inflate = await loadInflate(limits.inflatedBytesMax);
 }
 
+/** Records in one buffer of their own, as they come to the worker. */
+function copyOf(input: StepInput): StepInput {
+  if (input.kind !== "records") return input;
+  const buffer = new ArrayBuffer(input.batches.reduce((sum, { payload }) => sum + payload.length, 0));
+  let at = 0;
+  const batches = input.batches.map((batch) => {
+    const payload = new Uint8Array(buffer, at, batch.payload.length);
+    payload.set(batch.payload);
+    at += payload.length;
+    return { ...batch, payload };
+  });
+  return { ...input, batches };
+}
+
 export class Run {
   readonly #open: () => Execution;
   #execution: Execution;
@@ -94,13 +108,14 @@ export class Run {
 
   /** `nowMs`: the clock of the feed; its first step is made though there be nothing to read. */
   feed(inputs: readonly StepInput[], nowMs = 0): StepReport[] {
-    const { copies, memory } = copied(inputs);
-    this.#execution.feed(copies);
+    const own = inputs.map(copyOf);
+    this.#execution.feed(own);
     const reports: StepReport[] = [];
     if (nowMs > 0 && !this.#execution.pending) reports.push(this.#execution.step(nowMs));
     while (this.#execution.pending) reports.push(this.#execution.step(nowMs));
-    // As between the threads, where it is used for the next input: nothing may refer to it any more.
-    for (const bytes of memory) bytes.fill(0xee);
+    // The memory under the input is used for the next: whoever still refers to it reads something else.
+    for (const input of own)
+      if (input.kind === "records") for (const { payload } of input.batches) payload.fill(0x5a);
     this.reports.push(...reports);
     return reports;
   }
@@ -120,22 +135,6 @@ export class Run {
     const all = [...this.#execution.snapshot()];
     return { batches: all.flatMap(({ batches }) => batches), columns: all.at(-1)?.columns ?? [] };
   }
-}
-
-/** Records in memory of their own, which is shared. */
-function copied(inputs: readonly StepInput[]): { copies: StepInput[]; memory: Uint8Array[] } {
-  const memory: Uint8Array[] = [];
-  const copies = inputs.map((input): StepInput => {
-    if (input.kind !== "records") return input;
-    const batches = input.batches.map((batch) => {
-      const payload = new Uint8Array(new SharedArrayBuffer(batch.payload.length));
-      payload.set(batch.payload);
-      memory.push(payload);
-      return { ...batch, payload };
-    });
-    return { ...input, batches };
-  });
-  return { copies, memory };
 }
 
 export const outputOf = (reports: readonly StepReport[]): Uint8Array[] =>

@@ -68,7 +68,7 @@ describe("REST", () => {
       assert.equal(((await http.call("GET", now)).body as { records: unknown[] }).records.length, 1);
     });
 
-    it("takes keys and attributes from headers, and keys from a field", async () => {
+    it("takes keys and attributes from headers, and keys of lines from a field", async () => {
       const headers = { "hstream-key": "k1", "hstream-attribute-source": "test" };
       await http.call("POST", "/v1/streams/spread/records", { n: 1 }, headers);
       const keyed = lines({ user: "a", n: 2 }, { user: "b", n: 3 }, { user: 7, n: 4 });
@@ -83,6 +83,48 @@ describe("REST", () => {
       assert.deepEqual(byNumber[0]?.attributes, { source: "test" });
       const refused = await http.call("POST", "/v1/streams/spread/records?key_field=user", { n: 5 });
       assert.match((refused.body as Problem).detail, /field "user"/);
+    });
+
+    it("takes keys and attributes from fields, of an object, an array and lines", async () => {
+      await http.room.run("CREATE STREAM fields;");
+      const path = "/v1/streams/fields/records?key_field=user&attributes_field=meta";
+      const record = (n: number) => ({ n, user: `u${n}`, meta: { n, ok: true, text: "é", __proto__x: "p" } });
+      const header = { "hstream-attribute-n": "given", "hstream-attribute-source": "test" };
+      const appends: [body: unknown, headers: Record<string, string>][] = [
+        [record(1), header],
+        [[record(2), record(3)], header],
+        [lines(record(4), record(5)), { ...header, ...ndjson }],
+        [{ n: 6, user: "u6" }, header],
+      ];
+      for (const [body, headers] of appends) {
+        assert.equal((await http.call("POST", path, body, headers)).status, 200);
+      }
+      const { body } = await http.call("GET", "/v1/streams/fields/records");
+      const { records } = body as {
+        records: { key: string; attributes: Record<string, string>; value: { n: number } }[];
+      };
+      assert.deepEqual(
+        records.map(({ key, value }) => [key, value.n]),
+        [1, 2, 3, 4, 5, 6].map((n) => [`u${n}`, n]),
+      );
+      for (const { attributes, value } of records.slice(0, 5)) {
+        const own = { n: String(value.n), ok: "true", text: "é", __proto__x: "p" };
+        assert.deepEqual(attributes, { source: "test", ...own });
+      }
+      assert.deepEqual(records[5]?.attributes, { n: "given", source: "test" });
+      const refusals: [body: unknown, detail: RegExp, headers?: Record<string, string>][] = [
+        [[record(7), { n: 8, user: "u", meta: ["a"] }], /Record 2: its field "meta"/],
+        [{ n: 8, user: "u", meta: { deep: {} } }, /the attribute "deep"/],
+        [{ n: 8, meta: {} }, /its field "user"/],
+        [[record(7), 5], /Record 2: a record is a JSON object/],
+        [`${lines(record(7))}5\n`, /Record 2: a record is a JSON object/, ndjson],
+        [`${lines(record(7))}{"user": "a"} {"user": "b"}\n`, /Record 2: there is more than one/, ndjson],
+      ];
+      for (const [wrong, detail, headers = {}] of refusals) {
+        const refused = await http.call("POST", path, wrong, headers);
+        assert.equal(refused.status, 400);
+        assert.match((refused.body as Problem).detail, detail);
+      }
     });
 
     it("appends the same body with the same idempotency key once", async () => {

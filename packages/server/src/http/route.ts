@@ -62,6 +62,8 @@ export interface Call<Params, Query, Body> {
   header(name: string): string | undefined;
   /** Whether the caller asks for such an answer. */
   accepts(type: string): boolean;
+  /** For what only the body tells: throws what the caller is told who may do no such things. */
+  demand(need: Wish["need"]): void;
 }
 
 export interface RouteAnswer {
@@ -129,6 +131,7 @@ export function route<Params = unknown, Query = unknown, Body = undefined>(
         : check(body, await readJson(raw), "its body")) as Body,
       raw,
       header,
+      demand: (more) => void raw.authorize({ ...wish, need: more }),
       accepts: (type) => (header("accept") ?? "").toLowerCase().includes(type),
     };
     allow?.([...namesIn(call.params), ...namesIn(call.body)]);

@@ -3,6 +3,7 @@ import type { Clock } from "../env/env.js";
 import type { PendingAppend } from "./commit-group.js";
 import type { Committer } from "./committer.js";
 import { batchFrameBytes } from "./frame.js";
+import type { FrameMemory } from "./frame-memory.js";
 import {
   type AppendOptions,
   type AppendResult,
@@ -10,14 +11,12 @@ import {
   type BatchId,
   LogError,
   type ShardId,
-  type StoredBatch,
 } from "./log-store.js";
 import type { EmbeddedLogOptions } from "./options.js";
 import { type ProducerAppend, ProducerTable } from "./producer-table.js";
 import type { Reserve } from "./reserve.js";
 import type { Segment } from "./segment.js";
 import type { Shard, Shards } from "./shard.js";
-import type { TailCache } from "./tail-cache.js";
 import { type WaitingAppend, WaitingAppends } from "./waiting-appends.js";
 
 const never = () => undefined;
@@ -37,7 +36,7 @@ export class Appender {
   readonly #clock: Clock;
   readonly #options: EmbeddedLogOptions;
   readonly #shards: Shards;
-  readonly #cache: TailCache;
+  readonly #memory: FrameMemory;
   readonly #committer: Committer;
   readonly #reserve: Reserve;
   readonly #waiting = new WaitingAppends();
@@ -49,14 +48,14 @@ export class Appender {
     clock: Clock,
     options: EmbeddedLogOptions,
     shards: Shards,
-    cache: TailCache,
+    memory: FrameMemory,
     committer: Committer,
     reserve: Reserve,
   ) {
     this.#clock = clock;
     this.#options = options;
     this.#shards = shards;
-    this.#cache = cache;
+    this.#memory = memory;
     this.#committer = committer;
     this.#reserve = reserve;
   }
@@ -89,8 +88,7 @@ export class Appender {
     const index = segment.open;
     assert(index !== undefined, "groups are committed to the segment that is being written");
     for (const append of appends) {
-      const { shard, batch, length, producer } = append;
-      const { batchId, timeMs } = batch;
+      const { shard, batchId, timeMs, length, producer } = append;
       let { slot } = shard;
       if (slot?.owner !== index.serial) {
         slot = index.slot(shard.id);
@@ -98,7 +96,7 @@ export class Appender {
       }
       index.push(slot, batchId, shard.tail, timeMs, append.offset, length);
       shard.advance(batchId, timeMs);
-      this.#cache.add(batch);
+      this.#memory.show(batchId, append.chunk, append.at);
       this.#bytesInFlight -= length;
       if (producer !== undefined) {
         shard.producers?.settle(producer.id, producer.append);
@@ -116,13 +114,13 @@ export class Appender {
 
   /** Lets go of appends that have not happened. */
   undo(appends: readonly PendingAppend[]): void {
-    for (const { shard, batch, length, producer } of appends) {
+    for (const { shard, batchId, length, producer } of appends) {
       shard.newest = shard.tail;
       shard.newestTimeMs = shard.tailTimeMs;
       this.#bytesInFlight -= length;
       if (producer === undefined) continue;
       shard.producers?.revoke(producer.id, producer.append);
-      this.#joinable.delete(batch.batchId);
+      this.#joinable.delete(batchId);
     }
   }
 
@@ -167,24 +165,26 @@ export class Appender {
     const group = this.#committer.groupFor(bytes);
     const batchId = this.#committer.nextId();
     const timeMs = Math.max(this.#clock.now(), shard.newestTimeMs);
-    const { recordCount, compression, payload } = batch;
-    const stored: StoredBatch = { shardId, batchId, timeMs, recordCount, compression, payload };
     const previousId = shard.newest;
     const recorded = producer && shard.producers?.record(producer, batchId, timeMs);
     shard.newest = batchId;
     shard.newestTimeMs = timeMs;
     this.#bytesInFlight += bytes;
     const result = new Promise<AppendResult>(takeSettlers);
+    const chunk = group.chunkFor(bytes);
     const pending: PendingAppend = {
       shard,
-      batch: stored,
+      batchId,
+      timeMs,
       offset: group.end,
       length: bytes,
+      chunk,
+      at: chunk.used,
       producer: producer && recorded && { id: producer.id, append: recorded },
       resolve: settlers.resolve,
       reject: settlers.reject,
     };
-    this.#committer.addAppend(group, pending, previousId, producer);
+    group.addBatch(pending, batch, previousId, producer);
     if (producer !== undefined) this.#joinable.set(batchId, result);
     return result;
   }

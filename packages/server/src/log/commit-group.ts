@@ -1,21 +1,21 @@
 import type { Control } from "./control-frame.js";
 import { encodeControlPayload } from "./control-frame.js";
-import { encodeBatch, encodeControl, type FrameBuffer, frameBuffer, frameHeaderBytes } from "./frame.js";
-import type { AppendResult, BatchId, Producer, StoredBatch } from "./log-store.js";
+import { encodeBatch, encodeControl, frameHeaderBytes } from "./frame.js";
+import type { FrameChunk, FrameMemory } from "./frame-memory.js";
+import type { AppendResult, Batch, BatchId, Producer } from "./log-store.js";
 import type { ProducerAppend } from "./producer-table.js";
 import type { Shard } from "./shard.js";
-
-/** Payloads below this are copied into the group's buffer: cheaper than one more buffer to write. */
-const inlineBytesMax = 4096;
-/** Room for what may go beyond the limit of a group: one header, producer id and small payload. */
-const slackBytes = 8192;
 
 /** An append that waits for its group to become durable. */
 export interface PendingAppend {
   readonly shard: Shard;
-  readonly batch: StoredBatch;
+  readonly batchId: BatchId;
+  readonly timeMs: number;
+  /** Of the frame: in the segment, and where it is in memory. */
   readonly offset: number;
   readonly length: number;
+  readonly chunk: FrameChunk;
+  readonly at: number;
   readonly producer: { readonly id: string; readonly append: ProducerAppend } | undefined;
   readonly resolve: (result: AppendResult) => void;
   readonly reject: (error: Error) => void;
@@ -31,6 +31,12 @@ export interface PendingControl {
   readonly reject: (error: Error) => void;
 }
 
+/** A part of a group that is in one chunk. */
+interface Part {
+  readonly chunk: FrameChunk;
+  readonly from: number;
+}
+
 /** Frames that are written by one write and made durable by one sync. Encoded as they come. */
 export class CommitGroup {
   readonly segmentNumber: number;
@@ -39,81 +45,71 @@ export class CommitGroup {
   readonly appends: PendingAppend[] = [];
   readonly controls: PendingControl[] = [];
   bytes = 0;
-  readonly #buffer: FrameBuffer;
-  readonly #parts: Uint8Array[] = [];
-  #used = 0;
-  #cutFrom = 0;
+  readonly #memory: FrameMemory;
+  readonly #parts: Part[] = [];
 
-  constructor(segmentNumber: number, epoch: number, position: number, buffer: FrameBuffer) {
+  constructor(segmentNumber: number, epoch: number, position: number, memory: FrameMemory) {
     this.segmentNumber = segmentNumber;
     this.epoch = epoch;
     this.position = position;
-    this.#buffer = buffer;
+    this.#memory = memory;
   }
 
   get end(): number {
     return this.position + this.bytes;
   }
 
-  addBatch(batch: StoredBatch, previousId: BatchId, producer: Producer | undefined): void {
-    const inline = batch.payload.byteLength < inlineBytesMax;
-    const at = this.#used;
-    const used = encodeBatch(this.#buffer, at, this.end, this.position, batch, previousId, producer, inline);
-    this.#used += used;
-    this.bytes += used;
-    if (inline) return;
-    this.#cut();
-    this.#parts.push(batch.payload);
-    this.bytes += batch.payload.byteLength;
+  /** Where the next frame, of so many bytes, will be in memory: at `used`. */
+  chunkFor(frameBytes: number): FrameChunk {
+    const chunk = this.#memory.chunkFor(frameBytes);
+    if (this.#parts.at(-1)?.chunk !== chunk) {
+      this.#parts.push({ chunk, from: chunk.used });
+      chunk.groups++;
+    }
+    return chunk;
+  }
+
+  /** Adds an append, at the place that was asked for. */
+  addBatch(append: PendingAppend, batch: Batch, previousId: BatchId, producer: Producer | undefined): void {
+    const { shard, batchId, timeMs, offset, chunk, at } = append;
+    const { position } = this;
+    encodeBatch(chunk, at, offset, position, shard.id, batchId, previousId, timeMs, batch, producer);
+    this.appends.push(append);
+    this.#advance(chunk, append.length);
   }
 
   addControl(shard: Shard, control: Control, timeMs: number): void {
     const payload = encodeControlPayload(control);
-    const at = this.#used;
+    const chunk = this.chunkFor(frameHeaderBytes + payload.byteLength);
     const { end, position } = this;
-    const length = encodeControl(this.#buffer, at, end, position, control.kind, shard.id, timeMs, payload);
-    this.#used += length;
-    this.bytes += length;
+    const { kind } = control;
+    const length = encodeControl(chunk, chunk.used, end, position, kind, shard.id, timeMs, payload);
+    this.#advance(chunk, length);
   }
 
-  /** All of the group's bytes, in order. */
+  /** All of the group's bytes, in order. To be asked for once nothing more is added. */
   parts(): readonly Uint8Array[] {
-    this.#cut();
-    return this.#parts;
+    let left = this.bytes;
+    return this.#parts.map(({ chunk, from }) => {
+      const part = chunk.bytes.subarray(from, Math.min(chunk.used, from + left));
+      left -= part.byteLength;
+      return part;
+    });
   }
 
-  /** Gives the buffer to the pool. Nothing of the group may be written after that. */
-  recycle(pool: BufferPool): void {
-    pool.give(this.#buffer);
+  /** Lets go of the memory. Nothing of the group may be written after that. */
+  release(): void {
+    for (const { chunk } of this.#parts) chunk.groups--;
+    this.#memory.trim();
   }
 
-  #cut(): void {
-    if (this.#cutFrom < this.#used) this.#parts.push(this.#buffer.bytes.subarray(this.#cutFrom, this.#used));
-    this.#cutFrom = this.#used;
+  #advance(chunk: FrameChunk, length: number): void {
+    chunk.used += length;
+    this.bytes += length;
   }
 }
 
 /** Length in bytes of a control's frame. */
 export function controlFrameBytes(control: Control): number {
   return frameHeaderBytes + encodeControlPayload(control).byteLength;
-}
-
-/** Buffers of groups, used again and again. */
-export class BufferPool {
-  readonly #size: number;
-  readonly #keepMax: number;
-  readonly #free: FrameBuffer[] = [];
-
-  constructor(groupBytesMax: number, keepMax: number) {
-    this.#size = groupBytesMax + slackBytes;
-    this.#keepMax = keepMax;
-  }
-
-  take(): FrameBuffer {
-    return this.#free.pop() ?? frameBuffer(this.#size);
-  }
-
-  give(buffer: FrameBuffer): void {
-    if (this.#free.length < this.#keepMax) this.#free.push(buffer);
-  }
 }

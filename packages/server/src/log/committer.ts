@@ -2,23 +2,15 @@ import { assert } from "@hstream/proto";
 import type { Clock, Disk, Env, Timers } from "../env/env.js";
 import { BatchIds } from "./batch-id.js";
 import type { BulkLane } from "./bulk-lane.js";
-import {
-  BufferPool,
-  CommitGroup,
-  controlFrameBytes,
-  type PendingAppend,
-  type PendingControl,
-} from "./commit-group.js";
+import { CommitGroup, controlFrameBytes, type PendingControl } from "./commit-group.js";
 import type { Control } from "./control-frame.js";
-import { type BatchId, LogError, type Producer } from "./log-store.js";
+import type { FrameMemory } from "./frame-memory.js";
+import { type BatchId, LogError } from "./log-store.js";
 import type { EmbeddedLogOptions } from "./options.js";
 import { type Segment, segmentHeaderBytes } from "./segment.js";
 import type { SegmentFiles } from "./segment-files.js";
 import { isNoSpace, SegmentWriter } from "./segment-writer.js";
 import type { Shard, Shards } from "./shard.js";
-
-/** Free group buffers that are kept. */
-const buffersKeptMax = 8;
 
 /** What the committer tells the log. Called after the fact, synchronously. */
 export interface CommitListener {
@@ -46,7 +38,7 @@ export class Committer {
   readonly #files: SegmentFiles;
   readonly #listener: CommitListener;
   readonly #lane: BulkLane;
-  readonly #pool: BufferPool;
+  readonly #memory: FrameMemory;
   #writer: SegmentWriter | undefined;
   #ids: BatchIds;
   /** Not yet taken by the commit loop, oldest first. */
@@ -69,6 +61,7 @@ export class Committer {
     files: SegmentFiles,
     listener: CommitListener,
     lane: BulkLane,
+    memory: FrameMemory,
     epoch: number,
     firstSegment: number,
   ) {
@@ -81,7 +74,7 @@ export class Committer {
     this.#files = files;
     this.#listener = listener;
     this.#lane = lane;
-    this.#pool = new BufferPool(options.groupCommitBytesMax, buffersKeptMax);
+    this.#memory = memory;
     this.#ids = new BatchIds(epoch);
     this.#nextSegment = firstSegment;
   }
@@ -109,7 +102,7 @@ export class Committer {
         this.#nextPosition = segmentHeaderBytes;
         if (this.#ids.nearlyUsedUp) this.#ids = new BatchIds(this.#ids.epoch + 1);
       }
-      group = new CommitGroup(this.#nextSegment, this.#ids.epoch, this.#nextPosition, this.#pool.take());
+      group = new CommitGroup(this.#nextSegment, this.#ids.epoch, this.#nextPosition, this.#memory);
       this.#groups.push(group);
     }
     if (!this.#running) {
@@ -123,17 +116,6 @@ export class Committer {
 
   nextId(): BatchId {
     return this.#ids.next();
-  }
-
-  /** Adds an append; its promise is settled by the listener. */
-  addAppend(
-    group: CommitGroup,
-    append: PendingAppend,
-    previousId: BatchId,
-    producer: Producer | undefined,
-  ): void {
-    group.addBatch(append.batch, previousId, producer);
-    group.appends.push(append);
   }
 
   /** Adds a control of a shard and resolves once it is durable and was carried out. */
@@ -223,7 +205,7 @@ export class Committer {
     this.statistics.groups++;
     this.statistics.bytesCommitted += group.bytes;
     this.#listener.committed(group, segment);
-    group.recycle(this.#pool);
+    group.release();
     this.#lane.groupCommitted(group.bytes);
   }
 
@@ -258,7 +240,7 @@ export class Committer {
         this.#nextPosition = this.#writer.segment.end;
       }
       this.#listener.refused(groups);
-      for (const refused of groups) refused.recycle(this.#pool);
+      for (const refused of groups) refused.release();
       return;
     }
     this.#failure ??= new LogError("failed", "The disk refused a write or a sync of the log.", error);

@@ -5,6 +5,7 @@ import { Appender } from "./appender.js";
 import { BulkLane } from "./bulk-lane.js";
 import type { CommitGroup } from "./commit-group.js";
 import { type CommitListener, Committer } from "./committer.js";
+import { FrameMemory } from "./frame-memory.js";
 import {
   type AppendOptions,
   type AppendResult,
@@ -14,6 +15,7 @@ import {
   LogError,
   type LogStore,
   type ReadLimits,
+  type ReadMemory,
   type ReadResult,
   type ShardDescription,
   type ShardId,
@@ -28,8 +30,10 @@ import { SegmentFiles } from "./segment-files.js";
 import { SegmentList } from "./segment-list.js";
 import { isNoSpace, SegmentWriter } from "./segment-writer.js";
 import { Shard, type Shards } from "./shard.js";
-import { TailCache } from "./tail-cache.js";
 import { Tidier } from "./tidier.js";
+
+/** A batch as large as a group fits a chunk, with its header. */
+const chunkSlackBytes = 8192;
 
 export interface LogStatistics {
   /** Groups that were made durable, and their bytes, since the start. */
@@ -73,8 +77,9 @@ export class EmbeddedLog implements LogStore {
     this.#segments = new SegmentList(files, sealed);
     this.notices = notices;
     const lane = new BulkLane(env.clock);
-    const cache = new TailCache(options.tailCacheBytesMax);
-    this.#reader = new Reader(files, this.#segments, cache, lane);
+    const chunkBytes = options.groupCommitBytesMax + chunkSlackBytes;
+    const memory = new FrameMemory(chunkBytes, options.tailCacheBytesMax);
+    this.#reader = new Reader(files, this.#segments, memory, lane);
     const listener: CommitListener = {
       committed: (group, segment) => this.#committed(group, segment),
       refused: (groups) => this.#refused(groups),
@@ -95,6 +100,7 @@ export class EmbeddedLog implements LogStore {
       files,
       listener,
       lane,
+      memory,
       epoch,
       firstSegment,
     );
@@ -111,7 +117,7 @@ export class EmbeddedLog implements LogStore {
       const detail = `No more space is given back until a restart, because of an unexpected ${String(error)}`;
       options.onNotice({ path: directory, offset: 0, detail });
     });
-    this.#appender = new Appender(env.clock, options, shards, cache, this.#committer, this.#reserve);
+    this.#appender = new Appender(env.clock, options, shards, memory, this.#committer, this.#reserve);
   }
 
   /**
@@ -234,8 +240,8 @@ export class EmbeddedLog implements LogStore {
     return this.#closed ? Promise.reject(closedError()) : this.#appender.append(shardId, batch, options);
   }
 
-  read(shardId: ShardId, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
-    return this.#reading(shardId, (shard) => this.#reader.read(shard, from, limits));
+  read(shardId: ShardId, from: BatchId, limits: ReadLimits, memory?: ReadMemory): Promise<ReadResult> {
+    return this.#reading(shardId, (shard) => this.#reader.read(shard, from, limits, memory));
   }
 
   tail(shardId: ShardId): BatchId {

@@ -2,14 +2,22 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BatchIds, batchId, epochOf } from "./batch-id.js";
 import { decodeControl, encodeControlPayload } from "./control-frame.js";
-import { batchFrameBytes, decodeFrame, encodeBatch, encodeControl, frameBuffer } from "./frame.js";
+import {
+  batchFrameBytes,
+  decodeFrame,
+  encodeBatch,
+  encodeControl,
+  frameBuffer,
+  recentBatch,
+} from "./frame.js";
+import { FrameMemory } from "./frame-memory.js";
+import type { BatchId, StoredBatch } from "./log-store.js";
 import { decodeState, encodeState } from "./log-state.js";
 import { IndexPacker } from "./packed-index.js";
 import { ProducerTable } from "./producer-table.js";
 import { decodeHeader, encodeHeader } from "./segment.js";
 import { Shard, Shards } from "./shard.js";
 import { ShardIndex } from "./shard-index.js";
-import { TailCache } from "./tail-cache.js";
 
 /** Like what a decoder makes: plain objects. */
 const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
@@ -41,7 +49,7 @@ const control = fc.oneof(
 );
 
 describe("frames", () => {
-  it("give back every batch, with the payload inside or written behind", () => {
+  it("give back every batch, from memory as from the disk", () => {
     fc.assert(
       fc.property(
         batch,
@@ -50,13 +58,12 @@ describe("frames", () => {
         fc.nat(100),
         (stored, previous, by, at) => {
           const length = batchFrameBytes(stored.payload.byteLength, by);
-          const inside = frameBuffer(at + length);
-          assert.equal(encodeBatch(inside, at, at, 7, stored, previous, by, true), length);
-          const head = frameBuffer(at + length);
-          const headBytes = encodeBatch(head, at, at, 7, stored, previous, by, false);
-          const behind = Buffer.concat([head.bytes.subarray(at, at + headBytes), stored.payload]);
-          assert.ok(behind.equals(inside.bytes.subarray(at)));
-          const frame = decodeFrame(inside.bytes, at, at);
+          const buffer = frameBuffer(at + length);
+          const { shardId: shard, batchId: id, timeMs: time } = stored;
+          assert.equal(encodeBatch(buffer, at, at, 7, shard, id, previous, time, stored, by), length);
+          const recent = recentBatch(buffer, at);
+          assert.deepEqual({ ...recent, payload: Uint8Array.from(recent.payload) }, stored);
+          const frame = decodeFrame(buffer.bytes, at, at);
           assert.ok(typeof frame !== "string");
           const { shardId, batchId, timeMs, recordCount, compression, payload } = frame;
           const decoded = {
@@ -96,7 +103,8 @@ describe("frames", () => {
         const length = batchFrameBytes(stored.payload.byteLength, by);
         const { bytes, view } = frameBuffer(length + 50);
         bytes.fill(0);
-        encodeBatch({ bytes, view }, 0, 640, 64, stored, 0, by, true);
+        const { shardId, batchId, timeMs } = stored;
+        encodeBatch({ bytes, view }, 0, 640, 64, shardId, batchId, 0, timeMs, stored, by);
         assert.ok(typeof decodeFrame(bytes, 0, 640) !== "string");
         assert.equal(typeof decodeFrame(bytes, 0, 641), "string");
         assert.equal(typeof decodeFrame(bytes.subarray(0, noise % length), 0, 640), "string");
@@ -218,31 +226,60 @@ describe("batch ids", () => {
   });
 });
 
-describe("the cache of the tail", () => {
-  it("never exceeds its size, and gives what it gives right", () => {
-    const sizes = fc.array(record({ gap: fc.nat(3), bytes: fc.nat(400) }), { maxLength: 200 });
+describe("the memory of the newest frames", () => {
+  /** An append that is not done yet. */
+  interface Waiting {
+    readonly batch: StoredBatch;
+    readonly chunk: ReturnType<FrameMemory["chunkFor"]>;
+    readonly at: number;
+  }
+
+  it("keeps what waits for the disk, and of the rest no more than it may; and gives what it gives right", () => {
+    const sizes = fc.array(record({ gap: fc.nat(3), bytes: fc.nat(400), isDurable: fc.boolean() }), {
+      maxLength: 200,
+    });
     fc.assert(
-      fc.property(fc.nat(5000), sizes, fc.nat(200), (bytesMax, adds, jumpAt) => {
-        const cache = new TailCache(bytesMax);
-        const added = new Map<number, number>();
+      fc.property(fc.nat(300), fc.nat(5000), sizes, fc.nat(200), (chunkBytes, keptMax, adds, jumpAt) => {
+        const memory = new FrameMemory(chunkBytes, keptMax);
+        const waiting: Waiting[] = [];
+        const shown = new Map<BatchId, StoredBatch>();
         let id = batchId(1, 0);
-        for (const [i, { gap, bytes }] of adds.entries()) {
+        for (const [i, { gap, bytes, isDurable }] of adds.entries()) {
           id = i === jumpAt ? batchId(2, 0) : id + 1 + gap;
-          const payload = new Uint8Array(bytes);
-          cache.add({ shardId: 1, batchId: id, timeMs: 0, recordCount: 1, compression: 0, payload });
-          added.set(id, bytes);
-          assert.ok(cache.bytes <= bytesMax);
-          if (bytes <= bytesMax && bytesMax > 0) assert.equal(cache.get(id)?.batchId, id);
+          const batch = {
+            shardId: 1,
+            batchId: id,
+            timeMs: i,
+            recordCount: 1,
+            compression: 0,
+            payload: new Uint8Array(bytes).fill(i),
+          };
+          const length = batchFrameBytes(bytes, undefined);
+          const chunk = memory.chunkFor(length);
+          const at = chunk.used;
+          chunk.groups++;
+          chunk.used += length;
+          encodeBatch(chunk, at, 0, 0, 1, id, 0, i, batch, undefined);
+          waiting.push({ batch, chunk, at });
+          if (!isDurable) continue;
+          for (const done of waiting.splice(0)) {
+            assert.deepEqual(plain(recentBatch(done.chunk, done.at)), done.batch);
+            memory.show(done.batch.batchId, done.chunk, done.at);
+            shown.set(done.batch.batchId, done.batch);
+            done.chunk.groups--;
+          }
+          memory.trim();
+          assert.ok(memory.filledBytes <= keptMax);
+          assert.equal(memory.has(id), keptMax > 0);
         }
-        let held = 0;
-        for (const [known, bytes] of added) {
-          const got = cache.get(known);
-          if (got === undefined) continue;
-          assert.equal(got.batchId, known);
-          held += bytes;
+        for (const [known, batch] of shown) {
+          const got = memory.get(known);
+          assert.equal(got !== undefined, memory.has(known));
+          if (got !== undefined) assert.deepEqual(plain(got), batch);
         }
-        assert.equal(held, cache.bytes);
       }),
     );
   });
+
+  const plain = (batch: StoredBatch) => ({ ...batch, payload: Uint8Array.from(batch.payload) });
 });

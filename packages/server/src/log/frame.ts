@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { assert } from "@hstream/proto";
-import type { BatchId, Producer, ShardId, StoredBatch } from "./log-store.js";
+import type { Batch, BatchId, Producer, ShardId, StoredBatch } from "./log-store.js";
 
 /*
  * A frame, version 1. Little endian; whole numbers beyond 32 bits are f64.
@@ -67,7 +67,7 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
-/** A buffer that frames are encoded into. */
+/** A buffer that frames are encoded into, from the beginning of its memory on. */
 export interface FrameBuffer {
   readonly bytes: Buffer;
   readonly view: DataView;
@@ -78,48 +78,56 @@ export function frameBuffer(size: number): FrameBuffer {
   return { bytes, view: new DataView(bytes.buffer) };
 }
 
-/**
- * Encodes a batch's frame at `at`. The payload is copied behind the header if `inline`; otherwise the
- * caller writes it to the file right after the header. Returns the bytes used in `target`.
- */
+/** Encodes a batch's frame at `at`; returns its length. */
 export function encodeBatch(
   target: FrameBuffer,
   at: number,
   offset: number,
   groupOffset: number,
-  batch: StoredBatch,
+  shardId: ShardId,
+  batchId: BatchId,
   previousId: BatchId,
+  timeMs: number,
+  { recordCount, compression, payload }: Batch,
   producer: Producer | undefined,
-  inline: boolean,
 ): number {
   const { bytes, view } = target;
   const idBytes = producer === undefined ? 0 : bytes.write(producer.id, at + frameHeaderBytes);
   const headBytes = frameHeaderBytes + idBytes;
-  const length = headBytes + batch.payload.byteLength;
+  const length = headBytes + payload.byteLength;
   view.setUint32(at, length, true);
-  view.setUint32(at + 8, magic | (frameVersion << 16), true);
+  view.setUint32(at + 8, batchHead, true);
   view.setUint32(at + 12, offset, true);
   view.setUint32(at + 16, groupOffset, true);
-  view.setUint32(at + 20, batch.recordCount, true);
-  view.setFloat64(at + 24, batch.shardId, true);
-  view.setFloat64(at + 32, batch.batchId, true);
+  view.setUint32(at + 20, recordCount, true);
+  view.setFloat64(at + 24, shardId, true);
+  view.setFloat64(at + 32, batchId, true);
   view.setFloat64(at + 40, previousId, true);
-  view.setFloat64(at + 48, batch.timeMs, true);
+  view.setFloat64(at + 48, timeMs, true);
   const mode = producer === undefined ? 0 : modes.indexOf(producer.mode);
-  view.setUint32(at + 56, batch.compression | (mode << 8) | (idBytes << 16), true);
+  view.setUint32(at + 56, compression | (mode << 8) | (idBytes << 16), true);
   view.setUint32(at + 60, producer === undefined ? 0 : producer.sequence.chunk, true);
   view.setFloat64(at + 64, producer === undefined ? 0 : producer.sequence.step, true);
-  if (inline) {
-    bytes.set(batch.payload, at + headBytes);
-    // A plain array: a Buffer takes twice as long to make.
-    const body = new Uint8Array(bytes.buffer, bytes.byteOffset + at + 8, length - 8);
-    view.setUint32(at + 4, crc32(body, length), true);
-    return length;
-  }
-  const head = crc32(bytes.subarray(at + 8, at + headBytes), length);
-  // zlib takes no bytes at all for a wish to begin anew.
-  view.setUint32(at + 4, batch.payload.byteLength === 0 ? head : crc32(batch.payload, head), true);
-  return headBytes;
+  bytes.set(payload, at + headBytes);
+  // A plain array: a Buffer takes twice as long to make.
+  view.setUint32(at + 4, crc32(new Uint8Array(bytes.buffer, at + 8, length - 8), length), true);
+  return length;
+}
+
+/** The batch whose frame was encoded at `at`; its payload is a copy. Nothing is checked: not for what a disk gives. */
+export function recentBatch({ bytes, view }: FrameBuffer, at: number): StoredBatch {
+  const payloadAt = at + frameHeaderBytes + view.getUint16(at + 58, true);
+  const payloadBytes = at + view.getUint32(at, true) - payloadAt;
+  const payload = Buffer.allocUnsafe(payloadBytes);
+  bytes.copy(payload, 0, payloadAt, payloadAt + payloadBytes);
+  return {
+    shardId: view.getFloat64(at + 24, true),
+    batchId: view.getFloat64(at + 32, true),
+    timeMs: view.getFloat64(at + 48, true),
+    recordCount: view.getUint32(at + 20, true),
+    compression: view.getUint8(at + 56),
+    payload,
+  };
 }
 
 /** Encodes a control frame at `at`; returns its length. */
@@ -133,8 +141,8 @@ export function encodeControl(
   timeMs: number,
   payload: Uint8Array,
 ): number {
-  const batch = { shardId, batchId: 0, timeMs, recordCount: 0, compression: 0, payload };
-  const length = encodeBatch(target, at, offset, groupOffset, batch, 0, undefined, true);
+  const batch = { recordCount: 0, compression: 0, payload };
+  const length = encodeBatch(target, at, offset, groupOffset, shardId, 0, 0, timeMs, batch, undefined);
   target.bytes[at + 11] = frameKinds.indexOf(kind);
   target.view.setUint32(at + 4, crc32(target.bytes.subarray(at + 8, at + length), length), true);
   return length;

@@ -85,6 +85,12 @@ export interface ReadLimits {
   readonly bytesMax: number;
 }
 
+/** Where a reader wants what is fetched from the disk for it to lie. */
+export interface ReadMemory {
+  /** Room for so many bytes; undefined when it has none left: the log then takes memory of its own. */
+  take(bytes: number): Buffer | undefined;
+}
+
 export interface ReadResult {
   readonly batches: readonly StoredBatch[];
   /** Where the next read goes on: one past the last batch returned (or `from` if there is none). */
@@ -149,9 +155,11 @@ export interface LogStore {
 
   /**
    * Durable batches from `from` on (0: from the first kept). At the tail: none, at once. What is damaged
-   * is a gap; a failure that may pass, such as too many open files, rejects with DiskError.
+   * is a gap; a failure that may pass, such as too many open files, rejects with DiskError. What comes from
+   * the disk may be put into `memory`, so that its owner can use that again once it is done with the batches;
+   * what others share comes from elsewhere. Once the call has settled nothing more is written to `memory`.
    */
-  read(shardId: ShardId, from: BatchId, limits: ReadLimits): Promise<ReadResult>;
+  read(shardId: ShardId, from: BatchId, limits: ReadLimits, memory?: ReadMemory): Promise<ReadResult>;
   /** The newest durable batch, 0 when there has never been one. */
   tail(shardId: ShardId): BatchId;
   /** Calls `listener` after every advance of the tail (several may be one call). Returns the stop. */

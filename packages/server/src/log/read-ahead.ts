@@ -34,6 +34,11 @@ export class ReadAhead<T> {
     return this.#done;
   }
 
+  /** Resolves when none of the reads is under way any more, whatever came of them. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#parts);
+  }
+
   async #settleOne(): Promise<void> {
     const part = this.#parts.shift();
     if (part instanceof Promise) {

@@ -1,14 +1,14 @@
 import { DiskError } from "../env/env.js";
 import type { BulkLane, Turn } from "./bulk-lane.js";
 import { decodeBatch, frameHeaderBytes } from "./frame.js";
-import type { BatchId, ReadLimits, ReadResult, StoredBatch } from "./log-store.js";
+import type { FrameMemory } from "./frame-memory.js";
+import type { BatchId, ReadLimits, ReadMemory, ReadResult, StoredBatch } from "./log-store.js";
 import { ReadAhead } from "./read-ahead.js";
 import type { Segment } from "./segment.js";
 import type { SegmentFiles } from "./segment-files.js";
 import { type Found, SegmentGone, type SegmentList } from "./segment-list.js";
 import type { Shard } from "./shard.js";
 import type { ShardIndex } from "./shard-index.js";
-import type { TailCache } from "./tail-cache.js";
 
 /** Frames this close to each other are fetched by one read, with what is between them. */
 const bridgedBytesMax = 16 * 1024;
@@ -39,20 +39,25 @@ export class Reader {
   readonly #files: SegmentFiles;
   readonly #lane: BulkLane;
   readonly #segments: SegmentList;
-  readonly #cache: TailCache;
+  readonly #memory: FrameMemory;
 
-  constructor(files: SegmentFiles, segments: SegmentList, cache: TailCache, lane: BulkLane) {
+  constructor(files: SegmentFiles, segments: SegmentList, memory: FrameMemory, lane: BulkLane) {
     this.#files = files;
     this.#lane = lane;
     this.#segments = segments;
-    this.#cache = cache;
+    this.#memory = memory;
   }
 
-  read(shard: Shard, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
-    return again(() => this.#read(shard, from, limits));
+  read(shard: Shard, from: BatchId, limits: ReadLimits, memory?: ReadMemory): Promise<ReadResult> {
+    return again(() => this.#read(shard, from, limits, memory));
   }
 
-  async #read(shard: Shard, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
+  async #read(
+    shard: Shard,
+    from: BatchId,
+    limits: ReadLimits,
+    memory: ReadMemory | undefined,
+  ): Promise<ReadResult> {
     if (from > shard.tail) return { batches: [], next: from };
     const first = Math.max(from, shard.trimmedUpTo + 1);
     const trimmed: Gap | undefined =
@@ -60,19 +65,19 @@ export class Reader {
         ? { kind: "trimmed", upTo: shard.trimmedUpTo, detail: `shard ${shard.id} is trimmed up to there` }
         : undefined;
     const begin = await this.#segments.find(shard, first);
-    if (shard.trimmedUpTo >= first) return this.#read(shard, from, limits);
+    if (shard.trimmedUpTo >= first) return this.#read(shard, from, limits, memory);
     const missing = missingBefore(shard, first, begin);
     if (missing !== undefined) {
       // One gap at a time: the next read tells of the second.
       if (trimmed !== undefined) return { batches: [], next: trimmed.upTo + 1, gap: trimmed };
-      const following = await this.#read(shard, missing.upTo + 1, limits);
+      const following = await this.#read(shard, missing.upTo + 1, limits, memory);
       if (following.gap?.kind === "trimmed") return { batches: [], next: missing.upTo + 1, gap: missing };
       return { ...following, gap: following.gap ?? missing };
     }
-    const { items, segments } = await this.#collect(shard, first, begin, limits);
+    const { items, segments } = await this.#collect(shard, first, begin, limits, memory);
     // A trim or a rewrite has overtaken this read.
     if (shard.trimmedUpTo >= first || segments.some(({ gone }) => gone)) {
-      return this.#read(shard, from, limits);
+      return this.#read(shard, from, limits, memory);
     }
     return assemble(from, items, trimmed);
   }
@@ -120,8 +125,27 @@ export class Reader {
     first: BatchId,
     begin: Found | undefined,
     limits: ReadLimits,
+    memory: ReadMemory | undefined,
   ): Promise<Collected> {
     const items = new ReadAhead<Item>(readsAheadMax);
+    try {
+      const segments = await this.#collectInto(items, shard, first, begin, limits, memory);
+      return { items: await items.all(), segments };
+    } finally {
+      // Of a failed one the others may still be writing to the caller's memory.
+      await items.settled();
+    }
+  }
+
+  /** Returns the segments that the batches are from, before all of them are read. */
+  async #collectInto(
+    items: ReadAhead<Item>,
+    shard: Shard,
+    first: BatchId,
+    begin: Found | undefined,
+    limits: ReadLimits,
+    memory: ReadMemory | undefined,
+  ): Promise<Segment[]> {
     const segments: Segment[] = [];
     const { tail } = shard;
     let count = 0;
@@ -146,11 +170,11 @@ export class Reader {
         count++;
       }
       segments.push(segment);
-      await this.#fetch(shard, segment, index, from, to, items);
+      await this.#fetch(shard, segment, index, from, to, items, memory);
       last = to > from ? Math.max(extent.lastId, index.id(to - 1)) : extent.lastId;
       if (isFull || last >= tail || count >= limits.batchesMax) break;
     }
-    return { items: await items.all(), segments };
+    return segments;
   }
 
   /** Adds the batches at the positions `from` … `to` of an index; returns before all of them are read. */
@@ -161,11 +185,12 @@ export class Reader {
     from: number,
     to: number,
     items: ReadAhead<Item>,
+    memory: ReadMemory | undefined,
   ): Promise<void> {
     for (let at = from; at < to; ) {
-      const cached = this.#cache.get(index.id(at));
-      if (cached !== undefined) {
-        items.add(cached);
+      const recent = this.#memory.get(index.id(at));
+      if (recent !== undefined) {
+        items.add(recent);
         at++;
         continue;
       }
@@ -176,7 +201,7 @@ export class Reader {
         turn = await this.#lane.turn(bytes);
         if (turn.bytes < bytes) next = this.#endOfRun(index, at, next, turn.bytes);
       }
-      const reading = this.#fetchRun(shard, segment, index, at, next);
+      const reading = this.#fetchRun(shard, segment, index, at, next, memory);
       await items.addRead(turn === undefined ? reading : reading.finally(turn.end));
       at = next;
     }
@@ -191,7 +216,7 @@ export class Reader {
       const offset = index.offset(next);
       if (offset < end || offset - end > bridgedBytesMax) break;
       if (offset + index.length(next) - begin > bytesMax) break;
-      if (this.#cache.get(index.id(next)) !== undefined) break;
+      if (this.#memory.has(index.id(next))) break;
       end = offset + index.length(next);
     }
     return next;
@@ -203,11 +228,12 @@ export class Reader {
     index: ShardIndex,
     from: number,
     to: number,
+    memory: ReadMemory | undefined,
   ): Promise<Item[]> {
     const start = index.offset(from);
     let bytes: Buffer;
     try {
-      bytes = await this.#files.read(segment, start, runBytes(index, from, to));
+      bytes = await this.#files.read(segment, start, runBytes(index, from, to), memory);
     } catch (error) {
       if (!(error instanceof DiskError) || (error.kind !== "io" && error.kind !== "not-found")) throw error;
       if (to - from === 1) {
@@ -216,7 +242,7 @@ export class Reader {
       // One bad sector must not cost its neighbours.
       const items: Item[] = [];
       for (let at = from; at < to; at++) {
-        items.push(...(await this.#fetchRun(shard, segment, index, at, at + 1)));
+        items.push(...(await this.#fetchRun(shard, segment, index, at, at + 1, memory)));
       }
       return items;
     }

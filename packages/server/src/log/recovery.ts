@@ -7,7 +7,7 @@ import { decodeState } from "./log-state.js";
 import { LogError } from "./log-store.js";
 import { OpenIndex } from "./open-index.js";
 import type { LogNotice } from "./options.js";
-import { scanFrames } from "./scan.js";
+import { scanFrames, scanPieces } from "./scan.js";
 import {
   decodeHeader,
   decodeTrailer,
@@ -76,33 +76,40 @@ export async function recover(disk: Disk, directory: string, files: SegmentFiles
       if (await attachDirectory(shards, segment, trailer, files, notices)) continue;
     }
     const { bytes } = segment.space;
-    const content = await files.read(segment, 0, bytes);
-    const scan = scanFrames(content, newest);
-    for (const damage of scan.damages) notices.push({ path: segment.path, ...damage });
-    if (scan.end < bytes && newest) {
-      const detail = `${bytes - scan.end} bytes of an unfinished write are cut off`;
-      notices.push({ path: segment.path, offset: scan.end, detail });
-    }
-    segment.end = scan.end;
-    segment.space.damaged = true;
-    lastGroup = scan.frames.at(-1)?.groupOffset ?? segmentHeaderBytes;
+    const read = (offset: number, length: number) => files.read(segment, offset, length);
+    // The newest is no larger than what is written before the next begins.
+    const scans = newest ? [scanFrames(await read(0, bytes), true)] : scanPieces(read, bytes);
     const index = new OpenIndex();
-    for (const frame of scan.frames) {
-      epoch = Math.max(epoch, epochOf(frame.batchId));
-      if (frame.kind === "batch") {
-        if (!shards.recover(frame)) continue;
-        const { batchId, previousId, timeMs, offset, length } = frame;
-        index.push(index.slot(frame.shardId), batchId, previousId, timeMs, offset, length);
-      } else if (i > described) {
-        applyControl(shards, frame);
+    segment.end = Math.min(segmentHeaderBytes, bytes);
+    lastGroup = segmentHeaderBytes;
+    let hasFrames = false;
+    for await (const { frames, damages, end } of scans) {
+      for (const damage of damages) notices.push({ path: segment.path, ...damage });
+      segment.end = end;
+      lastGroup = frames.at(-1)?.groupOffset ?? lastGroup;
+      for (const frame of frames) {
+        epoch = Math.max(epoch, epochOf(frame.batchId));
+        if (frame.kind === "batch") {
+          if (!shards.recover(frame)) continue;
+          const { batchId, previousId, timeMs, offset, length } = frame;
+          index.push(index.slot(frame.shardId), batchId, previousId, timeMs, offset, length);
+        } else if (i > described) {
+          applyControl(shards, frame);
+        }
       }
+      hasFrames ||= frames.length > 0;
+    }
+    segment.space.damaged = true;
+    if (segment.end < bytes && newest) {
+      const detail = `${bytes - segment.end} bytes of an unfinished write are cut off`;
+      notices.push({ path: segment.path, offset: segment.end, detail });
     }
     if (index.count > 0) {
       segment.firstId = index.firstId;
       segment.lastId = index.lastId;
     }
     // Without a header and without a frame there is no saying what the rest is: it is left as it is.
-    if (newest && (header !== undefined || scan.frames.length > 0)) segment.open = index;
+    if (newest && (header !== undefined || hasFrames)) segment.open = index;
     else segment.pinned = index.pack(0);
   }
   const segments = found.segments.map(({ segment }) => segment);

@@ -1,5 +1,6 @@
 import type { Disk, DiskFile } from "../env/env.js";
 import { Directory, type Extent } from "./directory.js";
+import type { ReadMemory } from "./log-store.js";
 import { checksumOf, type FooterPlace, type Segment } from "./segment.js";
 import { ShardIndex } from "./shard-index.js";
 
@@ -31,12 +32,12 @@ export class SegmentFiles {
     this.#cacheBytesMax = cacheBytesMax;
   }
 
-  /** Fills a new buffer from the segment; shorter than `length` only at the end of the file. */
-  async read(segment: Segment, offset: number, length: number): Promise<Buffer> {
+  /** A part of the segment, in `memory` if that has room; shorter than `length` only at the end of the file. */
+  async read(segment: Segment, offset: number, length: number, memory?: ReadMemory): Promise<Buffer> {
     const open = this.#take(segment);
     try {
       const file = await open.file;
-      const bytes = Buffer.allocUnsafeSlow(length);
+      const bytes = memory?.take(length) ?? Buffer.allocUnsafeSlow(length);
       const got = await file.read(bytes, offset);
       return got === length ? bytes : bytes.subarray(0, got);
     } catch (error) {

@@ -1,7 +1,8 @@
 import type { Directory, Extent } from "./directory.js";
 import type { BatchId } from "./log-store.js";
 import { OpenIndex } from "./open-index.js";
-import { scanFrames } from "./scan.js";
+import type { Frame } from "./frame.js";
+import { scanPieces } from "./scan.js";
 import type { Segment } from "./segment.js";
 import type { SegmentFiles } from "./segment-files.js";
 import type { Shard } from "./shard.js";
@@ -101,12 +102,11 @@ export class SegmentList {
     const loaded = await this.#files.directory(segment);
     if (loaded !== undefined) return loaded;
     const index = new OpenIndex();
-    const content = await this.#files.read(segment, 0, segment.end);
-    for (const frame of scanFrames(content, false).frames) {
-      if (frame.kind !== "batch") continue;
+    await this.#scan(segment, (frame) => {
+      if (frame.kind !== "batch") return;
       const { batchId, previousId, timeMs, offset, length } = frame;
       index.push(index.slot(frame.shardId), batchId, previousId, timeMs, offset, length);
-    }
+    });
     segment.pinned = index.pack(0);
     return segment.pinned.directory;
   }
@@ -154,18 +154,23 @@ export class SegmentList {
     return low;
   }
 
+  /** All intact frames. */
+  async #scan(segment: Segment, visit: (frame: Frame) => void): Promise<void> {
+    const read = (offset: number, length: number) => this.#files.read(segment, offset, length);
+    for await (const { frames } of scanPieces(read, segment.end)) frames.forEach(visit);
+  }
+
   async #scanFor(segment: Segment, extent: Extent): Promise<ShardIndex> {
     const index = new ShardIndex();
     let last = extent.previousId;
-    const content = await this.#files.read(segment, 0, segment.end);
-    for (const frame of scanFrames(content, false).frames) {
-      if (frame.kind !== "batch" || frame.shardId !== extent.shardId) continue;
-      if (frame.batchId < extent.firstId || frame.batchId > extent.lastId) continue;
+    await this.#scan(segment, (frame) => {
+      if (frame.kind !== "batch" || frame.shardId !== extent.shardId) return;
+      if (frame.batchId < extent.firstId || frame.batchId > extent.lastId) return;
       // An entry without a frame stands for what is damaged, so that a read reports it.
       if (frame.previousId > last) index.push(frame.previousId, frame.timeMs, frame.offset, 0);
       index.push(frame.batchId, frame.timeMs, frame.offset, frame.length);
       last = frame.batchId;
-    }
+    });
     if (last < extent.lastId) index.push(extent.lastId, extent.lastTimeMs, 0, 0);
     this.#files.keepIndex(segment, extent, index);
     return index;

@@ -10,7 +10,7 @@ export type Illness = "the log has failed, restart the server" | "the disk is fu
  */
 export class Health {
   #failed = false;
-  #fullMs = Number.NEGATIVE_INFINITY;
+  #fullMs: number | undefined;
 
   /** The log takes nothing more until a restart. */
   logFailed(): void {
@@ -22,12 +22,13 @@ export class Health {
   }
 
   worked(): void {
-    this.#fullMs = Number.NEGATIVE_INFINITY;
+    this.#fullMs = undefined;
   }
 
   /** Times are of the monotonic clock, ms. */
   illness(nowMs: number): Illness | undefined {
     if (this.#failed) return "the log has failed, restart the server";
-    return nowMs - this.#fullMs < limits.diskFullRememberedMs ? "the disk is full" : undefined;
+    const isFull = this.#fullMs !== undefined && nowMs - this.#fullMs < limits.diskFullRememberedMs;
+    return isFull ? "the disk is full" : undefined;
   }
 }

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { runs } from "@hstream/proto/testing";
 import { SimulatedEnv } from "../env/simulated-env.js";
 import { limits } from "../limits.js";
 import { Histogram } from "./histogram.js";
 import { Meter } from "./meter.js";
 import { Meters } from "./meters.js";
 import { Metrics } from "./metrics.js";
+import { Moment } from "./moment.js";
 import { RecentErrors } from "./recent-errors.js";
 
 const minute = 60_000;
@@ -14,7 +16,7 @@ describe("meter", () => {
   it("gives a steady rate exactly, over every window and at any age", () => {
     const meter = new Meter(["bytes"], 0);
     for (let now = 100; now <= 70 * minute; now += 100) {
-      meter.add(now, 50);
+      meter.add(new Moment(now), 50);
       if (now % 137_300 !== 0) continue;
       for (const window of [1, 5, 10, 15, 30, 60]) {
         const rate = meter.rate("bytes", window * minute, now);
@@ -38,7 +40,7 @@ describe("meter", () => {
         const seen: [number, number][] = [];
         for (const [wait, bytes] of steps) {
           now += wait;
-          meter.add(now, bytes);
+          meter.add(new Moment(now), bytes);
           seen.push([now, bytes]);
         }
         now += quiet + 1;
@@ -58,9 +60,49 @@ describe("meter", () => {
     );
   });
 
+  it("has counted everything at any moment at which it is asked", () => {
+    const lanes = ["a", "b", "c", "d", "e"] as const;
+    const event = fc.tuple(
+      fc.integer({ min: 0, max: 3_000 }),
+      fc.array(fc.nat(1_000_000), { minLength: 5, maxLength: 5 }),
+      fc.constantFrom("nothing", "total", "rate", "sweep"),
+    );
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 100 }), (events) => {
+        const meter = new Meter(lanes, 0);
+        const truth = [0, 0, 0, 0, 0];
+        let now = 0;
+        for (const [wait, counts, asked] of events) {
+          now += wait;
+          const [a = 0, b = 0, c = 0, d = 0, e = 0] = counts;
+          meter.add(new Moment(now), a, b, c, d, e);
+          for (const [lane, count] of counts.entries()) truth[lane] = (truth[lane] ?? 0) + count;
+          if (asked === "rate") meter.rate("c", minute, now);
+          if (asked === "sweep") meter.freeIfIdle(now);
+          if (asked !== "total") continue;
+          assert.deepEqual(
+            lanes.map((lane) => meter.total(lane)),
+            truth,
+          );
+        }
+        assert.deepEqual(
+          lanes.map((lane) => meter.total(lane)),
+          truth,
+        );
+      }),
+      { numRuns: runs(100) },
+    );
+  });
+
+  it("counts beyond 2^31 within a second", () => {
+    const meter = new Meter(["bytes"], 0);
+    for (let i = 0; i < 10; i++) meter.add(new Moment(1), 1_073_741_824);
+    assert.equal(meter.total("bytes"), 10 * 1_073_741_824);
+  });
+
   it("divides by its age while that is below the window", () => {
     const meter = new Meter(["bytes", "records"], 1_000);
-    meter.add(1_000, 600, 6);
+    meter.add(new Moment(1_000), 600, 6);
     assert.equal(meter.rate("bytes", minute, 3_000), 300);
     assert.equal(meter.rate("records", 60 * minute, 3_000), 3);
     assert.equal(meter.rate("bytes", minute, 1_000), 0);
@@ -68,12 +110,12 @@ describe("meter", () => {
 
   it("frees its rings after an idle hour and keeps its totals", () => {
     const meter = new Meter(["bytes"], 0);
-    meter.add(500, 100);
+    meter.add(new Moment(500), 100);
     assert.equal(meter.freeIfIdle(30 * minute), "active");
     assert.equal(meter.freeIfIdle(61 * minute), "idle");
     assert.equal(meter.rate("bytes", minute, 61 * minute), 0);
     assert.equal(meter.total("bytes"), 100);
-    meter.add(62 * minute, 60);
+    meter.add(new Moment(62 * minute), 60);
     assert.equal(meter.rate("bytes", minute, 62 * minute), 1);
     assert.equal(meter.total("bytes"), 160);
   });
@@ -82,7 +124,7 @@ describe("meter", () => {
 describe("meters", () => {
   it("count what is beyond their bound together", () => {
     const meters = new Meters(["n"]);
-    for (let i = 0; i < limits.meteredObjectsMax + 5; i++) meters.of(`id-${i}`, 0).add(0, 1);
+    for (let i = 0; i < limits.meteredObjectsMax + 5; i++) meters.of(`id-${i}`, 0).add(new Moment(0), 1);
     assert.equal(meters.find(`id-${limits.meteredObjectsMax}`), undefined);
     assert.equal(meters.sum("n"), limits.meteredObjectsMax + 5);
   });
@@ -95,9 +137,13 @@ describe("meters", () => {
       return env.clock.monotonic();
     };
     const metrics = new Metrics({ now: () => 0, monotonic }, env.timers);
+    const meter = metrics.appendsOf("s");
+    const started = metrics.moment();
+    await Promise.resolve();
     readings = 0;
     const synced = Promise.resolve();
-    await Promise.all(Array.from({ length: 100 }, () => synced.then(() => metrics.appended("s", 1, 1, 0))));
+    const appended = () => metrics.appended(meter, 1, 1, started);
+    await Promise.all(Array.from({ length: 100 }, () => synced.then(appended)));
     assert.equal(readings, 1);
     await env.timers.advance(1_000);
     assert.equal(metrics.now(), 1_000);
@@ -106,8 +152,8 @@ describe("meters", () => {
   it("forget objects that are gone, once they are idle", async () => {
     const env = new SimulatedEnv();
     const metrics = new Metrics(env.clock, env.timers);
-    metrics.appended("gone", 10, 1, 0);
-    metrics.appended("there", 10, 1, 0);
+    metrics.appended(metrics.appendsOf("gone"), 10, 1, metrics.moment());
+    metrics.appended(metrics.appendsOf("there"), 10, 1, metrics.moment());
     metrics.startSweeping({ stream: (id) => id === "there", subscription: () => false });
     await env.timers.advance(59 * minute);
     assert.notEqual(metrics.appends.find("gone"), undefined);
@@ -124,7 +170,7 @@ describe("the memory of counters", () => {
     const metrics = new Metrics(env.clock, env.timers);
     metrics.startSweeping({ stream: () => true, subscription: () => true });
     const write = (from: number, to: number) => {
-      for (let i = from; i < to; i++) metrics.appended(`s${i}`, 1, 1, 0);
+      for (let i = from; i < to; i++) metrics.appended(metrics.appendsOf(`s${i}`), 1, 1, metrics.moment());
     };
     write(0, 2_000);
     const busy = metrics.appends.ringBytes;
@@ -160,6 +206,30 @@ describe("histogram", () => {
         );
       }),
     );
+  });
+
+  it("tells the same whether durations come in runs or not, and whenever it is asked", () => {
+    const durations = fc.array(fc.tuple(fc.constantFrom(0, 0.4, 0.5, 7, 7.01), fc.boolean()));
+    fc.assert(
+      fc.property(durations, (list) => {
+        const asked = new Histogram();
+        const sorted = new Histogram();
+        for (const [index, [ms, ask]] of list.entries()) {
+          asked.record(ms);
+          if (ask) assert.equal(asked.count, index + 1);
+        }
+        for (const [ms] of list.sort(([a], [b]) => a - b)) sorted.record(ms);
+        assert.equal(asked.count, sorted.count);
+        assert.ok(Math.abs(asked.sumMs - sorted.sumMs) < 1e-6);
+        assert.deepEqual(asked.below(1, 20), sorted.below(1, 20));
+        for (const q of [0, 0.5, 0.99, 1]) assert.equal(asked.quantile(q), sorted.quantile(q));
+      }),
+      { numRuns: runs(100) },
+    );
+    const reset = new Histogram();
+    reset.record(5);
+    reset.reset();
+    assert.equal(reset.count, 0);
   });
 
   it("counts what is below each power of two, and everything once", () => {

@@ -1,7 +1,9 @@
 import type { Clock, Timer, Timers } from "../env/env.js";
 import { Health } from "./health.js";
 import { Histogram } from "./histogram.js";
+import type { Meter } from "./meter.js";
 import { Meters } from "./meters.js";
+import { Moment } from "./moment.js";
 import { RecentErrors } from "./recent-errors.js";
 
 export const appendLanes = ["bytes", "records", "requests", "failed"] as const;
@@ -39,10 +41,9 @@ export class Metrics {
   readonly #timers: Timers;
   readonly #startedMs: number;
   readonly #expire = () => {
-    this.#isFresh = false;
+    this.#present = undefined;
   };
-  #isFresh = false;
-  #nowMs = 0;
+  #present: Moment | undefined;
   #sweep: Timer | undefined;
 
   constructor(clock: Clock, timers: Timers) {
@@ -55,56 +56,60 @@ export class Metrics {
     return this.now() - this.#startedMs;
   }
 
-  /**
-   * The moment to measure from, ms of the monotonic clock. Read once for all that goes on in one burst of
-   * settled promises, such as the appends that one sync has made durable: the clock is what counting
-   * costs most.
-   */
+  /** Milliseconds of the monotonic clock at the present moment. */
   now(): number {
-    if (!this.#isFresh) {
-      this.#nowMs = this.clock.monotonic();
-      this.#isFresh = true;
-      queueMicrotask(this.#expire);
-    }
-    return this.#nowMs;
+    return this.moment().ms;
   }
 
-  /** A batch is durable, which was asked for at `startedMs`. */
-  appended(streamId: string, bytes: number, records: number, startedMs: number): void {
-    const nowMs = this.now();
-    this.appends.of(streamId, nowMs).add(nowMs, bytes, records, 1);
-    this.appendLatency.record(nowMs - startedMs);
+  /**
+   * The moment to measure from. The clock is read once for all that goes on in one burst of settled
+   * promises, such as the appends that one sync has made durable: it is what counting costs most.
+   */
+  moment(): Moment {
+    return this.#present ?? this.#read();
+  }
+
+  /** What counts the appends to a stream, for `appended`; to be kept as long as the stream exists. */
+  appendsOf(streamId: string): Meter<AppendLane> {
+    return this.appends.of(streamId, this.now());
+  }
+
+  /** A batch of the meter's stream is durable, which was asked for at `started`. */
+  appended(meter: Meter<AppendLane>, bytes: number, records: number, started: Moment): void {
+    const now = this.moment();
+    meter.add(now, bytes, records, 1);
+    this.appendLatency.recordFrom(started, now);
     this.health.worked();
   }
 
   appendFailed(streamId: string): void {
-    const nowMs = this.now();
-    this.appends.of(streamId, nowMs).add(nowMs, 0, 0, 0, 1);
+    const now = this.moment();
+    this.appends.of(streamId, now.ms).add(now, 0, 0, 0, 1);
   }
 
   /** Stored batches were read, by a subscription, a query or a reader. */
   read(streamId: string, bytes: number, records: number, startedMs: number): void {
-    const nowMs = this.now();
-    this.reads.of(streamId, nowMs).add(nowMs, bytes, records, 1);
-    this.readLatency.record(nowMs - startedMs);
+    const now = this.moment();
+    this.reads.of(streamId, now.ms).add(now, bytes, records, 1);
+    this.readLatency.record(now.ms - startedMs);
   }
 
   /** Records were handed to a consumer. */
   delivered(subscriptionUid: string, bytes: number, records: number): void {
-    const nowMs = this.now();
-    this.deliveries.of(subscriptionUid, nowMs).add(nowMs, bytes, records, 1);
+    const now = this.moment();
+    this.deliveries.of(subscriptionUid, now.ms).add(now, bytes, records, 1);
   }
 
   /** One request of a consumer, with acks of so many records. */
   acked(subscriptionUid: string, records: number): void {
-    const nowMs = this.now();
-    this.deliveries.of(subscriptionUid, nowMs).add(nowMs, 0, 0, 0, records, 1);
+    const now = this.moment();
+    this.deliveries.of(subscriptionUid, now.ms).add(now, 0, 0, 0, records, 1);
   }
 
   /** A query has made a step. */
   stepped(queryId: string, rowsIn: number, rowsOut: number, errors: number, diverted: number): void {
-    const nowMs = this.now();
-    this.queries.of(queryId, nowMs).add(nowMs, rowsIn, rowsOut, errors, diverted);
+    const now = this.moment();
+    this.queries.of(queryId, now.ms).add(now, rowsIn, rowsOut, errors, diverted);
   }
 
   failed(source: string, kind: string, message: string): void {
@@ -125,5 +130,12 @@ export class Metrics {
 
   close(): void {
     this.#sweep?.cancel();
+  }
+
+  #read(): Moment {
+    const present = new Moment(this.clock.monotonic());
+    this.#present = present;
+    queueMicrotask(this.#expire);
+    return present;
   }
 }

@@ -37,11 +37,6 @@ export class TotalRing {
     return (this.#slots - 1) * this.#slotMs;
   }
 
-  /** When `advance` has something to do next, ms. */
-  get nextBoundaryMs(): number {
-    return (this.#newest + 1) * this.#slotMs;
-  }
-
   /** Keeps the totals for the boundaries passed; to be called before the totals change. */
   advance(totals: Float64Array, nowMs: number): void {
     const current = Math.floor(nowMs / this.#slotMs);

@@ -44,7 +44,31 @@ export async function withSpan<T>(
   });
 }
 
-/** The same for something that yields; the span ends when the iteration does, however that is. */
+/** A span that whoever opened it ends. */
+export interface OpenSpan {
+  /** What `work` starts, now and later, is part of the span. */
+  within(work: () => void): void;
+  setAttribute(name: string, value: string | number): void;
+  /** `failure`: the kind of what went wrong, if something did. */
+  end(failure: string | undefined): void;
+}
+
+/** Opens a span for something that is no function; undefined when nobody would see it. */
+export function openSpan(name: string, attributes: Attributes, headers: () => object): OpenSpan | undefined {
+  if (!isSeen()) return undefined;
+  const caller = propagation.extract(context.active(), headers());
+  const span = tracer().startSpan(name, { attributes }, caller);
+  return {
+    within: (work) => context.with(trace.setSpan(caller, span), work),
+    setAttribute: (attribute, value) => void span.setAttribute(attribute, value),
+    end: (failure) => {
+      if (failure !== undefined) markFailedAs(span, failure);
+      span.end();
+    },
+  };
+}
+
+/** As withSpan, for something that yields; the span ends when the iteration does, however that is. */
 export async function* spanOf<T>(
   name: string,
   attributes: Attributes,
@@ -62,7 +86,10 @@ export async function* spanOf<T>(
 }
 
 function markFailed(span: Span, error: unknown): void {
-  const name = error instanceof Error && "kind" in error ? String(error.kind) : "Internal";
+  markFailedAs(span, error instanceof Error && "kind" in error ? String(error.kind) : "Internal");
+}
+
+function markFailedAs(span: Span, name: string): void {
   span.setStatus({ code: SpanStatusCode.ERROR, message: name });
   span.setAttribute("error.type", name);
 }

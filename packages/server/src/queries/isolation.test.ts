@@ -43,18 +43,40 @@ describe("a query that misbehaves", () => {
     return ended;
   };
 
-  it("in a step without end is aborted the third time; the others resume", async function () {
-    this.timeout(60_000);
+  /** A query that takes seconds for a step on any machine: texts that nearly match, very often. */
+  const makeStuck = async (): Promise<void> => {
     const long = "a".repeat(1_000);
     const rows = Array.from({ length: 800 }, () => `('${long}')`).join(", ");
     for (let i = 0; i < 2; i++) await room.run(`INSERT INTO bad (text) VALUES ${rows};`);
-    // Texts that nearly match, so often that a step takes seconds on any machine.
     const patterns = Array.from({ length: 40 }, (_, i) => `text LIKE '%${"a".repeat(300 + i)}b%'`);
     await room.run(
       `CREATE STREAM stuck WITH (START = EARLIEST) AS SELECT text FROM bad WHERE ${patterns.join(" OR ")};`,
     );
+  };
+
+  it("in a step without end is aborted the third time; the others resume", async function () {
+    this.timeout(60_000);
+    await makeStuck();
     assert.match(await others("stuck"), /The query was busy with one step for more than 300 ms/);
     await assert.rejects(room.run("PAUSE QUERY stuck;"), /aborted/);
+  });
+
+  it("is counted across restarts of the server, until its user starts it again", async function () {
+    this.timeout(60_000);
+    const crashes = async (): Promise<number> => {
+      const stored = await room.meta.get("queries/stuck");
+      return (JSON.parse(stored?.value ?? "{}") as { crashes?: number }).crashes ?? 0;
+    };
+    await makeStuck();
+    while ((await crashes()) === 0) await new Promise((resolve) => setImmediate(resolve));
+    await room.close();
+    const before = await crashes();
+    assert.ok(before < 3, `${before} of 3`);
+    room = await TestRoom.open(room, undefined, { stepBusyMsMax: 300 });
+    assert.match(await aborted(room, "stuck"), /more than 300 ms/);
+    assert.equal(await crashes(), 3);
+    await room.run("RESUME QUERY stuck;");
+    assert.ok((await crashes()) < 3);
   });
 
   it("that needs too much memory is aborted, with the operator and the limit", async () => {

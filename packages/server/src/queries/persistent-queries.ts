@@ -1,33 +1,21 @@
 import type { Catalog, Relation } from "@hstream/sql";
 import { unreachable } from "@hstream/proto";
 import { HStreamError } from "../errors.js";
-import { type BatchId, LogError, type ShardId } from "../log/log-store.js";
 import type { MetaStore } from "../meta/meta-store.js";
 import { nameProblem } from "../streams/names.js";
-import { readingFrom } from "../streams/read-offset.js";
 import type { RelationNames } from "../streams/relation-names.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
 import { ErrorStream, type QueryErrorEntry } from "./error-stream.js";
 import { PersistentQuery } from "./persistent-query.js";
 import { QueryCatalogue } from "./query-catalogue.js";
-import {
-  ownStreamName,
-  ownStreamPrefix,
-  type QueryDocument,
-  type QueryState,
-  userOf,
-  userPrefix,
-} from "./query-document.js";
-import {
-  boundAnew,
-  hasDeletions,
-  type LastingStatement,
-  type PlannedQuery,
-  planned,
-} from "./query-planner.js";
+import { newDocument, type NewQuery, relationOf } from "./new-query.js";
+import { refuseCycle } from "./query-cycle.js";
+import { ownStreamName, type QueryDocument, type QueryState, userOf } from "./query-document.js";
+import { QueryHolds } from "./query-holds.js";
+import { boundAnew, type LastingStatement, type PlannedQuery, planned } from "./query-planner.js";
 import type { QueryProgress } from "./query-progress.js";
 import type { QueryTools } from "./query-tools.js";
-import type { FollowedView } from "./running-query.js";
+import type { FollowedView } from "./view-inputs.js";
 
 /** A query that lives on, as others are told of it. */
 export interface PersistentQueryInfo {
@@ -38,26 +26,16 @@ export interface PersistentQueryInfo {
   readonly sources: readonly string[];
 }
 
-export interface NewQuery {
-  readonly statement: LastingStatement;
-  /** The statement's text. */
-  readonly sql: string;
-  /** Chosen if absent: that of the relation that is made with it. */
-  readonly name?: string | undefined;
-}
-
-/** Seven days, as streams that SQL makes have always had. */
-const defaultRetentionSeconds = 604_800;
-
 /**
  * The queries of this server that live on: creates, pauses, resumes and ends them, and starts those that
- * there were before. What they read and write is retained and held for them.
+ * there were before. What they read and write is retained and held for them (`query-holds.ts`).
  *
  * A creation is: internal stream, holds, document, stream to be written to. What a crash leaves behind
  * before the document is cleared away at the next start, what is missing after it is made then.
  */
 export class PersistentQueries {
   readonly #tools: QueryTools;
+  readonly #holds: QueryHolds;
   readonly #appender: StreamAppender;
   readonly #names: RelationNames;
   readonly #catalogue: QueryCatalogue;
@@ -70,6 +48,7 @@ export class PersistentQueries {
     catalogue: QueryCatalogue,
   ) {
     this.#tools = tools;
+    this.#holds = new QueryHolds(tools);
     this.#appender = appender;
     this.#names = names;
     this.#catalogue = catalogue;
@@ -87,7 +66,7 @@ export class PersistentQueries {
 
   /** Plans the stored queries anew and runs them. One that cannot run stays, aborted, with the reason. */
   async start(relations: Catalog): Promise<void> {
-    await this.#clearAway();
+    await this.#holds.clearAway(this.#catalogue.list());
     // Views come before what reads them, so they are planned in as many rounds as it takes.
     let left = this.#catalogue.list().filter(({ state }) => state.kind !== "terminated");
     for (let before = -1; left.length > 0 && left.length !== before; ) {
@@ -152,8 +131,9 @@ export class PersistentQueries {
    * Makes a query and starts it. Rejects with QueryExists, ViewExists, StreamExists, InvalidName,
    * StreamNotFound, InvalidSql; ViewInUse when it would replace what another query uses.
    */
-  async create({ statement, sql, name }: NewQuery): Promise<QueryDocument> {
-    const relation = statement.kind === "insert-select" ? statement.stream.name : statement.name;
+  async create(query: NewQuery): Promise<QueryDocument> {
+    const { statement, name } = query;
+    const relation = relationOf(statement);
     const id = Buffer.from(this.#tools.env.random.bytes(8)).toString("hex");
     const queryName =
       name ?? (statement.kind === "insert-select" ? `into_${relation}_${id.slice(0, 6)}` : relation);
@@ -166,35 +146,23 @@ export class PersistentQueries {
     }
     const replaced = this.#replaced(statement, relation);
     // What has a new name nobody reads.
-    if (statement.kind === "insert-select" || replaced !== undefined) this.#refuseCycle(statement, relation);
+    if (statement.kind === "insert-select" || replaced !== undefined) this.#refuseCycle(statement);
     const release =
       statement.kind === "insert-select" || replaced !== undefined
         ? () => {}
         : this.#reserve(statement.kind, relation);
     try {
       // A name that is taken is told first: it says more.
-      this.#refuseCycle(statement, relation);
+      this.#refuseCycle(statement);
       if (replaced === undefined && this.#catalogue.find(queryName) !== undefined) {
         throw new HStreamError("QueryExists", { query: queryName });
       }
       const plan = planned(statement);
-      const base: QueryDocument = {
-        version: 1,
+      const base = newDocument(query, plan, {
         id,
         name: replaced?.name ?? queryName,
-        kind:
-          statement.kind === "create-view"
-            ? "view"
-            : statement.kind === "insert-select"
-              ? "insert"
-              : "stream",
-        sql,
-        relation,
         creationTimeMs: this.#tools.env.clock.now(),
-        state: { kind: "running" },
-        start: [],
-        ...(statement.kind === "create-stream-as" ? { stream: streamOptions(statement, plan) } : {}),
-      };
+      });
       return await this.#make(base, plan, replaced, release);
     } finally {
       release();
@@ -233,7 +201,9 @@ export class PersistentQueries {
     }
     const query = this.#get(name);
     await query.stop(true);
-    await this.#setState(query, { kind: "running" });
+    // It gets its chances again, apart from the others.
+    const crashes = Math.min(document.crashes ?? 0, 1);
+    await this.#change(query, { state: { kind: "running" }, crashes });
     query.start();
   }
 
@@ -247,11 +217,11 @@ export class PersistentQueries {
     if (document.state.kind === "terminated") {
       throw new HStreamError("QueryNotRunning", { query: name, state: "terminated" });
     }
-    await this.#catalogue.setState(document, { kind: "terminated" });
+    await this.#catalogue.change(document, { state: { kind: "terminated" } });
     const query = this.#queries.get(name);
     query?.become({ ...document, state: { kind: "terminated" } });
     await query?.stop(false);
-    await this.#release(document);
+    await this.#holds.release(document);
   }
 
   /** Ends all queries but those that keep views; their names. */
@@ -296,7 +266,14 @@ export class PersistentQueries {
   }
 
   async #setState(query: PersistentQuery, state: QueryState): Promise<void> {
-    const changed = await this.#catalogue.setState(query.document, state);
+    await this.#change(query, { state });
+  }
+
+  async #change(
+    query: PersistentQuery,
+    change: Pick<QueryDocument, "crashes"> | { state: QueryState },
+  ): Promise<void> {
+    const changed = await this.#catalogue.change(query.document, change);
     if (changed === undefined) throw new HStreamError("QueryNotFound", { query: query.name });
     query.become(changed);
   }
@@ -313,24 +290,12 @@ export class PersistentQueries {
     return this.#catalogue.list().find((other) => other.kind === "stream" && other.relation === relation);
   }
 
-  /** A query whose answer comes back to what it reads would write for ever. */
-  #refuseCycle(statement: LastingStatement, relation: string): void {
+  #refuseCycle(statement: LastingStatement): void {
     const alive = this.list().filter(({ document }) => document.state.kind !== "terminated");
-    const seen = new Set<string>();
-    const pending = statement.query.sources.map(({ name }) => ({ name, way: [name] }));
-    for (let top = pending.pop(); top !== undefined; top = pending.pop()) {
-      const { name, way } = top;
-      if (name === relation) {
-        const message = `What is written to ${relation} would come back to it: ${[...way, relation].join(" ← ")}`;
-        throw new HStreamError("InvalidSql", { message });
-      }
-      if (seen.has(name)) continue;
-      seen.add(name);
-      for (const { document, sources } of alive) {
-        if (document.relation !== name) continue;
-        pending.push(...sources.map((source) => ({ name: source, way: [...way, source] })));
-      }
-    }
+    refuseCycle(
+      { relation: relationOf(statement), sources: statement.query.sources.map(({ name }) => name) },
+      alive.map(({ document, sources }) => ({ relation: document.relation, sources })),
+    );
   }
 
   #reserve(kind: "create-view" | "create-stream-as", relation: string): () => void {
@@ -351,11 +316,11 @@ export class PersistentQueries {
     await streams.create({ name: ownStreamName(base.id), kind: "internal", shardCount: 2 });
     let document = base;
     try {
-      const start = await this.#hold(base, plan);
+      const start = await this.#holds.hold(base, plan.query);
       document = { ...base, start: [...start] };
       await this.#catalogue.add(document, replaced);
     } catch (error) {
-      await this.#release(base);
+      await this.#holds.release(base);
       await streams.delete(ownStreamName(base.id), { force: true, ignoreMissing: true });
       throw error;
     }
@@ -364,25 +329,6 @@ export class PersistentQueries {
     await this.#enter(document, plan);
     this.#get(document.name).start();
     return document;
-  }
-
-  /** Before the query can be seen: nothing that it needs may be deleted or trimmed. Where it starts. */
-  async #hold(document: QueryDocument, { query }: PlannedQuery): Promise<Map<ShardId, BatchId>> {
-    const { log, streams } = this.#tools;
-    const start = new Map<ShardId, BatchId>();
-    for (const { kind, name } of query.sources) {
-      if (kind !== "stream") continue;
-      const stream = streams.retain(name, userOf(document));
-      if (stream === undefined) throw new HStreamError("StreamNotFound", { stream: name });
-      for (const shardId of stream.shardIds) {
-        const at = query.startAtMs;
-        const offset = at === undefined ? { kind: query.start } : ({ kind: "time", timeMs: at } as const);
-        const from = await readingFrom(log, shardId, offset);
-        await log.hold(shardId, userOf(document), from);
-        start.set(shardId, from);
-      }
-    }
-    return start;
   }
 
   /** Puts a query among those that there are; makes the stream that it writes to if it is not there yet. */
@@ -413,8 +359,9 @@ export class PersistentQueries {
         own: streams.get(ownStreamName(document.id)),
         setState: async (state) => {
           await this.#setState(query, state);
-          if (state.kind === "terminated") await this.#release(document);
+          if (state.kind === "terminated") await this.#holds.release(document);
         },
+        setCrashes: (crashes) => this.#change(query, { crashes }),
       },
       document,
       plan,
@@ -431,7 +378,7 @@ export class PersistentQueries {
       if (!last) return false;
       const reason = error instanceof Error ? error.message : String(error);
       if (document.state.kind === "running")
-        await this.#catalogue.setState(document, { kind: "aborted", reason });
+        await this.#catalogue.change(document, { state: { kind: "aborted", reason } });
       return true;
     }
   }
@@ -448,51 +395,7 @@ export class PersistentQueries {
     query?.become({ ...document, state: { kind: "terminated" } });
     await query?.stop(false);
     this.#tools.metrics?.queries.forget(document.id);
-    await this.#release(document);
+    await this.#holds.release(document);
     await this.#tools.streams.delete(ownStreamName(document.id), { force: true, ignoreMissing: true });
   }
-
-  /** Lets go of all that a query has read or written. */
-  async #release(document: Pick<QueryDocument, "name" | "id">): Promise<void> {
-    const { log, streams } = this.#tools;
-    const user = userOf(document);
-    for (const stream of streams.usedBy(user)) {
-      for (const shardId of stream.shardIds) {
-        try {
-          await log.releaseHold(shardId, user);
-        } catch (error) {
-          if (!(error instanceof LogError && error.kind === "shard-not-found")) throw error;
-        }
-      }
-      await streams.release(stream.id, user);
-    }
-  }
-
-  /** What creations and ends that a crash interrupted have left behind: holds, internal streams. */
-  async #clearAway(): Promise<void> {
-    const { log, streams } = this.#tools;
-    const live = this.#catalogue.list();
-    const users = new Set(live.filter(({ state }) => state.kind !== "terminated").map(userOf));
-    for (const shardId of streams.list().flatMap((stream) => stream.shardIds)) {
-      for (const name of log.describe(shardId).holds.keys()) {
-        if (name.startsWith(userPrefix) && !users.has(name)) await log.releaseHold(shardId, name);
-      }
-    }
-    const own = new Set(live.map(({ id }) => ownStreamName(id)));
-    for (const { name } of streams.listInternal(ownStreamPrefix)) {
-      if (!own.has(name)) await streams.delete(name, { force: true, ignoreMissing: true });
-    }
-  }
-}
-
-function streamOptions(
-  statement: Extract<LastingStatement, { kind: "create-stream-as" }>,
-  { plan }: PlannedQuery,
-): NonNullable<QueryDocument["stream"]> {
-  return {
-    replicationFactor: statement.replicationFactor ?? 1,
-    backlogSeconds: statement.retentionSeconds ?? defaultRetentionSeconds,
-    shardCount: statement.shardCount ?? 1,
-    kind: hasDeletions(plan) ? "changes" : "stream",
-  };
 }

@@ -14,9 +14,10 @@ import { type PlannedQuery, sinkOf, viewRelation } from "./query-planner.js";
 import { noTotals, QueryProgress } from "./query-progress.js";
 import type { QueryTools } from "./query-tools.js";
 import { RecordSink } from "./record-sink.js";
-import { type FollowedView, RunningQuery } from "./running-query.js";
+import { RunningQuery } from "./running-query.js";
 import { SnapshotStore, type StoredSnapshot } from "./snapshot-store.js";
 import { ViewFeed } from "./view-feed.js";
+import type { FollowedView } from "./view-inputs.js";
 
 /** Where a query stands with others. */
 export interface QuerySurroundings {
@@ -30,6 +31,8 @@ export interface QuerySurroundings {
   readonly own: StreamDocument;
   /** Makes a state that it has come to durable. */
   readonly setState: (state: QueryState) => Promise<void>;
+  /** Likewise how often it has brought its thread down. */
+  readonly setCrashes: (crashes: number) => Promise<void>;
 }
 
 /**
@@ -49,8 +52,6 @@ export class PersistentQuery implements FollowedView {
   #document: QueryDocument;
   #run: Run | undefined;
   #progress: QueryProgress | undefined;
-  /** How often it has brought its worker down. */
-  #crashes = 0;
   #whenRunning = new Deferred<RunningQuery>();
   /** Settled while it is not meant to run. */
   #stopped = new Deferred<undefined>();
@@ -94,8 +95,6 @@ export class PersistentQuery implements FollowedView {
   /** Goes on from the newest snapshot, or begins. Does nothing when it runs. */
   start(): void {
     if (this.#run !== undefined || this.#document.state.kind !== "running") return;
-    // Started again by its user it gets its chances again, apart from the others.
-    this.#crashes = Math.min(this.#crashes, 1);
     const run = new Run();
     this.#run = run;
     this.#ending = this.#live(run).finally(() => {
@@ -171,7 +170,7 @@ export class PersistentQuery implements FollowedView {
         return;
       } catch (error) {
         if (run.isStopped) return;
-        if (isLostWorker(error) && !this.#isTooMuch(error)) continue;
+        if (isLostWorker(error) && !(await this.#isTooMuch(error))) continue;
         const reason = error instanceof Error ? error.message : String(error);
         this.#around.tools.metrics?.failed(`query ${this.name}`, "QueryFailed", reason);
         await this.#become({ kind: "aborted", reason });
@@ -180,10 +179,16 @@ export class PersistentQuery implements FollowedView {
     }
   }
 
-  #isTooMuch(error: HStreamError): boolean {
+  /** Each time counts, also those before a restart of the server. */
+  async #isTooMuch(error: HStreamError): Promise<boolean> {
     if (error.extra !== "culprit") return false;
-    this.#crashes += 1;
-    return this.#crashes >= limits.queryCrashesMax;
+    const crashes = (this.#document.crashes ?? 0) + 1;
+    try {
+      await this.#around.setCrashes(crashes);
+    } catch {
+      this.become({ ...this.#document, crashes });
+    }
+    return crashes >= limits.queryCrashesMax;
   }
 
   async #become(state: QueryState): Promise<void> {
@@ -227,7 +232,7 @@ export class PersistentQuery implements FollowedView {
   /** One that has brought a thread down goes on apart from the others. */
   async #tools(): Promise<QueryTools> {
     const { tools } = this.#around;
-    if (this.#crashes === 0 || tools.quarantine === undefined) return tools;
+    if ((this.#document.crashes ?? 0) === 0 || tools.quarantine === undefined) return tools;
     return { ...tools, executor: await tools.quarantine() };
   }
 

@@ -4,12 +4,17 @@ import { HStreamError } from "../errors.js";
 import { groupKeysInOutput } from "../executor/plan-facts.js";
 import type { StepInput, StepReport } from "../executor/step-input.js";
 import { limits } from "../limits.js";
-import type { LogStore } from "../log/log-store.js";
 import { Barrier } from "./barrier.js";
 import type { PersistentQueries } from "./persistent-queries.js";
 import type { PersistentQuery } from "./persistent-query.js";
 import { lookedUpKey } from "./point-look-up.js";
-import { recordInputs, type SourceStream, sourceStreams, storedBatches } from "./query-input.js";
+import {
+  recordInputs,
+  type SourceStream,
+  sourceStreams,
+  storedBatches,
+  type StoredPiece,
+} from "./query-input.js";
 import { errorRows, queryIdOfErrors } from "./query-errors.js";
 import type { QueryTools } from "./query-tools.js";
 import type { SystemRooms } from "./system-tables/system-table.js";
@@ -45,8 +50,9 @@ export async function* pull(
     }
     // A piece is read and handed over while the worker is busy with the one before.
     let before: AsyncIterable<StepReport> | undefined;
-    for await (const piece of storedInputs(log, inputs, barrier)) {
-      const reports = execution.feed(piece, env.clock.now());
+    for await (const { piece, sources } of storedPieces(tools, inputs, barrier)) {
+      const records = recordInputs(sources, piece.batches);
+      const reports = execution.feed(records, env.clock.now(), false, piece.memory);
       if (before !== undefined && (yield* untilFinished(before))) return;
       before = reports;
     }
@@ -58,15 +64,16 @@ export async function* pull(
 }
 
 /** What the streams keep up to the barrier, in pieces of bounded size. */
-async function* storedInputs(
-  log: LogStore,
+async function* storedPieces(
+  { log, executor }: QueryTools,
   inputs: readonly SourceStream[],
   barrier: Barrier,
-): AsyncGenerator<readonly StepInput[], undefined> {
+): AsyncGenerator<{ readonly piece: StoredPiece; readonly sources: readonly number[] }, undefined> {
   for (const { stream, sources } of inputs) {
     for (const shardId of stream.shardIds) {
-      for await (const batches of storedBatches(log, shardId, barrier.tailOf(shardId))) {
-        yield recordInputs(sources, batches);
+      const tail = barrier.tailOf(shardId);
+      for await (const piece of storedBatches(log, executor.inputMemory, shardId, tail)) {
+        yield { piece, sources };
       }
     }
   }

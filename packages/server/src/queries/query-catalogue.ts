@@ -3,7 +3,7 @@ import type { MetaStore } from "../meta/meta-store.js";
 import { MetaTable } from "../meta/table.js";
 import { Documents } from "../streams/documents.js";
 import type { RelationNames } from "../streams/relation-names.js";
-import { queryCodec, type QueryDocument, type QueryState } from "./query-document.js";
+import { queryCodec, type QueryDocument } from "./query-document.js";
 
 /** Which queries live on: documents `queries/<name>` in the metadata store. A view's name is also a relation's. */
 export class QueryCatalogue {
@@ -49,10 +49,13 @@ export class QueryCatalogue {
   }
 
   /** Does nothing when the query is gone, or another has its name. */
-  async setState({ name, id }: QueryDocument, state: QueryState): Promise<QueryDocument | undefined> {
+  async change(
+    { name, id }: QueryDocument,
+    change: Partial<Pick<QueryDocument, "state" | "crashes">>,
+  ): Promise<QueryDocument | undefined> {
     const present = this.find(name);
     if (present?.id !== id) return undefined;
-    const changed = { ...present, state };
+    const changed = { ...present, ...change };
     const result = await this.#documents.set(name, changed, this.#documents.revision(name));
     return result.kind === "set" ? changed : undefined;
   }

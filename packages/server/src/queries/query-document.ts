@@ -22,6 +22,8 @@ const document = z.object({
   relation: z.string(),
   creationTimeMs: z.number(),
   state,
+  /** How often it has brought its thread down since its user last started it. */
+  crashes: z.number().int().optional(),
   /** The first batch that it wanted of each shard. */
   start: z.array(z.tuple([z.number(), z.number()])),
   /** Of the stream that is made with it. */
@@ -31,6 +33,8 @@ const document = z.object({
       backlogSeconds: z.number(),
       shardCount: z.number(),
       kind: z.enum(["stream", "changes"]),
+      timeColumn: z.string().optional(),
+      latenessMs: z.number().optional(),
     })
     .optional(),
 });

@@ -1,4 +1,5 @@
 import type { PhysicalPlan, PlanSource } from "@hstream/sql";
+import type { InputLease, InputMemory } from "../executor/input-memory.js";
 import type { RecordBatchInput, StepInput } from "../executor/step-input.js";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
@@ -40,25 +41,38 @@ export function recordInputs(sources: readonly number[], batches: readonly Recor
   return sources.map((source) => ({ kind: "records", source, batches }));
 }
 
+/** Batches of a shard, and the memory that they may lie in: for `QueryExecution.feed`. */
+export interface StoredPiece {
+  readonly batches: readonly RecordBatchInput[];
+  readonly memory: InputLease;
+}
+
 /** Everything that a shard keeps up to `tail`, in bounded pieces; the next is read while one is used. */
 export async function* storedBatches(
   log: LogStore,
+  memory: InputMemory,
   shardId: ShardId,
   tail: BatchId,
-): AsyncGenerator<readonly RecordBatchInput[]> {
-  const read = (from: BatchId) => (from > tail ? undefined : log.read(shardId, from, chunkLimits));
+): AsyncGenerator<StoredPiece> {
+  const read = (from: BatchId) => {
+    if (from > tail) return undefined;
+    const lease = memory.lease();
+    return { lease, reading: log.read(shardId, from, chunkLimits, lease) };
+  };
   let ahead = read(0);
   try {
     while (ahead !== undefined) {
-      const result: ReadResult = await ahead;
+      const { lease, reading }: { lease: InputLease; reading: Promise<ReadResult> } = ahead;
+      const result = await reading;
       refuseCorruption(shardId, result);
       ahead = result.batches.length === 0 && result.gap === undefined ? undefined : read(result.next);
       const batches = result.batches.filter((batch) => batch.batchId <= tail);
-      if (batches.length > 0) yield batches;
+      if (batches.length > 0) yield { batches, memory: lease };
+      else lease.release();
     }
   } finally {
     // Left early: what was read ahead is not wanted, nor is its failure.
-    ahead?.catch(() => undefined);
+    ahead?.reading.catch(() => undefined);
   }
 }
 

@@ -4,25 +4,20 @@ import { inputsOf } from "@hstream/sql/runtime";
 import type { Timer } from "../env/env.js";
 import type { SinkKind } from "../executor/execution.js";
 import type { QueryExecution, Snapshot } from "../executor/executor-host.js";
+import type { InputLease } from "../executor/input-memory.js";
 import type { StepInput, StepReport } from "../executor/step-input.js";
 import { limits } from "../limits.js";
 import type { BatchId, ShardId } from "../log/log-store.js";
 import { Barrier } from "./barrier.js";
+import { BarrierQueue, type Waiting } from "./barrier-queue.js";
 import { Deferred } from "./deferred.js";
 import { recordInputs, sourceStreams } from "./query-input.js";
 import type { QueryTools } from "./query-tools.js";
 import { ShardInputs } from "./shard-inputs.js";
 import { SourceTimes } from "./source-times.js";
-import type { ViewFeed, ViewFollower } from "./view-feed.js";
+import type { ViewFeed } from "./view-feed.js";
+import { type FollowedView, type ViewInput, ViewInputs } from "./view-inputs.js";
 import { Wake } from "./wake.js";
-
-/** A view that a query reads. */
-export interface FollowedView {
-  readonly name: string;
-  readonly feed: ViewFeed;
-  /** Resolves once it has given all that is before the barrier to those who follow it. */
-  reach(barrier: Barrier): Promise<void>;
-}
 
 export interface RunningQueryOptions {
   readonly plan: PhysicalPlan;
@@ -43,21 +38,6 @@ export interface RunningQueryOptions {
   readonly fed?: (rows: number) => void;
 }
 
-/** A view among the sources. */
-interface ViewInput {
-  readonly view: FollowedView;
-  readonly follower: ViewFollower;
-  readonly sources: readonly number[];
-}
-
-/** Somebody waits for the query to be at a barrier. */
-interface Waiting {
-  readonly barrier: Barrier;
-  /** Views that are not there yet. */
-  readonly views: Set<ViewInput>;
-  readonly tasks: { readonly run: () => Promise<void>; readonly fail: (error: Error) => void }[];
-}
-
 /** The next input, and what is to be done once it has been processed. */
 interface Piece {
   readonly inputs: readonly StepInput[];
@@ -66,6 +46,8 @@ interface Piece {
   readonly records?: number;
   /** Whether it only tells of time. */
   readonly isTick?: boolean;
+  /** What the input may lie in: goes with it. */
+  readonly memory?: InputLease | undefined;
 }
 
 /**
@@ -82,14 +64,13 @@ export class RunningQuery {
   /** The plan's sources that a shard feeds. */
   readonly #sourcesOf = new Map<ShardId, readonly number[]>();
   readonly #shards: ShardInputs;
-  readonly #views: ViewInput[] = [];
+  readonly #views: ViewInputs;
   readonly #looksUp: boolean;
   readonly #times: SourceTimes;
   #tickWanted = false;
   #ticks: Timer | undefined;
   readonly #wake = new Wake();
-  /** In the order of their moments. */
-  #waiting: Waiting[] = [];
+  readonly #barriers = new BarrierQueue<ViewInput>();
   #saveWanted = false;
   #stopping = false;
   /** Of the execution, whether something was fed since it was asked last. */
@@ -98,8 +79,6 @@ export class RunningQuery {
   #failure: Error | undefined;
   #ended: Error | undefined;
   readonly #closed = new Deferred<undefined>();
-  /** Snapshots that are under way. */
-  readonly #asked = new Set<Promise<void>>();
   /** All rows, on their way since something was fed last. */
   #rows: Promise<Snapshot> | undefined;
   readonly execution: QueryExecution;
@@ -116,17 +95,14 @@ export class RunningQuery {
     const positions = new Map(
       [...this.#sourcesOf.keys()].map((shardId) => [shardId, start.get(shardId) ?? 0]),
     );
-    this.#shards = new ShardInputs(tools.log, positions, this.#wake.set);
+    this.#shards = new ShardInputs(tools.log, tools.executor.inputMemory, positions, this.#wake.set);
     this.#times = new SourceTimes(plan, inputs, tools.env.clock.now());
     this.execution = tools.executor.open(plan, sink, tools.env.clock.now(), state);
     this.execution.onFailed = (error) => {
       this.#failure ??= error;
       this.#wake.set();
     };
-    for (const [id, view] of views) {
-      const sources = plan.sources.flatMap((source, index) => (source.id === id ? [index] : []));
-      this.#views.push({ view, follower: view.feed.follow(this.#wake.set), sources });
-    }
+    this.#views = new ViewInputs(plan, views, this.#wake);
     const { feed } = options;
     if (feed !== undefined) {
       feed.restart();
@@ -160,7 +136,7 @@ export class RunningQuery {
   behind(barrier: Barrier): string {
     const shards = [...this.#sourcesOf.keys()];
     const open = shards.filter((shardId) => !this.#shards.covers(shardId, barrier.tailOf(shardId)));
-    const views = [...(this.#waiting.find((one) => one.barrier === barrier)?.views ?? [])];
+    const views = [...(this.#barriers.find(barrier)?.views ?? [])];
     const parts = [
       ...(open.length === 0 ? [] : [`it still reads ${open.length} of ${shards.length} shards`]),
       ...views.map(({ view }) => `it waits for view "${view.name}"`),
@@ -210,9 +186,8 @@ export class RunningQuery {
     this.#ended = reason;
     this.#ticks?.cancel();
     this.#shards.close();
-    for (const { follower } of this.#views) follower.close();
-    for (const { tasks } of this.#waiting) for (const { fail } of tasks) fail(reason);
-    this.#waiting = [];
+    this.#views.close();
+    this.#barriers.close(reason);
     this.execution.cancel();
     this.#closed.resolve(undefined);
   }
@@ -223,7 +198,7 @@ export class RunningQuery {
   }
 
   /** Whether the plan is finished. */
-  async *#feed({ inputs, done, records, isTick }: Piece): AsyncGenerator<StepReport, boolean> {
+  async *#feed({ inputs, done, records, isTick, memory }: Piece): AsyncGenerator<StepReport, boolean> {
     const { feed } = this.#options;
     const withChanges = feed?.isFollowed === true;
     this.#rows = undefined;
@@ -231,7 +206,8 @@ export class RunningQuery {
     let rowsIn = 0;
     // Of a query that is not saved, positions only tell how far it has read.
     if (this.#options.save === undefined) done();
-    for await (const report of this.execution.feed(inputs, this.#tools.env.clock.now(), withChanges)) {
+    const nowMs = this.#tools.env.clock.now();
+    for await (const report of this.execution.feed(inputs, nowMs, withChanges, memory)) {
       if (withChanges && report.output.length > 0) feed.publish({ kind: "changes", batches: report.output });
       // A tick that closes nothing is not worth being saved.
       this.#fed ||= !isTick || report.rowsOut > 0;
@@ -247,16 +223,17 @@ export class RunningQuery {
   async #next(signal: AbortSignal): Promise<Piece | undefined> {
     const changes = this.#nextChanges();
     if (changes !== undefined) return changes;
-    const [first] = this.#waiting;
+    const { first } = this.#barriers;
     const piece = await this.#shards.next((shardId) => first?.barrier.tailOf(shardId));
     if (piece === undefined) return undefined;
     const sources = must(this.#sourcesOf.get(piece.shardId), "only shards of the sources are read");
     const records = recordInputs(sources, piece.batches);
     const done = () => this.#shards.advance(piece);
     this.#times.sawRecords(piece.shardId, this.#tools.env.clock.now());
-    if (!this.#looksUp) return { inputs: records, done, records: recordsIn(records) };
+    const { memory } = piece;
+    if (!this.#looksUp) return { inputs: records, done, records: recordsIn(records), memory };
     const { inputs, complete } = await this.#viewsNow(signal);
-    return complete ? { inputs: [...inputs, ...records], done } : { inputs, done: () => {} };
+    return complete ? { inputs: [...inputs, ...records], done, memory } : { inputs, done: () => {} };
   }
 
   #armTick(): void {
@@ -273,7 +250,7 @@ export class RunningQuery {
 
   /** Time goes on, unless somebody waits for a barrier, which stands for an earlier moment. */
   #tick(): Piece | undefined {
-    if (!this.#tickWanted || this.#waiting.length > 0) return undefined;
+    if (!this.#tickWanted || this.#barriers.first !== undefined) return undefined;
     this.#tickWanted = false;
     const isRead = (shardId: ShardId) => this.#shards.covers(shardId, this.#tools.log.tail(shardId));
     return { inputs: this.#times.tick(this.#tools.env.clock.now(), isRead), done: () => {}, isTick: true };
@@ -281,59 +258,24 @@ export class RunningQuery {
 
   /** Changes of a view that does not wait at a barrier. */
   #nextChanges(): Piece | undefined {
-    for (const input of this.#views) {
-      for (let item = input.follower.peek(); item !== undefined; item = input.follower.peek()) {
-        if (item.kind !== "barrier") {
-          input.follower.take();
-          return { inputs: rowInputs(input, item.batches, item.kind === "rows"), done: () => {} };
-        }
-        const { barrier } = item;
-        const waiting = this.#waiting.find((one) => one.barrier === barrier);
-        if (waiting !== undefined) {
-          // `run` lets it pass when all others are there, too.
-          if (waiting.views.delete(input)) this.#wake.set();
-          break;
-        }
-        input.follower.take();
-      }
-    }
-    return undefined;
+    const inputs = this.#views.next((input, barrier) => {
+      const waiting = this.#barriers.find(barrier);
+      // `run` lets it pass when all others are there, too.
+      if (waiting?.views.delete(input) === true) this.#wake.set();
+      return waiting !== undefined;
+    });
+    return inputs === undefined ? undefined : { inputs, done: () => {} };
   }
 
   /**
    * For look-ups: the changes of all views up to this moment (or the barrier that is waited for), so that a
-   * record meets at least what was there when it was read. A view that does not run is waited for; not
-   * `complete` when there is something else to do meanwhile.
+   * record meets at least what was there when it was read.
    */
   async #viewsNow(signal: AbortSignal): Promise<{ inputs: StepInput[]; complete: boolean }> {
-    const [first] = this.#waiting;
+    const { first } = this.#barriers;
     const barrier = first?.barrier ?? new Barrier(this.#tools.log);
-    if (first === undefined) {
-      for (const { view } of this.#views) {
-        view.reach(barrier).catch((error: unknown) => {
-          barrier.cancel(error as Error);
-          this.#wake.set();
-        });
-      }
-    }
-    const inputs: StepInput[] = [];
-    for (const input of this.#views) {
-      for (;;) {
-        const item = input.follower.peek();
-        if (item === undefined) {
-          if (this.#stopping || barrier.cancelled !== undefined) return { inputs, complete: false };
-          await this.#wake.wait(signal);
-          continue;
-        }
-        if (item.kind === "barrier" && item.barrier === barrier) {
-          if (first === undefined) input.follower.take();
-          break;
-        }
-        input.follower.take();
-        if (item.kind !== "barrier") inputs.push(...rowInputs(input, item.batches, item.kind === "rows"));
-      }
-    }
-    return { inputs, complete: true };
+    if (first === undefined) this.#views.ask(barrier, this.#wake.set);
+    return await this.#views.upTo(barrier, first === undefined, () => this.#stopping, signal);
   }
 
   /** All rows for those who have begun to follow, or have fallen behind. */
@@ -347,23 +289,16 @@ export class RunningQuery {
 
   async #at<T>(barrier: Barrier, run: () => Promise<T>): Promise<T> {
     if (this.#ended !== undefined) throw this.#ended;
-    return await new Promise<T>((resolve, reject) => {
-      const task = { run: () => run().then(resolve, reject), fail: reject };
-      const known = this.#waiting.find((waiting) => waiting.barrier === barrier);
-      if (known !== undefined) {
-        known.tasks.push(task);
-        return;
-      }
+    return await this.#barriers.at(barrier, run, () => {
       // Looked up now, in the moment that the barrier stands for.
       for (const shardId of this.#sourcesOf.keys()) barrier.tailOf(shardId);
-      this.#waiting.push({ barrier, views: new Set(this.#views), tasks: [task] });
-      for (const { view } of this.#views)
-        view.reach(barrier).catch((error: unknown) => barrier.cancel(error as Error));
+      this.#views.ask(barrier);
       this.#wake.set();
+      return this.#views.all;
     });
   }
 
-  #covers({ barrier, views }: Waiting): boolean {
+  #covers({ barrier, views }: Waiting<ViewInput>): boolean {
     if (views.size > 0) return false;
     for (const shardId of this.#sourcesOf.keys()) {
       if (!this.#shards.covers(shardId, barrier.tailOf(shardId))) return false;
@@ -372,7 +307,7 @@ export class RunningQuery {
   }
 
   async #passBarriers(): Promise<void> {
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+    for (let { first } = this.#barriers; first !== undefined; first = this.#barriers.first) {
       const { cancelled } = first.barrier;
       if (cancelled !== undefined) {
         for (const { fail } of first.tasks) fail(cancelled);
@@ -380,19 +315,9 @@ export class RunningQuery {
         // Whoever has begun to follow meanwhile shall not miss it.
         await this.#giveRows();
         this.#options.feed?.publish({ kind: "barrier", barrier: first.barrier });
-        await this.#runTasks(first.tasks);
+        await this.#barriers.runTasks(first);
       } else return;
-      this.#waiting.shift();
-    }
-  }
-
-  /** Snapshots are asked of the execution before anything else is fed; many of them wait for those before. */
-  async #runTasks(tasks: Waiting["tasks"]): Promise<void> {
-    for (const { run } of tasks) {
-      while (this.#asked.size >= limits.snapshotCallsMax) await Promise.race(this.#asked);
-      const task = run();
-      this.#asked.add(task);
-      void task.finally(() => this.#asked.delete(task));
+      this.#barriers.shift();
     }
   }
 
@@ -406,10 +331,6 @@ export class RunningQuery {
     this.#rows = rows;
     return rows;
   }
-}
-
-function rowInputs({ sources }: ViewInput, batches: readonly Uint8Array[], replace: boolean): StepInput[] {
-  return sources.map((source) => ({ kind: "rows", source, batches, replace }));
 }
 
 function recordsIn(inputs: readonly StepInput[]): number {

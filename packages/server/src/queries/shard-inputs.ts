@@ -1,4 +1,5 @@
 import { must } from "@hstream/proto";
+import type { InputLease, InputMemory } from "../executor/input-memory.js";
 import type { BatchId, LogStore, ShardId, StoredBatch } from "../log/log-store.js";
 import { chunkLimits, refuseCorruption } from "./query-input.js";
 
@@ -8,6 +9,8 @@ export interface ShardPiece {
   readonly batches: readonly StoredBatch[];
   /** The next batch once these have been processed. */
   readonly next: BatchId;
+  /** What the batches may lie in; to be released when they have been processed. */
+  readonly memory: InputLease | undefined;
 }
 
 interface ShardState {
@@ -15,6 +18,8 @@ interface ShardState {
   position: BatchId;
   /** Read, and not processed. */
   waiting: readonly StoredBatch[];
+  /** What these may lie in. */
+  memory: InputLease | undefined;
   /** Where the next read goes on. */
   readFrom: BatchId;
 }
@@ -25,16 +30,18 @@ interface ShardState {
  */
 export class ShardInputs {
   readonly #log: LogStore;
+  readonly #memory: InputMemory;
   readonly #shards = new Map<ShardId, ShardState>();
   /** Shards that may have something to read, the one whose turn it is first. */
   readonly #ready = new Set<ShardId>();
   readonly #stops: (() => void)[] = [];
 
   /** `start`: the next batch of each shard; `wake` is called when there may be something to read. */
-  constructor(log: LogStore, start: ReadonlyMap<ShardId, BatchId>, wake: () => void) {
+  constructor(log: LogStore, memory: InputMemory, start: ReadonlyMap<ShardId, BatchId>, wake: () => void) {
     this.#log = log;
+    this.#memory = memory;
     for (const [shardId, position] of start) {
-      this.#shards.set(shardId, { position, waiting: [], readFrom: position });
+      this.#shards.set(shardId, { position, waiting: [], memory: undefined, readFrom: position });
       this.#ready.add(shardId);
       const ready = () => {
         this.#ready.add(shardId);
@@ -64,9 +71,11 @@ export class ShardInputs {
       if (state.waiting.length === 0 && state.readFrom > end) continue;
       this.#ready.delete(shardId);
       if (state.waiting.length === 0) {
-        const read = await this.#log.read(shardId, state.readFrom, chunkLimits);
+        const memory = this.#memory.lease();
+        const read = await this.#log.read(shardId, state.readFrom, chunkLimits, memory);
         refuseCorruption(shardId, read);
         state.waiting = read.batches;
+        state.memory = memory;
         state.readFrom = read.next;
         if (read.batches.length === 0) {
           state.position = read.next;
@@ -79,8 +88,10 @@ export class ShardInputs {
       const count = countUpTo(state.waiting, end);
       if (count === 0) continue;
       const batches = state.waiting.slice(0, count);
-      const rest = state.waiting[count];
-      return { shardId, batches, next: rest?.batchId ?? state.readFrom };
+      // The memory goes with the piece; the rest, which waits for others, has to do without.
+      const rest = state.waiting.slice(count).map((batch) => ({ ...batch, payload: batch.payload.slice() }));
+      state.waiting = [...batches, ...rest];
+      return { shardId, batches, next: rest[0]?.batchId ?? state.readFrom, memory: state.memory };
     }
     return undefined;
   }
@@ -90,6 +101,7 @@ export class ShardInputs {
     const state = must(this.#shards.get(shardId), "the shard is one of the query's");
     state.position = next;
     state.waiting = state.waiting.slice(batches.length);
+    state.memory = undefined;
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import type { ServerInterceptor } from "@grpc/grpc-js";
 import grpc from "@grpc/grpc-js";
 import { HStreamError } from "../errors.js";
+import { neededRole } from "../queries/needed-role.js";
 import type { StreamCatalogue } from "../streams/stream-catalogue.js";
 import type { SubscriptionService } from "../subscription/subscription-service.js";
 import { type ReportDefect, statusOf } from "./status.js";
@@ -23,7 +24,9 @@ const needs: ReadonlyMap<string, Role | "any"> = new Map([
   ...each("read", "ParseSql ListViews GetView ExecuteViewQuery ListQueries GetQuery"),
   ...each("read", "ExecuteViewQueryWithNamespace"),
   ...each("write", "CreateStream DeleteStream Append AppendStream TrimStream TrimShard TrimShards"),
-  ...each("write", "ExecuteSql ExecuteQuery CreateQuery TerminateQuery DeleteQuery DeleteView"),
+  // What the text of these two asks for is judged when it has come.
+  ...each("read", "ExecuteSql ExecuteQuery"),
+  ...each("write", "CreateQuery TerminateQuery DeleteQuery DeleteView"),
   ...each("write", "CreateQueryWithNamespace PauseQuery ResumeQuery"),
 ]);
 
@@ -42,7 +45,13 @@ const nameFields = [
   "deadLetterStream",
 ] as const;
 
-/** Later requests of a stream may leave the names of the first one out. */
+/** The fields of requests that hold SQL of any kind. */
+const sqlFields: ReadonlyMap<string, string> = new Map([
+  ["ExecuteSql", "sql"],
+  ["ExecuteQuery", "stmtText"],
+]);
+
+/** Later requests of a stream may leave the names of the first one out; those that they have are looked at. */
 const namesOnce = new Set(["StreamingFetch", "ReadStreamByKey", "AppendStream"]);
 
 const ranks = { any: 0, read: 1, write: 2, admin: 3 } as const;
@@ -53,8 +62,8 @@ export interface AccessRooms {
 }
 
 /**
- * Lets only those calls through that the caller's token allows: first by the call itself, then, for a
- * token with a prefix, by the names in the request.
+ * Lets only those calls through that the caller's token allows: first by the call itself, then by what its
+ * SQL does and, for a token with a prefix, by the names in the request.
  */
 export function accessControl(
   tokens: () => Tokens,
@@ -82,9 +91,19 @@ export function accessControl(
       })
       .withOnReceiveMessage((message: unknown, next) => {
         if (grant === undefined) return;
-        const { prefix } = grant;
-        const isFree = needs.get(method) === "any" || (named && namesOnce.has(method));
-        if (prefix !== "" && !isFree && !isWithin(message, prefix, rooms())) {
+        const { prefix, role } = grant;
+        // Who may write is not kept waiting for the parser.
+        if (role === "read" && textRole(method, message) === "write") {
+          refuse(new HStreamError("PermissionDenied", { call: method, needs: "the role write" }));
+          grant = undefined;
+          return;
+        }
+        const isBound = prefix !== "" && needs.get(method) !== "any";
+        // A message may have several requests.
+        const requests: readonly unknown[] = Array.isArray(message) ? message : [message];
+        const isAllowed = (request: unknown, i: number) =>
+          isWithin(request, prefix, rooms(), (named || i > 0) && namesOnce.has(method));
+        if (isBound && !requests.every(isAllowed)) {
           const what = `names that begin with ${prefix}`;
           refuse(new HStreamError("PermissionDenied", { call: method, needs: what }));
           grant = undefined;
@@ -101,8 +120,18 @@ export function accessControl(
   };
 }
 
-/** Whether a request names something, and only what has the prefix. A shard stands for its stream. */
-function isWithin(message: unknown, prefix: string, rooms: AccessRooms | undefined): boolean {
+function textRole(method: string, message: unknown): Role {
+  const field = sqlFields.get(method);
+  if (field === undefined || typeof message !== "object" || message === null) return "read";
+  const text = (message as { readonly [field: string]: unknown })[field];
+  return typeof text === "string" ? neededRole(text) : "write";
+}
+
+/**
+ * Whether a request names something, which it need not do if it is `named`, and only what has the prefix. A shard
+ * stands for its stream.
+ */
+function isWithin(message: unknown, prefix: string, rooms: AccessRooms | undefined, named: boolean): boolean {
   if (typeof message !== "object" || message === null || rooms === undefined) return false;
   const fields = message as { readonly [field: string]: unknown };
   const names = nameFields.flatMap((field) => {
@@ -115,5 +144,5 @@ function isWithin(message: unknown, prefix: string, rooms: AccessRooms | undefin
     const stream = id === undefined ? undefined : rooms.streams.ofShard(id);
     if (stream !== undefined) names.push(stream.name);
   }
-  return names.length > 0 && names.every((name) => name.startsWith(prefix));
+  return (named || names.length > 0) && names.every((name) => name.startsWith(prefix));
 }

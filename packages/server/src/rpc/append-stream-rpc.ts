@@ -1,30 +1,34 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
-import {
-  type AppendStreamRequest,
-  AppendStreamResponse,
-  HStreamExtService,
-  type Malformed,
-} from "@hstream/proto";
+import { HStreamExtService, type Malformed } from "@hstream/proto";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { StreamAppender } from "../streams/stream-appender.js";
+import {
+  type AppendStreamAnswer,
+  type AppendStreamRequestParts,
+  decodeAppendStreamRequests,
+  encodeAppendStreamAnswers,
+} from "./append-stream-codec.js";
 import type { Handlers } from "./handlers.js";
 import { Outgoing } from "./outgoing.js";
-import { statusOf } from "./status.js";
 import { refuseMalformed } from "./tolerant.js";
-import { idOf } from "./wire-numbers.js";
 
-/** AppendStream, with answers that are encoded where their size is known. */
+/** AppendStream with its hand-made codec; answers are encoded where their size is known. */
 export const appendStreamMethod = {
   ...HStreamExtService.appendStream,
+  requestDeserialize: decodeAppendStreamRequests,
   responseSerialize: (encoded: Buffer) => encoded,
 };
 
-type AppendStreamCall = ServerDuplexStream<AppendStreamRequest | Malformed, Buffer>;
+type AppendStreamCall = ServerDuplexStream<AppendStreamRequestParts[] | Malformed, Buffer>;
+
+/** Answers that are sent in one message. */
+const answersPerMessageMax = 1_000;
 
 /**
  * AppendStream: every request is an append, all are under way at once, and each is answered when it is
- * durable or refused. When too much is under way, or answers wait, no more is read.
+ * durable or refused. When too much is under way, or answers wait, no more is read. Answers that are known at
+ * the same time go in one message if the caller sends several requests in one.
  */
 export function appendStreamRpc(handlers: Handlers, appender: StreamAppender) {
   return {
@@ -45,6 +49,9 @@ class AppendSession {
   #ending = false;
   #over = false;
   #answersWait = false;
+  /** Not sent yet: those of this turn of the event loop. */
+  #answers: AppendStreamAnswer[] = [];
+  #packsAnswers = false;
 
   constructor(handlers: Handlers, appender: StreamAppender, call: AppendStreamCall) {
     this.#handlers = handlers;
@@ -58,11 +65,13 @@ class AppendSession {
   }
 
   begin(): void {
-    this.#call.on("data", (request: AppendStreamRequest | Malformed) => {
+    this.#call.on("data", (requests: AppendStreamRequestParts[] | Malformed) => {
       try {
-        refuseMalformed(request);
+        refuseMalformed(requests);
         this.#handlers.refuseWhenClosing();
-        this.#take(request);
+        if (requests.length > 1) this.#packsAnswers = true;
+        for (const request of requests) this.#take(request);
+        this.#steer();
       } catch (error) {
         this.#fail(error);
       }
@@ -75,39 +84,40 @@ class AppendSession {
     this.#call.on("error", () => this.#abandon());
   }
 
-  #take(request: AppendStreamRequest): void {
+  #take(request: AppendStreamRequestParts): void {
     if (request.streamName !== "") this.#streamName = request.streamName;
     const bytes = request.records?.payload.length ?? 0;
     this.#bytesUnderWay += bytes;
     this.#underWay += 1;
-    this.#steer();
-    void this.#append(request, this.#streamName).then((result) => {
+    void this.#append(request, this.#streamName).then((answer) => {
       this.#bytesUnderWay -= bytes;
       this.#underWay -= 1;
       if (this.#over) return;
-      const { requestId } = request;
-      const answer = Buffer.from(AppendStreamResponse.encode({ requestId, result }).finish());
-      if (!this.#outgoing.send(answer, answer.length)) this.#answersWait = true;
-      this.#steer();
-      this.#endWhenDone();
+      const isFirst = this.#answers.push(answer) === 1;
+      if (!this.#packsAnswers || this.#answers.length === answersPerMessageMax) this.#sendAnswers();
+      // After all that is settled with this one.
+      else if (isFirst) process.nextTick(() => this.#sendAnswers());
     });
   }
 
-  async #append(
-    { shardId, records, producerId, sequence }: AppendStreamRequest,
-    streamName: string,
-  ): Promise<NonNullable<AppendStreamResponse["result"]>> {
+  #sendAnswers(): void {
+    if (this.#over || this.#answers.length === 0) return;
+    const message = encodeAppendStreamAnswers(this.#answers);
+    this.#answers = [];
+    if (!this.#outgoing.send(message, message.length)) this.#answersWait = true;
+    this.#steer();
+    this.#endWhenDone();
+  }
+
+  async #append(request: AppendStreamRequestParts, streamName: string): Promise<AppendStreamAnswer> {
+    const { requestId, shardId, records, producerId, sequence } = request;
     try {
       if (records === undefined) throw new HStreamError("EmptyBatch", {});
-      const shard = idOf(shardId);
-      if (shard === undefined) {
+      if (typeof shardId === "bigint") {
         throw new HStreamError("ShardNotInStream", { shardId: String(shardId), stream: streamName });
       }
-      const batch = {
-        recordCount: records.batchSize,
-        compression: records.compressionType,
-        payload: records.payload,
-      };
+      const recordCount = records.batchSize;
+      const batch = { recordCount, compression: records.compressionType, payload: records.payload };
       const how =
         producerId === ""
           ? {}
@@ -118,12 +128,11 @@ class AppendSession {
                 sequence: { step: sequenceOf(sequence), chunk: 0 },
               },
             };
-      const { batchId } = await this.#appender.append(streamName, shard, batch, how);
-      const appended = { shardId, batchId: BigInt(batchId), recordCount: batch.recordCount };
-      return { $case: "appended", value: appended };
+      const { batchId } = await this.#appender.append(streamName, shardId, batch, how);
+      return { kind: "appended", requestId, shardId, batchId, recordCount };
     } catch (error) {
-      const { code, details } = statusOf(error, this.#call.getPath(), this.#handlers.report);
-      return { $case: "failure", value: { status: code, details } };
+      const { code, details } = this.#handlers.calls.statusOf(error, this.#call);
+      return { kind: "failure", requestId, status: code, details };
     }
   }
 
@@ -138,16 +147,17 @@ class AppendSession {
   }
 
   #endWhenDone(): void {
-    if (!this.#ending || this.#underWay > 0 || this.#over) return;
+    if (!this.#ending || this.#underWay > 0 || this.#answers.length > 0 || this.#over) return;
     this.#over = true;
     this.#outgoing.end();
     this.#leave();
   }
 
   #fail(error: unknown): void {
+    this.#sendAnswers();
     if (this.#over) return;
     this.#over = true;
-    this.#outgoing.fail(statusOf(error, this.#call.getPath(), this.#handlers.report));
+    this.#outgoing.fail(this.#handlers.calls.statusOf(error, this.#call));
     this.#leave();
   }
 
@@ -159,8 +169,7 @@ class AppendSession {
   }
 }
 
-function sequenceOf(sequence: bigint): number {
-  const number = idOf(sequence);
-  if (number !== undefined) return number;
+function sequenceOf(sequence: number | bigint): number {
+  if (typeof sequence === "number" && sequence > 0) return sequence;
   throw new HStreamError("MalformedRequest", { reason: "a producer numbers its appends from 1" });
 }

@@ -110,7 +110,7 @@ describe("bad inputs over gRPC", () => {
   });
 
   it("8: a small message that inflates beyond the limit", async () => {
-    const bomb = gzipSync(Buffer.alloc(64 * 1_048_576));
+    const bomb = gzipSync(Buffer.alloc(256 * 1_048_576));
     const before = process.memoryUsage().arrayBuffers;
     const { grpc } = await raw.send("Echo", framed(bomb, 1), { "grpc-encoding": "gzip" });
     assert.ok(grpc === 8 || grpc === 13, String(grpc));
@@ -439,20 +439,22 @@ describe("bad inputs over gRPC", () => {
     deaf.close();
   });
 
-  it("35: calls that are cancelled at once", async () => {
-    for (let i = 0; i < 2_000; i++) {
-      const request = raw.session.destroyed
-        ? undefined
-        : raw.session.request({
-            ":method": "POST",
-            ":path": "/hstream.server.HStreamApi/StreamingFetch",
-            "content-type": "application/grpc",
-            te: "trailers",
-          });
-      request?.on("error", () => {});
-      request?.close(8);
-      if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+  it("35: a hundred thousand calls that are cancelled at once", async () => {
+    await new Promise((resolve) => raw.session.once("connect", resolve));
+    let made = 0;
+    for (; made < 100_000 && !raw.session.destroyed; made++) {
+      const request = raw.session.request({
+        ":method": "POST",
+        ":path": "/hstream.server.HStreamApi/StreamingFetch",
+        "content-type": "application/grpc",
+        te: "trailers",
+      });
+      request.on("error", () => {});
+      request.close(8);
+      if (made % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
+    // The connection does not live to see the end.
+    assert.ok(made < 100_000, String(made));
   });
 
   it("36: headers without end", async () => {
@@ -481,7 +483,7 @@ describe("bad inputs over gRPC", () => {
 
   it("38: many connections that say next to nothing", async () => {
     const sockets: Socket[] = [];
-    for (let i = 0; i < 300; i++) sockets.push(await openSocket(test.server.address));
+    for (let i = 0; i < 1_000; i++) sockets.push(await openSocket(test.server.address));
     for (const socket of sockets) socket.write("P");
     const answers = await Promise.all(Array.from({ length: 100 }, () => call(api, api.echo, { msg: "x" })));
     assert.equal(answers.length, 100);

@@ -76,12 +76,17 @@ describe("our own service over gRPC", () => {
       records: batchOf(`r${requestId}`),
       producerId: "",
       sequence: 0n,
+      more: [],
       ...fields,
     });
     const open = () => {
       const stream = ext.appendStream();
       const answers: AppendStreamResponse[] = [];
-      stream.on("data", (answer: AppendStreamResponse) => void answers.push(answer));
+      let messages = 0;
+      stream.on("data", (answer: AppendStreamResponse) => {
+        messages++;
+        answers.push(answer, ...answer.more);
+      });
       const ended = new Promise<Failure | undefined>((resolve) => {
         stream.on("error", (error: ServiceError) => resolve(failureIn(error)));
         stream.on("end", () => resolve(undefined));
@@ -90,7 +95,7 @@ describe("our own service over gRPC", () => {
         stream.end();
         const failure = await ended;
         answers.sort((a, b) => Number(a.requestId - b.requestId));
-        return { failure, answers };
+        return { failure, answers, messages };
       };
       return { stream, finish, ended };
     };
@@ -110,6 +115,34 @@ describe("our own service over gRPC", () => {
       const ids = answers.map(batchIdOf);
       assert.deepEqual(ids, [...ids].sort());
       assert.ok(ids.every((id) => id !== undefined));
+    });
+
+    it("takes many appends in one message, and answers as many in one", async () => {
+      const { stream, finish } = open();
+      const more = Array.from({ length: 499 }, (_, i) => request(i + 1, { streamName: "" }));
+      more[7] = request(8, { streamName: "", shardId: 12_345n });
+      stream.write(request(0, { more }));
+      const { failure, answers, messages } = await finish();
+      assert.equal(failure, undefined);
+      assert.deepEqual(
+        answers.map(({ requestId }) => requestId),
+        Array.from({ length: 500 }, (_, i) => BigInt(i)),
+      );
+      const ids = answers.map(batchIdOf);
+      assert.deepEqual(
+        ids.flatMap((id, i) => (id === undefined ? [i] : [])),
+        [8],
+      );
+      const stored = ids.filter((id) => id !== undefined);
+      assert.deepEqual(stored, [...stored].sort());
+      assert.ok(messages < 50, `${messages} messages`);
+    });
+
+    it("refuses a message within a message within a message", async () => {
+      const { stream, finish } = open();
+      stream.write(request(1, { more: [request(2, { more: [request(3)] })] }));
+      const { failure } = await finish();
+      assert.equal(failure?.status, 3);
     });
 
     it("reads no more than may be under way, and loses nothing", async () => {

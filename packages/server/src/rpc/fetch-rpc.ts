@@ -14,7 +14,6 @@ import {
 } from "./fetch-codec.js";
 import type { Handlers } from "./handlers.js";
 import { Outgoing } from "./outgoing.js";
-import { statusOf } from "./status.js";
 import { refuseMalformed } from "./tolerant.js";
 
 /** StreamingFetch with its hand-made codec: deliveries are encoded where their size is known. */
@@ -110,7 +109,7 @@ class FetchSession {
     if (this.#over) return;
     this.#over = true;
     this.#attachment?.detach();
-    this.#outgoing.fail(statusOf(error, this.#call.getPath(), this.#handlers.report));
+    this.#outgoing.fail(this.#handlers.calls.statusOf(error, this.#call));
     this.#leave();
   }
 }

@@ -3,7 +3,7 @@ import { HStreamApiService, HStreamExtService, type Inflate } from "@hstream/pro
 import type { Cluster } from "../cluster/cluster.js";
 import { addressText } from "../config/address.js";
 import type { ConnectorCatalogue } from "../connectors/connector-catalogue.js";
-import type { Timers } from "../env/env.js";
+import type { Clock, Random, Timers } from "../env/env.js";
 import { limits } from "../limits.js";
 import type { LogStore } from "../log/log-store.js";
 import type { MetaStore } from "../meta/meta-store.js";
@@ -17,15 +17,19 @@ import { accessControl } from "./access.js";
 import { adminRpc } from "./admin-rpc.js";
 import { appendMethod, appendRpc } from "./append-rpc.js";
 import { appendStreamMethod, appendStreamRpc } from "./append-stream-rpc.js";
+import { CallLog, type TellOfCall } from "./call-log.js";
 import { clusterRpcs } from "./cluster-rpcs.js";
+import { type ConnectionLimits, connectionLimits, guardConnections } from "./connection-guard.js";
 import { connectorRpcs } from "./connector-rpcs.js";
 import { describeMethod } from "./describe-codec.js";
 import { fetchMethod, fetchRpc } from "./fetch-rpc.js";
 import { keyReaderMethod, keyReaderRpc } from "./key-reader-rpc.js";
 import { queryRpcs } from "./query-rpcs.js";
+import { widenWindows } from "./receive-windows.js";
 import { readerMethods, readerRpcs } from "./reader-rpcs.js";
 import { trimRpcs } from "./trim-rpcs.js";
 import { Handlers } from "./handlers.js";
+import { ownershipCheck } from "./ownership.js";
 import type { Secrets } from "./secrets.js";
 import { sqlMethod, sqlRpc } from "./sql-rpc.js";
 import type { SqlService } from "../queries/sql-service.js";
@@ -37,10 +41,15 @@ import { subscriptionExtRpcs } from "./subscription-ext-rpcs.js";
 import { subscriptionRpcs } from "./subscription-rpcs.js";
 import { tolerant } from "./tolerant.js";
 import { withUnimplemented } from "./unimplemented.js";
+import { watched } from "./watched.js";
 
 /** The rooms that the calls are passed on to. */
 export interface RpcRooms {
+  readonly clock: Clock;
   readonly timers: Timers;
+  readonly random: Random;
+  /** Told of every call, where somebody wants to know. */
+  readonly tell?: TellOfCall | undefined;
   readonly cluster: Cluster;
   readonly streams: StreamCatalogue;
   readonly appender: StreamAppender;
@@ -53,6 +62,21 @@ export interface RpcRooms {
   readonly meta: MetaStore;
   readonly metrics: Metrics;
   readonly sql: SqlService;
+}
+
+export interface GrpcOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+  readonly report: ReportDefect;
+  /** Everything is served here. */
+  readonly isAlone: boolean;
+  /** Told what was refused for the sake of others. */
+  readonly notice: (message: string) => void;
+  /** Other bounds than the usual ones. */
+  readonly connections?: Partial<ConnectionLimits>;
 }
 
 /** The gRPC side of the server: both services on one port. */
@@ -71,16 +95,12 @@ export class GrpcServer {
   }
 
   /**
-   * Starts to listen. `rooms` is told the port that was bound (0 asks for any free one), so that the
-   * cluster can be told of this member. Rejects with the system's error, of code EADDRINUSE and such.
+   * Starts to listen. `rooms` is told the port that was bound, so that the cluster can be told of this
+   * member. Rejects with the system's error, of code EADDRINUSE and such.
    */
-  static async start(
-    host: string,
-    port: number,
-    rooms: (port: number) => RpcRooms,
-    secrets: Secrets,
-    report: ReportDefect,
-  ): Promise<GrpcServer> {
+  static async start(rooms: (port: number) => RpcRooms, options: GrpcOptions): Promise<GrpcServer> {
+    const { host, port, secrets, report } = options;
+    const bounds = { ...connectionLimits, ...options.connections };
     // What the library would print on its own is reported by us, or is nobody's business.
     setLogVerbosity(logVerbosity.NONE);
     let opened: RpcRooms | undefined;
@@ -89,19 +109,25 @@ export class GrpcServer {
       () => opened,
       report,
     );
+    const ownership = ownershipCheck(() => opened?.cluster, report);
     const server = new Server({
-      interceptors: secrets.hasTokens ? [access] : [],
+      interceptors: [...(secrets.hasTokens ? [access] : []), ...(options.isAlone ? [] : [ownership])],
       "grpc.max_receive_message_length": limits.requestBytesMax,
       "grpc.max_send_message_length": limits.requestBytesMax,
-      "grpc.max_concurrent_streams": limits.callsPerConnectionMax,
-      "grpc.keepalive_time_ms": limits.keepAliveEveryMs,
-      "grpc.keepalive_timeout_ms": limits.keepAliveAnswerMs,
+      "grpc.max_concurrent_streams": bounds.callsMax,
+      "grpc.keepalive_time_ms": bounds.keepAliveEveryMs,
+      "grpc.keepalive_timeout_ms": bounds.keepAliveAnswerMs,
+      // It counts every call and message for a debugger that nobody attaches.
+      "grpc.enable_channelz": 0,
     });
+    const widenBound = widenWindows(server);
     return await new Promise((resolve, reject) => {
       server.bindAsync(addressText(host, port), secrets.credentials(), (error, bound) => {
         if (error !== null) reject(error);
         // In the same turn as the bind: no call can come before there is somebody to answer.
         else {
+          guardConnections(server, bounds, options.clock, options.notice);
+          widenBound();
           opened = rooms(bound);
           resolve(GrpcServer.#serve(server, bound, opened, report));
         }
@@ -110,7 +136,7 @@ export class GrpcServer {
   }
 
   static #serve(server: Server, port: number, rooms: RpcRooms, report: ReportDefect): GrpcServer {
-    const handlers = new Handlers(report);
+    const handlers = new Handlers(new CallLog({ ...rooms, report }));
     const executions = new ViewExecutions();
     const statistics = new Statistics({ ...rooms, executions });
     const api = {
@@ -132,8 +158,14 @@ export class GrpcServer {
       ...appendStreamRpc(handlers, rooms.appender),
       ...subscriptionExtRpcs(handlers, rooms.subscriptions),
     };
-    server.addService(apiService, withUnimplemented(handlers, apiService, api));
-    server.addService(extService, withUnimplemented(handlers, extService, ext));
+    server.addService(
+      apiService,
+      watched(handlers, apiService, withUnimplemented(handlers, apiService, api)),
+    );
+    server.addService(
+      extService,
+      watched(handlers, extService, withUnimplemented(handlers, extService, ext)),
+    );
     return new GrpcServer(server, handlers, rooms.timers, port);
   }
 

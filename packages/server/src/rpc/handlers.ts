@@ -1,22 +1,22 @@
 import type { handleUnaryCall, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import { HStreamError } from "../errors.js";
 import { withSpan } from "../metrics/tracing.js";
-import { type ReportDefect, statusOf } from "./status.js";
+import type { CallLog } from "./call-log.js";
 import { refuseMalformed } from "./tolerant.js";
 
-const rpcAttributes = { "rpc.system": "grpc" };
+export const rpcAttributes = { "rpc.system": "grpc" };
 
 /** Makes handlers of the functions that do the work, and knows which calls are under way. */
 export class Handlers {
-  readonly report: ReportDefect;
+  readonly calls: CallLog;
   #closing = false;
   /** Calls under way: how to ask each to end early. */
   readonly #underWay = new Set<() => void>();
   #idle: (() => void) | undefined;
   readonly #closingSignal = new AbortController();
 
-  constructor(report: ReportDefect) {
-    this.report = report;
+  constructor(calls: CallLog) {
+    this.calls = calls;
   }
 
   /** A unary call: the answer is what `work` resolves to, or the status of what it throws. */
@@ -67,6 +67,7 @@ export class Handlers {
     callback: sendUnaryData<Response>,
   ): Promise<void> {
     const leave = this.enter(() => {});
+    const told = this.calls.begin(call);
     try {
       this.refuseWhenClosing();
       refuseMalformed(call.request);
@@ -78,8 +79,11 @@ export class Handlers {
         headers,
       );
       callback(null, await answer);
+      told?.(0);
     } catch (error) {
-      callback(statusOf(error, call.getPath(), this.report));
+      const status = this.calls.statusOf(error, call);
+      callback(status);
+      told?.(status.code);
     } finally {
       leave();
     }

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { type ChannelCredentials, credentials, Metadata } from "@grpc/grpc-js";
-import { HStreamApiClient, HStreamExtClient, must } from "@hstream/proto";
+import { type AppendStreamResponse, HStreamApiClient, HStreamExtClient, must } from "@hstream/proto";
 import { createNodeEnv } from "../env/node-env.js";
 import { SimulatedDisk } from "../env/simulated-disk.js";
 import { limits } from "../limits.js";
+import { openQueries } from "../queries/open-queries.js";
 import { ServerStartError } from "../server.js";
 import { certificates } from "@hstream/proto/testing";
 import { FetchClient } from "./fetch-client.test.helper.js";
@@ -77,7 +78,11 @@ describe("security over gRPC", () => {
     await file.write([Buffer.from(text)], 0);
     await file.close();
   };
-  const start = async (files: Record<string, string>, flags: Record<string, string>) => {
+  const start = async (
+    files: Record<string, string>,
+    flags: Record<string, string>,
+    rooms: Pick<Parameters<typeof startTestServer>[0] & object, "openSql"> = {},
+  ) => {
     const disk = await diskWith(files);
     const paths = Object.fromEntries(
       Object.entries(flags).map(([flag, value]) => [
@@ -85,7 +90,7 @@ describe("security over gRPC", () => {
         flag.includes(".") || flag === "tokens-file" ? `/secrets/${value}` : value,
       ]),
     );
-    test = await startTestServer({ env: { ...createNodeEnv(), disk }, flags: paths });
+    test = await startTestServer({ ...rooms, env: { ...createNodeEnv(), disk }, flags: paths });
     return { server: test, disk };
   };
   const tlsFiles = { cert: serverPair.cert, key: serverPair.key, ca: ca.cert };
@@ -134,6 +139,53 @@ describe("security over gRPC", () => {
     assert.equal((await failureOf(echo(connect(tls())))).status, 14);
     assert.equal((await failureOf(echo(connect(tls(expired))))).status, 14);
     assert.equal((await failureOf(echo(connect(tls({ ...serverPair }))))).status, 14);
+  });
+
+  it("speaks no TLS older than 1.2", async () => {
+    const { server } = await start(tlsFiles, tlsFlags);
+    const [host = "", port = ""] = server.server.address.split(":");
+    const spoken = async (maxVersion: "TLSv1.1" | "TLSv1.2" | "TLSv1.3") => {
+      // Our own side must be talked into the old ones.
+      const old = { minVersion: "TLSv1", ciphers: "DEFAULT:@SECLEVEL=0" } as const;
+      const socket = connectTls({
+        host,
+        port: Number(port),
+        ca: ca.cert,
+        ALPNProtocols: ["h2"],
+        ...old,
+        maxVersion,
+      });
+      try {
+        await once(socket, "secureConnect");
+        return socket.getProtocol();
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code;
+      } finally {
+        socket.destroy();
+      }
+    };
+    assert.equal(await spoken("TLSv1.3"), "TLSv1.3");
+    assert.equal(await spoken("TLSv1.2"), "TLSv1.2");
+    assert.match(String(await spoken("TLSv1.1")), /ALERT_PROTOCOL_VERSION/);
+  });
+
+  it("tells callers nothing of what went wrong inside, and the operator all of it", async () => {
+    const told: string[] = [];
+    test = await startTestServer({
+      openSql: () =>
+        Promise.resolve({
+          execute: () => {
+            throw new Error("EACCES: /var/lib/hstream/secret.log");
+          },
+          close: () => Promise.resolve(),
+        }),
+      report: (level, message, cause) => told.push(`${level} ${message} ${String(cause)}`),
+    });
+    const { api } = test;
+    const failure = await failureOf(call(api, api.listQueries, {}));
+    assert.equal(failure.status, 13);
+    assert.doesNotMatch(JSON.stringify(failure), /secret|EACCES|at .*\.js/);
+    assert.match(told.join("\n"), /^error .*ListQueries.*secret\.log/m);
   });
 
   it("closes connections of another protocol, and survives half a handshake", async () => {
@@ -223,6 +275,69 @@ describe("security over gRPC", () => {
         statusOf(call(api, api.append, { streamName: "a", shardId, records: batchOf("x") }, as(token)));
       assert.equal(await append("reader"), 7);
       assert.equal(await append("writer"), 0);
+    });
+
+    it("lets a reader run SQL that only reads, and a writer any", async () => {
+      const { server } = await start({ tokens }, { "tokens-file": "tokens" }, { openSql: openQueries });
+      const { api, ext } = server;
+      const as = (token: string) => ({ authorization: `Basic ${token}` });
+      const executeSql = async (sql: string, token: string) => {
+        const metadata = new Metadata();
+        metadata.set("authorization", `Basic ${token}`);
+        const answer = ext.executeSql({ sql }, metadata);
+        answer.resume().on("error", () => {});
+        return await new Promise<number>((resolve) => answer.on("status", ({ code }) => resolve(code)));
+      };
+      const executeQuery = (stmtText: string, token: string) =>
+        statusOf(call(api, api.executeQuery, { stmtText }, as(token)));
+      assert.equal(await executeSql("CREATE STREAM s;", "reader"), 7);
+      assert.equal(await executeSql("CREATE STREAM s;", "writer"), 0);
+      const insert = "INSERT INTO s (a) VALUES (1);";
+      assert.equal(await executeSql(`SHOW STREAMS; ${insert}`, "reader"), 7);
+      assert.equal(await executeSql(insert, "writer"), 0);
+      assert.equal(await executeSql("SHOW STREAMS; SELECT * FROM s; DESCRIBE s;", "reader"), 0);
+      assert.equal(await executeQuery("EXPLAIN SELECT * FROM s;", "reader"), 0);
+      assert.equal(await executeQuery("DROP STREAM s;", "reader"), 7);
+      // Such a request names nothing that a prefix could allow.
+      assert.equal(await executeSql("SELECT * FROM team_a;", "guest"), 7);
+    });
+
+    it("keeps every append of a stream of them to the names of its token", async () => {
+      const { server } = await start({ tokens }, { "tokens-file": "tokens" });
+      const { api, ext } = server;
+      const root = { authorization: "Basic root" };
+      const shardOf = async (name: string) => {
+        await call(api, api.createStream, stream(name), root);
+        const { shards } = await call(api, api.listShards, { streamName: name }, root);
+        return must(shards[0], "it has one").shardId;
+      };
+      const [own, foreign] = [await shardOf("team_a"), await shardOf("theirs")];
+      /** How many are answered, and the status of the call, with so many messages of requests to shards. */
+      const appendAll = async (messages: readonly (readonly bigint[])[]) => {
+        const metadata = new Metadata();
+        metadata.set("authorization", "Basic team");
+        const appends = ext.appendStream(metadata);
+        let answers = 0;
+        appends.on("data", ({ more }: AppendStreamResponse) => (answers += 1 + more.length));
+        appends.on("error", () => {});
+        const ended = new Promise<number>((resolve) => appends.on("status", ({ code }) => resolve(code)));
+        let requestId = 0n;
+        const requestOf = (shardId: bigint) => {
+          const streamName = requestId++ > 0n ? "" : "team_a";
+          const records = batchOf("x");
+          return { requestId, streamName, shardId, records, producerId: "", sequence: 0n, more: [] };
+        };
+        for (const [first = 0n, ...more] of messages) {
+          appends.write({ ...requestOf(first), more: more.map(requestOf) });
+        }
+        appends.end();
+        return { status: await ended, answers };
+      };
+      assert.deepEqual(await appendAll([[own, own, own], [own]]), { status: 0, answers: 4 });
+      assert.equal((await appendAll([[foreign]])).status, 7);
+      assert.equal((await appendAll([[own, foreign]])).status, 7);
+      assert.equal((await appendAll([[own], [own, foreign]])).status, 7);
+      assert.equal((await appendAll([[own], [foreign]])).status, 7);
     });
 
     it("keeps a token with a prefix to its names", async () => {

@@ -5,7 +5,6 @@ import { limits } from "../limits.js";
 import type { Handlers } from "./handlers.js";
 import { Outgoing } from "./outgoing.js";
 import type { SqlEvent, SqlService } from "../queries/sql-service.js";
-import { statusOf } from "./status.js";
 import { refuseMalformed } from "./tolerant.js";
 
 /** An answer as it goes over the wire: rows are encoded already, so all of them are. */
@@ -53,7 +52,7 @@ export function sqlRpc(handlers: Handlers, sql: SqlService) {
     run()
       .catch((error: unknown) => {
         // What a query says when its caller has gone interests nobody.
-        if (!outgoing.ended) outgoing.fail(statusOf(error, call.getPath(), handlers.report));
+        if (!outgoing.ended) outgoing.fail(handlers.calls.statusOf(error, call));
       })
       .finally(leave);
   };

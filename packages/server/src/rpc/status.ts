@@ -5,8 +5,11 @@ import { LogError } from "../log/log-store.js";
 import { MetaError } from "../meta/meta-store.js";
 import { refusalOfLog, refusalOfMeta } from "../streams/store-refusals.js";
 
-/** Called with what no error of the list describes: a defect of ours, to be logged. */
-export type ReportDefect = (where: string, error: unknown) => void;
+/**
+ * Called with what no error of the list describes: a defect of ours, to be logged; `request` is the id of the
+ * call that met it, if one did.
+ */
+export type ReportDefect = (where: string, error: unknown, request?: string) => void;
 
 /**
  * The gRPC status of anything that was thrown, in the one form that clients understand: JSON

@@ -1,8 +1,6 @@
-import type { StatusObject } from "@grpc/grpc-js";
 import { HStreamError } from "../errors.js";
 import type { Handlers } from "./handlers.js";
 import { Outgoing, type SendingCall } from "./outgoing.js";
-import { statusOf } from "./status.js";
 
 /** What all calls that answer with a stream have. */
 export interface AnsweringCall extends SendingCall<Buffer> {
@@ -49,7 +47,6 @@ export function answerStream(
     });
     abort.signal.throwIfAborted();
   };
-  const fail = (error: unknown): StatusObject => statusOf(error, call.getPath(), handlers.report);
   const run = async () => {
     handlers.refuseWhenClosing();
     await work({ signal: abort.signal, send });
@@ -58,7 +55,7 @@ export function answerStream(
   run()
     // What goes wrong after the caller has gone interests nobody.
     .catch((error: unknown) => {
-      if (!outgoing.ended) outgoing.fail(fail(error));
+      if (!outgoing.ended) outgoing.fail(handlers.calls.statusOf(error, call));
     })
     .finally(leave);
 }

@@ -1,7 +1,6 @@
 import type { ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { HStreamError } from "../errors.js";
 import type { Handlers } from "./handlers.js";
-import { statusOf } from "./status.js";
 
 /** Completes an implementation: the calls that it lacks answer UNIMPLEMENTED. */
 export function withUnimplemented(
@@ -19,7 +18,7 @@ export function withUnimplemented(
     if (!requestStream && !responseStream) all[name] = unary;
     else {
       all[name] = (call: ServerDuplexStream<unknown, unknown>) =>
-        void call.emit("error", statusOf(refusal(), path, handlers.report));
+        void call.emit("error", handlers.calls.statusOf(refusal(), call));
     }
   }
   return all as UntypedServiceImplementation;

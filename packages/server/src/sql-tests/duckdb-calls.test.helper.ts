@@ -297,8 +297,12 @@ export const calls: Readonly<Record<string, (call: Call) => string>> = {
   EPOCH_MS: prefix("epoch_ms"),
   LAST_DAY: prefix("last_day"),
   DATE_PART: ({ a, b }) => `CAST(date_part(${a}, ${b}) AS BIGINT)`,
-  // rules.truncatedNull
-  DATE_TRUNC: ({ a, b }) => `CASE WHEN ${b} IS NOT NULL THEN date_trunc(${a}, ${b}) END`,
+  // rules.truncatedNull. Of a DATE, DuckDB's is a TIMESTAMP.
+  DATE_TRUNC: ({ a, b, type }) => {
+    const truncated =
+      type.kind === "date" ? `CAST(date_trunc(${a}, ${b}) AS DATE)` : `date_trunc(${a}, ${b})`;
+    return `CASE WHEN ${b} IS NOT NULL THEN ${truncated} END`;
+  },
   // rules.weeksBetween
   DATE_DIFF: ({ a, b, c }) =>
     `CASE WHEN lower(${a}) = 'week' THEN date_diff('day', date_trunc('week', ${b}), date_trunc('week', ${c})) // 7 ` +

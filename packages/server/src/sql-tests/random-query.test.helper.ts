@@ -26,8 +26,11 @@ export const relations: fc.Arbitrary<RelationSpec[]> = fc
 /** A query without ORDER BY, the kinds of its columns (x0, x1 …), and what it is made of. */
 export interface QuerySpec {
   readonly text: string;
-  readonly kinds: readonly Kind[];
+  readonly kinds: readonly Selected[];
 }
+
+/** The kind of a column; `opaque` is selected and no more: an array with NULLs in it. */
+type Selected = Kind | "opaque";
 
 interface From {
   readonly text: string;
@@ -76,23 +79,20 @@ function projection(from: From, depth = 2): fc.Arbitrary<QuerySpec> {
   );
 }
 
-interface CallSpec {
+interface CallSpec<K extends Selected = Kind> {
   readonly text: string;
-  readonly kind: Kind;
+  readonly kind: K;
   /** Of a window function: whether a frame may follow. */
   readonly framed: boolean;
-  /** Nothing is made of its result. */
-  readonly last: boolean;
 }
 
-const call = (text: string, kind: Kind, framed = false, last = false): CallSpec => ({
+const call = <K extends Selected>(text: string, kind: K, framed = false): CallSpec<K> => ({
   text,
   kind,
   framed,
-  last,
 });
 
-function aggregateOf(columns: readonly Reference[]): fc.Arbitrary<CallSpec> {
+function aggregateOf(columns: readonly Reference[]): fc.Arbitrary<CallSpec<Selected>> {
   const filter = fc
     .option(expression("boolean", columns, 1), { freq: 4, nil: "" })
     .map((one) => (one === "" ? "" : ` FILTER (WHERE ${one})`));
@@ -101,7 +101,7 @@ function aggregateOf(columns: readonly Reference[]): fc.Arbitrary<CallSpec> {
   const order = kinds
     .chain(of)
     .chain((key) => fc.constantFrom("", " DESC", " NULLS FIRST").map((how) => `${key}${how}`));
-  const calls = fc.oneof(
+  const calls = fc.oneof<fc.Arbitrary<CallSpec<Selected>>[]>(
     fc.constant(call("COUNT(*)", "integer")),
     kinds.chain((kind) => of(kind).map((one) => call(`COUNT(${one})`, "integer"))),
     kinds.chain((kind) => of(kind).map((one) => call(`COUNT(DISTINCT ${one})`, "integer"))),
@@ -144,15 +144,10 @@ function aggregateOf(columns: readonly Reference[]): fc.Arbitrary<CallSpec> {
       .chain(([name, kind]) =>
         fc.tuple(of(kind), order).map(([x, key]) => call(`${name}(${x} ORDER BY ${key})`, kind)),
       ),
-    fc
-      .tuple(of("integer"), order)
-      .map(([x, key]) => call(`ARRAY_AGG(${x} ORDER BY ${key})`, "array", false, true)),
+    fc.tuple(of("integer"), order).map(([x, key]) => call(`ARRAY_AGG(${x} ORDER BY ${key})`, "opaque")),
     fc.tuple(of("string"), order).map(([x, key]) => call(`STRING_AGG(${x}, '+' ORDER BY ${key})`, "string")),
   );
-  // An array with NULLs in it is selected and no more.
-  return fc.tuple(calls, filter).map(([{ text, kind, last }, condition]) => {
-    return call(`${text}${condition}`, last ? "real" : kind);
-  });
+  return fc.tuple(calls, filter).map(([{ text, kind }, condition]) => call(`${text}${condition}`, kind));
 }
 
 function grouping(from: From): fc.Arbitrary<QuerySpec> {
@@ -258,7 +253,7 @@ function windowOf(spec: RelationSpec): fc.Arbitrary<QuerySpec> {
 
 const inner = (query: QuerySpec, alias: string): From => ({
   text: `(${query.text}) AS ${alias}`,
-  columns: query.kinds.map((kind, i) => call(`${alias}.x${i}`, kind)),
+  columns: query.kinds.flatMap((kind, i) => (kind === "opaque" ? [] : [call(`${alias}.x${i}`, kind)])),
 });
 
 /** A query of one of the forms. */

@@ -16,7 +16,7 @@ import {
   toPhysical,
   toStoredJson,
 } from "@hstream/sql";
-import { storedBatch } from "../executor/plans.test.helper.js";
+import { hrecord, recordBatch } from "../executor/plans.test.helper.js";
 import {
   type Change,
   decodeOutput,
@@ -54,6 +54,8 @@ export interface Cut {
   readonly reopens?: boolean;
 }
 
+const deletion = new Map([["hstream.op", "delete"]]);
+
 /** Runs the blocks of a file in order. */
 export class SqlFileRunner implements Catalog {
   readonly #relations = new Map<string, Relation>();
@@ -78,7 +80,7 @@ export class SqlFileRunner implements Catalog {
       case "comment":
         return;
       case "create":
-        this.#create(block.sql);
+        this.#create(block.sql, block.deletions);
         return;
       case "feed":
         for (const line of block.lines) {
@@ -125,7 +127,7 @@ export class SqlFileRunner implements Catalog {
     return first;
   }
 
-  #create(sql: string): void {
+  #create(sql: string, deletions: boolean): void {
     const isView = /^create\s+view/i.test(sql);
     const bound = this.#bound(isView ? sql.replace(/view/i, "STREAM") : sql);
     assert(bound.kind === "create-stream", "a relation is declared as a stream is");
@@ -135,7 +137,8 @@ export class SqlFileRunner implements Catalog {
       ...(timestampColumn === undefined ? {} : { timeColumn: timestampColumn }),
       ...(latenessMs === undefined ? {} : { latenessMs }),
     };
-    this.#relations.set(name, { kind, id: name, name, columns, open: !isView, appendOnly: !isView, ...time });
+    const appendOnly = !isView && !deletions;
+    this.#relations.set(name, { kind, id: name, name, columns, open: !isView, appendOnly, ...time });
   }
 
   #bound(sql: string): BoundStatement {
@@ -178,14 +181,14 @@ export class SqlFileRunner implements Catalog {
     return printed(columns, changes, run.reports, false);
   }
 
-  /** What is there after all that was fed: a pull sees no deletions. */
+  /** What is there after all that was fed: a pull sees no deletions but those of streams. */
   #present(): Fed[] {
     const present: Fed[] = [];
     const same = (a: Fed, b: Fed): boolean =>
       a.relation === b.relation && JSON.stringify(a.fields) === JSON.stringify(b.fields);
     for (const one of this.#fed) {
       if (one.kind !== "record") continue;
-      if (one.weight > 0) present.push(one);
+      if (one.weight > 0 || this.relation(one.relation)?.kind === "stream") present.push(one);
       else
         present.splice(
           present.findIndex((other) => same(one, other)),
@@ -270,10 +273,10 @@ export class SqlFileRunner implements Catalog {
       const relation = must(this.#relations.get(plan.sources[source]?.id ?? ""), "a source is a relation");
       if (relation.kind === "stream") {
         const { at: timeMs = 0, shard = 1 } = list[0] ?? {};
-        const batch = storedBatch(
-          list.map(({ fields }) => fields),
-          { timeMs },
-        );
+        const records = list.map(({ fields, weight }) => {
+          return weight > 0 ? hrecord(fields) : { ...hrecord(fields), attributes: deletion };
+        });
+        const batch = recordBatch(records, { timeMs });
         return { kind: "records", source, shard, batches: [batch] };
       }
       const changes = list.map(
@@ -345,7 +348,7 @@ function printed(
   const messages = new Set(reports.flatMap((report) => report.errors.first.map(({ message }) => message)));
   const count = errors === 1 ? "1 error" : `${errors} errors`;
   if (errors > 0) lines.push(`! ${count}: ${[...messages].sort().join("; ")}`);
-  for (const reason of ["late", "no-time"] as const) {
+  for (const reason of ["late", "no-time", "deletion"] as const) {
     const diverted = reports.reduce((sum, { divertedBy }) => sum + (divertedBy[reason] ?? 0), 0);
     if (diverted > 0) lines.push(`! ${reason}: ${diverted}`);
   }

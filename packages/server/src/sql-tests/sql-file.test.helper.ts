@@ -7,7 +7,10 @@ import { must } from "@hstream/proto";
  *   create                 CREATE STREAM …; or CREATE VIEW …; of a stream with columns, or a relation whose
  *   CREATE …;              rows may be taken back (a view, declared like a stream)
  *
- *   feed NAME              records as JSON, one a line; of a view also with - before it: the row goes
+ *   create with deletions  a stream that carries deletions, as a query writes them
+ *   CREATE STREAM …;
+ *
+ *   feed NAME              records as JSON, one a line; where rows may go also with - before it: the row goes
  *   {"a":1}
  *
  *   feed NAME at MS [shard N]
@@ -29,7 +32,7 @@ import { must } from "@hstream/proto";
  */
 export type Block =
   | { readonly kind: "comment"; readonly text: string }
-  | { readonly kind: "create"; readonly sql: string }
+  | { readonly kind: "create"; readonly sql: string; readonly deletions: boolean }
   | {
       readonly kind: "feed";
       readonly relation: string;
@@ -69,7 +72,7 @@ function blockOf(head: string, rest: readonly string[], line: number): Block {
   const [kind, name, ...more] = head.split(" ");
   switch (kind) {
     case "create":
-      return { kind, sql: rest.join("\n") };
+      return { kind, sql: rest.join("\n"), deletions: name === "with" };
     case "feed":
       return {
         ...{ kind, head, relation: must(name, "feed names a relation"), lines: rest },
@@ -104,7 +107,7 @@ export function printSqlFile(blocks: readonly Block[]): string {
       case "comment":
         return block.text;
       case "create":
-        return `create\n${block.sql}`;
+        return `create${block.deletions ? " with deletions" : ""}\n${block.sql}`;
       case "feed":
         return [block.head, ...block.lines].join("\n");
       case "time":

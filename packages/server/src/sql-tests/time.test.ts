@@ -15,7 +15,7 @@ import {
 } from "@hstream/sql";
 import * as fc from "fast-check";
 import type { SinkKind } from "../executor/execution.js";
-import { storedBatch } from "../executor/plans.test.helper.js";
+import { hrecord, recordBatch, storedBatch } from "../executor/plans.test.helper.js";
 import { decodeOutput, folded, loadInflateForTests, outputOf, Run } from "../executor/run.test.helper.js";
 import type { StepInput } from "../executor/step-input.js";
 import {
@@ -45,6 +45,7 @@ const stream = (name: string): Relation => ({
   latenessMs,
 });
 const relations = new Map(["s", "r"].map((name) => [name, stream(name)]));
+relations.set("d", { ...stream("d"), appendOnly: false });
 const catalog: Catalog = {
   relation: (name) => relations.get(name),
   relationNames: () => [...relations.keys()],
@@ -368,6 +369,233 @@ function latest(changes: ReturnType<typeof decodeOutput>): Map<string, readonly 
   return rows;
 }
 
+describe("windows over rows that are no stream's", () => {
+  before(loadInflateForTests);
+
+  /** By k, the ends of windows of 14 ms: number, sum and greatest of the rows. */
+  const sums = (
+    rows: readonly { readonly k: number; readonly t: number; readonly n: number }[],
+  ): string[] => {
+    const groups = new Map<string, SqlValue[]>();
+    for (const { k, t, n } of rows) {
+      const end = (Math.floor(t / 14) + 1) * 14;
+      const [, , count = 0, sum = 0, most = n] = (groups.get(`${k} ${end}`) ?? []) as number[];
+      groups.set(`${k} ${end}`, [k, timestamp(end), count + 1, sum + n, Math.max(most, n)]);
+    }
+    return asKeys([...groups.values()]);
+  };
+  const outer = (from: string): string =>
+    `SELECT k, window_end, COUNT(*) AS c, SUM(n) AS s, MAX(n) AS m FROM TUMBLE(${from}, INTERVAL 14 MILLISECOND) GROUP BY k`;
+
+  const union = outer("(SELECT k, v AS n FROM s UNION ALL SELECT k, v AS n FROM r WHERE v > 2) AS q");
+  /** What is late is so by its own stream. */
+  const inUnion = (
+    trial: Trial,
+  ): { readonly rows: readonly { k: number; t: number; n: number }[]; readonly late: number } => {
+    const all = [...trial.records("s"), ...trial.records("r").filter(({ v }) => v > 2)];
+    const isLate = ({ t, before }: ReadRecord): boolean => (Math.floor(t / 14) + 1) * 14 <= before;
+    const rows = all.filter((one) => !isLate(one)).map(({ k, t, v }) => ({ k, t, n: v }));
+    return { rows, late: all.length - rows.length };
+  };
+
+  it("UNION ALL: rows of both, each late by its own stream", () => {
+    const plan = planOf(`${union} EMIT CHANGES WITH RETRACTIONS`);
+    fc.assert(
+      fc.property(events, cut, (list, { sizes, stepRowsMax, reopens }) => {
+        const trial = new Trial(plan, { kind: "emit" }, stepRowsMax);
+        for (const [i, piece] of pieces(list, sizes).entries()) {
+          trial.feed(piece, reopens[i % reopens.length] === true);
+          const { rows, late } = inUnion(trial);
+          assert.deepEqual(trial.folded, sums(rows));
+          assert.equal(trial.late, late);
+        }
+      }),
+      { numRuns: runs(60) },
+    );
+  });
+
+  it("UNION ALL, EMIT FINAL: when the watermarks of both have closed the window", () => {
+    const plan = planOf(`${union} EMIT FINAL`);
+    fc.assert(
+      fc.property(events, cut, (list, { sizes, stepRowsMax, reopens }) => {
+        const trial = new Trial(plan, { kind: "emit" }, stepRowsMax);
+        for (const [i, piece] of pieces(list, sizes).entries()) {
+          trial.feed(piece, reopens[i % reopens.length] === true);
+          const watermark = Math.min(trial.watermark("s"), trial.watermark("r"));
+          const closed = inUnion(trial).rows.filter(({ t }) => (Math.floor(t / 14) + 1) * 14 <= watermark);
+          assert.deepEqual(asKeys(trial.changes.map(({ row }) => row)), sums(closed));
+        }
+      }),
+      { numRuns: runs(60) },
+    );
+  });
+
+  for (const { name, from, naive } of windows) {
+    // The last moment of a window: of SLIDE and SESSION its end belongs to it.
+    const last = name === "SLIDE" || name === "SESSION" ? 0 : 1;
+    const inner = `(SELECT k, COUNT(*) AS n FROM ${from} GROUP BY k) AS q`;
+    const rowsOf = ({ rows }: Answer): { k: number; t: number; n: number }[] =>
+      rows.map(({ row: [k = 0, , end = 0, n = 0] }) => ({ k, t: end - last, n }));
+
+    it(`of windows, ${name}: a group has the last moment of its window as its time`, () => {
+      const plan = planOf(`${outer(inner)} EMIT CHANGES WITH RETRACTIONS`);
+      const pull = planOf(outer(inner));
+      fc.assert(
+        fc.property(events, cut, (list, { sizes, stepRowsMax, reopens }) => {
+          const trial = new Trial(plan, { kind: "emit" }, stepRowsMax);
+          for (const [i, piece] of pieces(list, sizes).entries()) {
+            trial.feed(piece, reopens[i % reopens.length] === true);
+            const expected = naive(trial.records("s"));
+            assert.deepEqual(trial.folded, sums(rowsOf(expected)));
+            assert.equal(trial.late, expected.late);
+          }
+          const run = new Run(pull, { kind: "emit" }, stepRowsMax);
+          const stored = trial.records("s").map(({ before: _, ...one }) => one);
+          run.feed([{ kind: "records", source: 0, batches: [storedBatch(stored)] }]);
+          run.end();
+          const everything = stored.map((one) => ({ ...one, before: Number.NEGATIVE_INFINITY }));
+          const given = decodeOutput(outputOf(run.reports), pull.output.length).map(({ row }) => row);
+          assert.deepEqual(asKeys(given), sums(rowsOf(naive(everything))));
+        }),
+        { numRuns: runs(40) },
+      );
+    });
+
+    it(`of windows, ${name}, EMIT FINAL: once, when all windows within have closed`, () => {
+      const plan = planOf(`${outer(inner)} EMIT FINAL`);
+      fc.assert(
+        fc.property(events, cut, (list, { sizes, stepRowsMax, reopens }) => {
+          const trial = new Trial(plan, { kind: "emit" }, stepRowsMax);
+          for (const [i, piece] of pieces(list, sizes).entries()) {
+            trial.feed(piece, reopens[i % reopens.length] === true);
+            const rows = rowsOf(naive(trial.records("s")));
+            const closed = rows.filter(({ t }) => (Math.floor(t / 14) + 1) * 14 <= trial.watermark("s"));
+            assert.deepEqual(asKeys(trial.changes.map(({ row }) => row)), sums(closed));
+          }
+        }),
+        { numRuns: runs(40) },
+      );
+    });
+  }
+
+  it("are of what is left where rows are deleted, also where whole rows count", () => {
+    // Each third record takes back one that came before it, at the watermark of its own moment.
+    const plans = [
+      "SELECT k, window_end, COUNT(*) AS n, MAX(v) AS m FROM TUMBLE(d, INTERVAL 7 MILLISECOND) GROUP BY k EMIT CHANGES WITH RETRACTIONS",
+      "SELECT k, v, window_end FROM TUMBLE(d, INTERVAL 7 MILLISECOND) EMIT CHANGES WITH RETRACTIONS",
+      "SELECT k, v, window_end, ROW_NUMBER() OVER (PARTITION BY k, window_end ORDER BY v) AS n FROM TUMBLE(d, INTERVAL 7 MILLISECOND) EMIT CHANGES WITH RETRACTIONS",
+    ].map(planOf);
+    const records = fc.array(fc.tuple(fc.nat(2), fc.nat(9), fc.nat(4), fc.nat(9), fc.nat(99)), {
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(records, cut, (drawn, { sizes, stepRowsMax, reopens }) => {
+        const source = new NaiveSource(latenessMs, [1]);
+        const trials = plans.map((plan) => new Run(plan, { kind: "emit" }, stepRowsMax));
+        for (const run of trials) run.feed([{ kind: "shards", source: 0, shards: [1] }]);
+        const present: TimedRecord[] = [];
+        let [now, late] = [0, 0];
+        /** What stands of windows by k and end: deletions of rows that were late are owed. */
+        const standing = new Map<
+          string,
+          { readonly k: number; readonly v: number; readonly end: number; n: number }
+        >();
+        const list = drawn.map(([k, v, step, back, pick], i) => {
+          now += step;
+          const isGone = i % 3 === 2 && present.length > 0;
+          const made: TimedRecord = { k, v, t: Math.max(0, now - back) };
+          const [record = made] = isGone ? present.splice(pick % present.length, 1) : [made];
+          if (!isGone) present.push(record);
+          return { record, isGone };
+        });
+        for (const [i, piece] of pieces(list, sizes).entries()) {
+          for (const { record, isGone } of piece) {
+            const { before, t, ...row } = source.read(1, record);
+            const end = (Math.floor(t / 7) + 1) * 7;
+            if (end <= before) late += 1;
+            else {
+              const key = `${row.k} ${row.v} ${end}`;
+              const known = standing.get(key) ?? { ...row, end, n: 0 };
+              known.n += isGone ? -1 : 1;
+              standing.set(key, known);
+            }
+          }
+          const batch = recordBatch(
+            piece.map(({ record, isGone }) => {
+              const stored = hrecord({ ...record });
+              return isGone ? { ...stored, attributes: new Map([["hstream.op", "delete"]]) } : stored;
+            }),
+          );
+          for (const run of trials) {
+            run.feed([{ kind: "records", source: 0, batches: [batch] }]);
+            if (reopens[i % reopens.length] === true) run.reopen();
+          }
+          const left = [...standing.values()].flatMap(({ n, ...row }) =>
+            Array.from({ length: Math.max(0, n) }, () => row),
+          );
+          const groups = new Map<string, typeof left>();
+          for (const row of left) {
+            const key = `${row.k} ${row.end}`;
+            groups.set(key, [...(groups.get(key) ?? []), row]);
+          }
+          const [counts = [], rows = [], ranks = []] = trials.map((run, at) =>
+            folded(decodeOutput(outputOf(run.reports), at === 1 ? 3 : 4)),
+          );
+          assert.deepEqual(rows, asKeys(left.map(({ k, v, end }) => [k, v, timestamp(end)])));
+          assert.deepEqual(
+            counts,
+            asKeys(
+              [...groups.values()].map((group) => [
+                group[0]?.k ?? 0,
+                timestamp(group[0]?.end ?? 0),
+                group.length,
+                Math.max(...group.map(({ v }) => v)),
+              ]),
+            ),
+          );
+          assert.deepEqual(
+            ranks,
+            asKeys(
+              [...groups.values()].flatMap((group) =>
+                group
+                  .sort((a, b) => a.v - b.v)
+                  .map(({ k, v, end }, place) => [k, v, timestamp(end), place + 1]),
+              ),
+            ),
+          );
+          for (const run of trials)
+            assert.equal(
+              run.reports.reduce((sum, { divertedBy }) => sum + (divertedBy.late ?? 0), 0),
+              late,
+            );
+        }
+      }),
+      { numRuns: runs(60) },
+    );
+  });
+
+  it("count a record that is late for several of them once", () => {
+    const two = `SELECT a.k, a.n, b.n AS m FROM (SELECT k, window_end, COUNT(*) AS n FROM TUMBLE(s, INTERVAL 7 MILLISECOND) WHERE v < 7 GROUP BY k) AS a
+      FULL JOIN (SELECT k, window_end, COUNT(*) AS n FROM HOP(s, INTERVAL 14 MILLISECOND, INTERVAL 7 MILLISECOND) WHERE v > 2 GROUP BY k) AS b
+      ON a.k = b.k AND a.window_end = b.window_end EMIT CHANGES`;
+    const plan = planOf(two);
+    fc.assert(
+      fc.property(events, cut, (list, { sizes, stepRowsMax, reopens }) => {
+        const trial = new Trial(plan, { kind: "emit" }, stepRowsMax);
+        for (const [i, piece] of pieces(list, sizes).entries()) {
+          trial.feed(piece, reopens[i % reopens.length] === true);
+          const end = (t: number): number => (Math.floor(t / 7) + 1) * 7;
+          const late = trial.records("s").filter(({ t, v, before }) => {
+            return (v < 7 && end(t) <= before) || (v > 2 && end(t) + 7 <= before);
+          });
+          assert.equal(trial.late, late.length);
+        }
+      }),
+      { numRuns: runs(60) },
+    );
+  });
+});
+
 describe("joins within a time", () => {
   before(loadInflateForTests);
 
@@ -469,6 +697,12 @@ describe("state over time", () => {
       `SELECT ${items} FROM ${from} GROUP BY k EMIT CHANGES`,
       `SELECT ${items} FROM ${from} GROUP BY k EMIT FINAL`,
     ]),
+    ...windows.flatMap(({ from }) => {
+      const of = `(SELECT k, COUNT(*) AS n FROM ${from} GROUP BY k) AS q`;
+      const outer = `SELECT k, window_end, SUM(n) AS n FROM TUMBLE(${of}, INTERVAL 14 MILLISECOND) GROUP BY k`;
+      return [`${outer} EMIT CHANGES`, `${outer} EMIT FINAL`];
+    }),
+    "SELECT k, window_end, COUNT(*) AS n FROM TUMBLE((SELECT k FROM s UNION ALL SELECT k FROM r) AS q, INTERVAL 7 MILLISECOND) GROUP BY k EMIT CHANGES",
     "SELECT DISTINCT k, window_end FROM TUMBLE(s, INTERVAL 7 MILLISECOND) EMIT CHANGES",
     "SELECT * FROM (SELECT k, v, window_end, ROW_NUMBER() OVER (PARTITION BY window_end ORDER BY v DESC) AS n FROM TUMBLE(s, INTERVAL 7 MILLISECOND)) AS q WHERE n <= 2 EMIT CHANGES",
     "SELECT k, v, window_end, SUM(v) OVER (PARTITION BY window_end) AS n FROM TUMBLE(s, INTERVAL 7 MILLISECOND) EMIT FINAL",

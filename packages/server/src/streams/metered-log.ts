@@ -6,6 +6,7 @@ import type {
   Fence,
   LogStore,
   ReadLimits,
+  ReadMemory,
   ReadResult,
   ShardDescription,
   ShardId,
@@ -26,9 +27,9 @@ export class MeteredLog implements LogStore {
     this.#metrics = metrics;
   }
 
-  async read(shardId: ShardId, from: BatchId, limits: ReadLimits): Promise<ReadResult> {
+  async read(shardId: ShardId, from: BatchId, limits: ReadLimits, memory?: ReadMemory): Promise<ReadResult> {
     const startedMs = this.#metrics.now();
-    const result = await this.#log.read(shardId, from, limits);
+    const result = await this.#log.read(shardId, from, limits, memory);
     const stream = this.#streams.ofShard(shardId);
     if (stream !== undefined && result.batches.length > 0) {
       let bytes = 0;

@@ -6,6 +6,7 @@ import { limits } from "../limits.js";
 import { type AppendResult, LogError } from "../log/log-store.js";
 import { MemoryLog } from "../log/memory-log.js";
 import { MemoryMeta } from "../meta/memory-meta.js";
+import { appendLanes, Metrics } from "../metrics/metrics.js";
 import { hashKey, shardIndexOf } from "./key-space.js";
 import { countFrames, walkFrames } from "./record-frames.js";
 import { StreamAppender } from "./stream-appender.js";
@@ -95,6 +96,34 @@ describe("stream appender", () => {
     release();
     await Promise.all([...first, patient]);
     assert.equal(await late, "done");
+  });
+
+  it("counts what it appended and what was refused, by stream, also while others take its shards", async () => {
+    const { env, log, streams, stream, shardId } = await start(3);
+    const metrics = new Metrics(env.clock, env.timers);
+    const appender = new StreamAppender(env, streams, log, { recordBytesMax, metrics });
+    const totals = () => appendLanes.map((lane) => metrics.appends.find(stream.id)?.total(lane));
+    const key = (index: number) => `key ${index}`;
+    for (let i = 0; i < 30; i++) await appender.appendByKey("s", key(i), batch(2));
+    assert.deepEqual(totals(), [120, 60, 30, 0]);
+    for (const id of stream.shardIds) await log.open(id);
+    for (const id of stream.shardIds) assert.equal(await kindOf(appender.append("s", id, batch())), "Fenced");
+    await appender.append("s", shardId, batch());
+    assert.deepEqual(totals(), [122, 61, 31, 3]);
+    assert.equal(await kindOf(appender.appendByKey("s", "", batch(0))), "EmptyBatch");
+    assert.equal(await kindOf(appender.append("s", shardId, opaque(recordBytesMax + 1))), "RecordTooLarge");
+    assert.equal(await kindOf(appender.append("s", 999, batch())), "ShardNotInStream");
+    assert.equal(await kindOf(appender.appendByKey("none", "", batch(0))), "EmptyBatch");
+    assert.equal(await kindOf(appender.appendByKey("none", "", batch())), "StreamNotFound");
+    assert.deepEqual(totals(), [122, 61, 31, 6]);
+    await env.timers.advance(2_000);
+    assert.equal(metrics.appends.find(stream.id)?.rate("records", 60_000, metrics.now()), 61 / 2);
+    assert.equal(metrics.appendLatency.count, 31);
+    await streams.delete("s", { force: true });
+    const again = await streams.create({ name: "s" });
+    await appender.appendByKey("s", "", batch());
+    assert.deepEqual(totals(), [122, 61, 31, 6]);
+    assert.equal(metrics.appends.find(again.id)?.total("requests"), 1);
   });
 
   it("counts the records of any framing as it walks it, and refuses what is cut off", () => {

@@ -1,6 +1,7 @@
 import { must, unreachable } from "@hstream/proto";
 import type { Env } from "../env/env.js";
-import type { Metrics } from "../metrics/metrics.js";
+import type { Meter } from "../metrics/meter.js";
+import type { AppendLane, Metrics } from "../metrics/metrics.js";
 import { HStreamError } from "../errors.js";
 import { limits } from "../limits.js";
 import {
@@ -36,6 +37,14 @@ export interface AppendHow {
   readonly restored?: boolean;
 }
 
+/** A shard that was appended to, as long as its stream exists. */
+interface OpenShard {
+  /** The right to append to it; undefined since somebody else has taken it. */
+  fence: Fence | undefined;
+  /** Counts the appends to its stream. Here, since the shard is looked up for every append anyhow. */
+  readonly meter: Meter<AppendLane> | undefined;
+}
+
 /** Appends to streams: checks a batch, opens its shard, and says in the API's errors what went wrong. */
 export class StreamAppender {
   readonly #catalogue: StreamCatalogue;
@@ -43,7 +52,7 @@ export class StreamAppender {
   readonly #budget: ByteBudget;
   readonly #recordBytesMax: number;
   readonly #metrics: Metrics | undefined;
-  readonly #fences = new Map<ShardId, Fence>();
+  readonly #shards = new Map<ShardId, OpenShard>();
   readonly #opening = new Map<ShardId, Promise<Fence>>();
 
   constructor(
@@ -70,9 +79,10 @@ export class StreamAppender {
     batch: Batch,
     how: AppendHow = {},
   ): Promise<AppendedBatch> {
-    checkBatch(batch, how.restored === true ? limits.responseBytesMax : this.#recordBytesMax);
+    this.#check(streamName, batch, how.restored === true ? limits.responseBytesMax : this.#recordBytesMax);
     const stream = this.#catalogue.get(streamName);
     if (this.#catalogue.ofShard(shardId)?.id !== stream.id) {
+      this.#metrics?.appendFailed(stream.id);
       throw new HStreamError("ShardNotInStream", { shardId: String(shardId), stream: streamName });
     }
     return this.#append(stream, shardId, batch, how);
@@ -85,9 +95,20 @@ export class StreamAppender {
     batch: Batch,
     how: AppendHow = {},
   ): Promise<AppendedBatch> {
-    checkBatch(batch, this.#recordBytesMax);
+    this.#check(streamName, batch, this.#recordBytesMax);
     const stream = this.#catalogue.get(streamName);
     return this.#append(stream, shardOfKey(stream, key), batch, how);
+  }
+
+  /** Throws what is wrong with a batch, and counts it for its stream, if there is one. */
+  #check(streamName: string, batch: Batch, recordBytesMax: number): void {
+    try {
+      checkBatch(batch, recordBytesMax);
+    } catch (error) {
+      const stream = this.#catalogue.find(streamName);
+      if (stream !== undefined) this.#metrics?.appendFailed(stream.id);
+      throw error;
+    }
   }
 
   async #append(
@@ -96,7 +117,7 @@ export class StreamAppender {
     batch: Batch,
     how: AppendHow,
   ): Promise<AppendedBatch> {
-    const startedMs = this.#metrics?.now() ?? 0;
+    const started = this.#metrics?.moment();
     const bytes = batch.payload.length;
     if (!this.#budget.tryTake(bytes) && !(await this.#budget.take(bytes, how.patienceMs))) {
       const max = limits.appendBytesInFlightMax;
@@ -104,11 +125,15 @@ export class StreamAppender {
       throw new HStreamError("AppendFull", { reason: "too many bytes wait for the disk", max });
     }
     try {
-      const fence = this.#fences.get(shardId) ?? (await this.#open(shardId));
+      const shard = this.#shards.get(shardId) ?? this.#shard(streamId, shardId);
+      const fence = shard.fence ?? (await this.#open(shardId, shard));
       const options: AppendOptions =
         how.producer === undefined ? { fence } : { fence, producer: how.producer };
-      const appended = this.#settle(shardId, await this.#log.append(shardId, batch, options));
-      this.#metrics?.appended(streamId, bytes, batch.recordCount, startedMs);
+      const result = await this.#log.append(shardId, batch, options);
+      const appended = this.#settle(shard, shardId, result);
+      if (shard.meter !== undefined && started !== undefined) {
+        this.#metrics?.appended(shard.meter, bytes, batch.recordCount, started);
+      }
       return appended;
     } catch (error) {
       this.#metrics?.appendFailed(streamId);
@@ -119,7 +144,7 @@ export class StreamAppender {
     }
   }
 
-  #settle(shardId: ShardId, result: AppendResult): AppendedBatch {
+  #settle(shard: OpenShard, shardId: ShardId, result: AppendResult): AppendedBatch {
     switch (result.kind) {
       case "appended":
         return { shardId, batchId: result.batchId, timeMs: result.timeMs };
@@ -129,7 +154,7 @@ export class StreamAppender {
         throw new HStreamError("AppendSequenceGap", { expected: result.expected.step });
       case "fenced":
         // The next append opens the shard anew; this one's caller shall look it up again first.
-        this.#fences.delete(shardId);
+        shard.fence = undefined;
         throw new HStreamError("Fenced", { shardId: String(shardId) });
       case "full": {
         if (result.reason === "disk") this.#metrics?.health.diskFull(this.#metrics.now());
@@ -143,13 +168,20 @@ export class StreamAppender {
     }
   }
 
-  #open(shardId: ShardId): Promise<Fence> {
+  #shard(streamId: string, shardId: ShardId): OpenShard {
+    const shard: OpenShard = { fence: undefined, meter: this.#metrics?.appendsOf(streamId) };
+    this.#shards.set(shardId, shard);
+    this.#catalogue.onEnd(streamId, () => this.#shards.delete(shardId));
+    return shard;
+  }
+
+  #open(shardId: ShardId, shard: OpenShard): Promise<Fence> {
     const already = this.#opening.get(shardId);
     if (already !== undefined) return already;
     const opening = this.#log
       .open(shardId)
       .then((fence) => {
-        this.#fences.set(shardId, fence);
+        shard.fence = fence;
         return fence;
       })
       .finally(() => this.#opening.delete(shardId));

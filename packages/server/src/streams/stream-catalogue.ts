@@ -302,6 +302,7 @@ export class StreamCatalogue {
       for (const shardId of value.shardIds) this.#byShard.set(shardId, value);
     } else if (before !== undefined) {
       for (const follower of [...(this.#followers.get(before.id) ?? [])]) follower();
+      this.#followers.delete(before.id);
     }
   }
 

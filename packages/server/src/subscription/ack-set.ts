@@ -45,6 +45,14 @@ export class AckSet {
     return true;
   }
 
+  /** Adds all records; false, and nothing is added, unless none was acked. */
+  addAll(): boolean {
+    if (this.#count > 0) return false;
+    this.#count = this.size;
+    this.#prefix = this.size;
+    return true;
+  }
+
   /** One bit a record, the first in the lowest bit of the first byte. */
   save(): Uint8Array {
     const bits = new Uint8Array((this.size + 7) >> 3);

@@ -1,3 +1,4 @@
+import { firstIndexes } from "../streams/delivery.js";
 import { DeadlineQueue } from "./deadline-queue.js";
 import type { Emit, SubscriptionSettings } from "./subscription-action.js";
 import type { ShardState, SubscriptionConsumer, TrackedBatch } from "./tracked-batch.js";
@@ -58,17 +59,25 @@ export class Deliveries {
 
   /** Records are acked; how many of them were not before. */
   ack(batch: TrackedBatch, indexes: readonly number[]): number {
-    let count = 0;
-    for (const index of indexes) {
-      if (!batch.acks.add(index)) continue;
-      count += 1;
-      batch.nacked?.delete(index);
-    }
+    const count = this.#add(batch, indexes);
     if (count === 0) return 0;
     this.#unackedRecords -= count;
     this.changed.add(batch.shard);
     if (batch.acks.complete) this.finish(batch);
     else this.#letGo(batch);
+    return count;
+  }
+
+  #add({ acks, nacked }: TrackedBatch, indexes: readonly number[]): number {
+    // Mostly a whole batch is acked, with the list that all batches of its size share.
+    const isWhole = indexes.length === acks.size && indexes === firstIndexes(acks.size);
+    if (isWhole && nacked === undefined && acks.addAll()) return acks.size;
+    let count = 0;
+    for (const index of indexes) {
+      if (!acks.add(index)) continue;
+      count += 1;
+      nacked?.delete(index);
+    }
     return count;
   }
 

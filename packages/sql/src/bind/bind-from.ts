@@ -7,7 +7,7 @@ import { relationsMax } from "../limits.js";
 import { type ClosingColumns, closingColumns } from "../optimize/close-windows.js";
 import { onlyGrows } from "../optimize/choose-append-only.js";
 import type { Expression } from "../plan/expression.js";
-import { inputsOf, type LogicalPlan } from "../plan/logical.js";
+import { columnsOf, inputsOf, type LogicalPlan } from "../plan/logical.js";
 import type { JoinType, JoinWithin } from "../plan/physical.js";
 import { conjunction, conjunctsOf } from "../plan/rewrite.js";
 import { printName } from "../print/print-expression.js";
@@ -28,6 +28,8 @@ import {
 import {
   assignWindows,
   bindWindow,
+  closingTime,
+  lastMoment,
   type BoundWindow,
   namedTime,
   type RowTime,
@@ -125,6 +127,8 @@ function bindRelation(node: Extract<FromNode, { kind: "relation" }>, place: Quer
     if (stand.kind !== "stream") return undefined;
     const field = named ?? stand.timeColumn;
     const own = field === appendTimeName ? undefined : field;
+    // A deletion has the time of its row in a column, but not the row's append time.
+    if (own === undefined && !stand.appendOnly) return undefined;
     return { time: scope.time(own), watermark: context.finite ? undefined : scope.watermark() };
   };
   return {
@@ -133,7 +137,7 @@ function bindRelation(node: Extract<FromNode, { kind: "relation" }>, place: Quer
     merged: [],
     kind: isStream ? "stream" : stand.kind === "table" ? "table" : "changing",
     time,
-    grows: stand.appendOnly,
+    grows: stand.appendOnly || (context.finite && stand.kind === "stream"),
     closing: new Map(),
     conditions: [],
   };
@@ -172,10 +176,14 @@ function bindDerived(
     merged: [],
     kind: kindOf(plan),
     time: (named) => {
-      // Whatever column it is, nothing is late in an answer over what is stored.
-      const column = named === undefined || !context.finite ? undefined : scope.resolve(named);
-      if (column !== undefined) return { time: column, watermark: undefined };
-      return named === undefined ? rows?.rowTime : undefined;
+      const closing = closingColumns(plan);
+      if (named === undefined) return rows?.rowTime ?? closingTime(columnsOf(plan), closing);
+      const column = scope.resolve(named);
+      // Whatever column it is, nothing is late in an answer over what is stored; else the end of a window is none too early.
+      const isKnown =
+        context.finite ||
+        (column?.kind === "column" && (closing.get(column.index) ?? Number.POSITIVE_INFINITY) <= 1);
+      return column === undefined || !isKnown ? undefined : { time: column, watermark: undefined };
     },
     grows: onlyGrows(plan, context.finite),
     closing: closingColumns(plan),
@@ -271,7 +279,10 @@ function bindJoin(node: JoinNode, place: QueryPlace): FromRows {
   );
   const type: JoinType =
     node.type === "cross" && conditions.length > 0 ? "inner" : plainType(node, conditions);
-  const byWindow = conditions.some((one) => closesBoth(one, left.closing, right.closing));
+  const tie = conditions
+    .map((one) => closingTie(one, left.closing, right.closing))
+    .find((one) => one !== undefined);
+  const byWindow = tie !== undefined;
   const shape = pushShape(node, type, left, right, { within: within !== undefined, byWindow }, context);
   // Of a semi or anti join the right side is not seen.
   const seen = type === "semi" || type === "anti" ? [left] : [left, right];
@@ -302,8 +313,14 @@ function bindJoin(node: JoinNode, place: QueryPlace): FromRows {
     ],
     kind: joinKind(left, right, steady, shape.lookup),
     time: (named) => {
-      if (named !== undefined || seen.length === 1) return undefined;
+      if (named !== undefined) return undefined;
       if (shape.lookup) return first.time();
+      // Of a full join either side may be NULL.
+      if (tie !== undefined && within === undefined)
+        return type === "full"
+          ? undefined
+          : lastMoment(type === "right" ? tie.right : tie.left, tie.offsetMs);
+      if (seen.length === 1) return undefined;
       const [l, r] = [left.time(), right.time()];
       if (within === undefined || l === undefined || r === undefined) return undefined;
       // What is too late was held back below: its pairs are never late.
@@ -452,12 +469,24 @@ function bindWithin(
   return { bounds, condition: conjunction([near(l.time, r.time), near(r.time, l.time)]) };
 }
 
-/** Whether an equality ties columns of both sides that close with their windows. */
-function closesBoth(condition: Expression, left: ClosingColumns, right: ClosingColumns): boolean {
-  if (condition.kind !== "call" || condition.function !== "=") return false;
+/** The columns of both sides that an equality ties, if they close with their windows; then rows of them do. */
+function closingTie(
+  condition: Expression,
+  left: ClosingColumns,
+  right: ClosingColumns,
+): { readonly left: Expression; readonly right: Expression; readonly offsetMs: number } | undefined {
+  if (condition.kind !== "call" || condition.function !== "=") return undefined;
   const [a, b] = condition.args;
-  if (a?.kind !== "column" || b?.kind !== "column") return false;
-  return (left.has(a.index) && right.has(b.index)) || (left.has(b.index) && right.has(a.index));
+  if (a?.kind !== "column" || b?.kind !== "column") return undefined;
+  for (const [l, r] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const [ofLeft, ofRight] = [left.get(l.index), right.get(r.index)];
+    if (ofLeft === undefined || ofRight === undefined) continue;
+    return { left: l, right: r, offsetMs: Math.max(ofLeft, ofRight) };
+  }
+  return undefined;
 }
 
 function lengthOf(node: ExpressionNode, findings: Findings): number | undefined {
@@ -495,9 +524,10 @@ function pushShape(
 ): PushShape {
   const plain = { type, lookup: false, swapped: false };
   // Rows of the same window meet, whichever comes first, until it closes.
-  if (finite || byWindow) return plain;
+  // Within a time pairs come and go, where one of the streams has deletions.
+  if (finite || byWindow || within) return plain;
   if (left.kind === "stream" && right.kind === "stream") {
-    if (!within && !findings.failed) {
+    if (!findings.failed) {
       findings.error(
         node.right.span,
         "A join of two streams without end needs WITHIN",

@@ -12,9 +12,10 @@ export interface StreamOptions {
   shardCount?: number;
   timestampColumn?: string;
   latenessMs?: number;
+  deletions?: boolean;
 }
 
-const optionNames = ["REPLICATE", "DURATION", "SHARDS", "TIMESTAMP", "LATENESS"];
+const optionNames = ["REPLICATE", "DURATION", "SHARDS", "TIMESTAMP", "LATENESS", "DELETIONS"];
 
 /** Of an option given several times the first wins. */
 export function bindStreamOptions(options: readonly OptionNode[], findings: Findings): StreamOptions {
@@ -35,6 +36,9 @@ export function bindStreamOptions(options: readonly OptionNode[], findings: Find
         break;
       case "TIMESTAMP":
         bound.timestampColumn ??= columnName(value, findings);
+        break;
+      case "DELETIONS":
+        bound.deletions ??= yesOrNo(value, findings);
         break;
       default: {
         const near = nearestName(name.text, optionNames);
@@ -107,6 +111,13 @@ function lengthMs(node: ExpressionNode, findings: Findings): number {
   }
   findings.error(node.span, "This option takes a length of time", "write it as INTERVAL 7 DAY");
   return 0;
+}
+
+function yesOrNo(node: ExpressionNode, findings: Findings): boolean {
+  const value = literalOf(node);
+  if (typeof value === "boolean") return value;
+  findings.error(node.span, "This option takes TRUE or FALSE");
+  return false;
 }
 
 function columnName(node: ExpressionNode, findings: Findings): string {

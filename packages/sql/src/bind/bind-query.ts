@@ -1,7 +1,7 @@
 import { unreachable } from "@hstream/proto";
 import type { EmitNode, QueryBodyNode, QueryNode } from "../ast/ast.js";
 import type { Catalog, Relation } from "../catalog/catalog.js";
-import type { SortKey } from "../plan/expression.js";
+import type { Expression, SortKey } from "../plan/expression.js";
 import { onlyGrows } from "../optimize/choose-append-only.js";
 import { optimise } from "../optimize/optimise.js";
 import {
@@ -13,8 +13,8 @@ import {
 } from "../plan/logical.js";
 import type { EmitMode, OutputColumn } from "../plan/physical.js";
 import type { SqlType } from "../types/sql-type.js";
-import { commonType, DYNAMIC, sameType, typeName } from "../types/types.js";
-import { intervalMs } from "../values/calendar.js";
+import { commonType, DYNAMIC, sameType, TIMESTAMP, typeName } from "../types/types.js";
+import { intervalMs, timestampMsMax } from "../values/calendar.js";
 import { bindExpression, castTo, unified } from "./bind-expression.js";
 import { SelectBinder } from "./bind-select.js";
 import { countOf, distinct, limited, type OrderAndLimit, positionOf } from "./order.js";
@@ -23,6 +23,7 @@ import { bindPolling } from "./bind-polling.js";
 import { Findings } from "./findings.js";
 import type { BoundRows, CommonTable, OutputItem, QueryContext, QueryPlace } from "./query-context.js";
 import { ColumnIds, DerivedScope, Scope } from "./scope.js";
+import type { RowTime } from "./windows.js";
 
 /** What a query is for: an answer (pull or push, as it says), a view, or records of a stream. */
 export type QueryUse = "query" | "view" | "stream";
@@ -206,10 +207,11 @@ function bindSetOperation(
   place: QueryPlace,
 ): BoundRows {
   const { findings, ids } = place.context;
+  const timed = place.timed === true && body.operator === "UNION" && body.all;
   // A whole chain of one operator is one node.
   const inputs = operandsOf(body, body.operator, body.all).map((one) => ({
     node: one,
-    rows: bindBody(one, { ...place, outer: undefined, timed: false }, unordered),
+    rows: bindBody(one, { ...place, outer: undefined, timed }, unordered),
   }));
   const [first] = inputs;
   const width = first?.rows.columns.length ?? 0;
@@ -233,12 +235,19 @@ function bindSetOperation(
     }
     return { column: { id: ids.next(), name: column.name, type: type ?? DYNAMIC }, spread, prefix };
   });
-  const plans = inputs.map(({ rows }) => castColumns(rows, columns, ids));
-  const own = columns.map(({ column }) => column);
-  const result: Pick<BoundRows, "columns" | "single" | "correlation"> = {
+  const times = timed
+    ? unionTime(
+        inputs.map(({ rows }) => rows.rowTime),
+        ids,
+      )
+    : undefined;
+  const plans = inputs.map(({ rows }, i) => castColumns(rows, columns, times?.of[i] ?? [], ids));
+  const own = [...columns.map(({ column }) => column), ...(times?.columns ?? [])];
+  const result: Pick<BoundRows, "columns" | "single" | "correlation" | "rowTime"> = {
     columns,
     single: false,
     correlation: undefined,
+    ...(times === undefined ? {} : { rowTime: times.rowTime }),
   };
   if (findings.failed) return { plan: { kind: "values", columns: own, rows: [] }, ...result };
   const { operator, all } = body;
@@ -259,6 +268,41 @@ function bindSetOperation(
   return { plan: plan ?? { kind: "values", columns: own, rows: [] }, ...result };
 }
 
+/**
+ * The times of the rows of UNION ALL, if those of all its inputs have one: each row's own, and late by the watermark of
+ * its own input. What stands above goes by the least watermark.
+ */
+function unionTime(
+  inputs: readonly (RowTime | undefined)[],
+  ids: ColumnIds,
+):
+  | {
+      readonly columns: readonly LogicalColumn[];
+      readonly of: readonly (readonly Expression[])[];
+      readonly rowTime: RowTime;
+    }
+  | undefined {
+  const known = inputs.filter((one) => one !== undefined);
+  if (known.length !== inputs.length) return undefined;
+  const time: LogicalColumn = { id: ids.next(), name: "time", type: TIMESTAMP };
+  if (known.every(({ watermark }) => watermark === undefined)) {
+    const rowTime = { time: columnExpression(time), watermark: undefined };
+    return { columns: [time], of: known.map((one) => [one.time]), rowTime };
+  }
+  const watermark: LogicalColumn = { id: ids.next(), name: "watermark", type: TIMESTAMP };
+  // Of an input of which no row is late.
+  const none: Expression = {
+    kind: "literal",
+    value: { kind: "timestamp", ms: -timestampMsMax },
+    type: TIMESTAMP,
+  };
+  return {
+    columns: [time, watermark],
+    of: known.map((one) => [one.time, one.watermark ?? none]),
+    rowTime: { time: columnExpression(time), watermark: columnExpression(watermark) },
+  };
+}
+
 /** a UNION ALL b UNION ALL c: all three; so too for EXCEPT, which is taken from left to right. */
 function operandsOf(body: QueryBodyNode, operator: string, all: boolean): readonly QueryBodyNode[] {
   const operands: QueryBodyNode[] = [];
@@ -270,19 +314,28 @@ function operandsOf(body: QueryBodyNode, operator: string, all: boolean): readon
   return [at, ...operands];
 }
 
-function castColumns(rows: BoundRows, to: readonly OutputItem[], ids: ColumnIds): LogicalPlan {
+/** The columns of the block by the types that they shall have, then `more`. */
+function castColumns(
+  rows: BoundRows,
+  to: readonly OutputItem[],
+  more: readonly Expression[],
+  ids: ColumnIds,
+): LogicalPlan {
   const same = rows.columns.every(({ column }, i) => {
     const type = to[i]?.column.type;
     return type === undefined || type.kind === "dynamic" || sameType(column.type, type);
   });
-  if (same) return rows.plan;
+  if (same && more.length === 0 && rows.rowTime === undefined) return rows.plan;
   const items = rows.columns.map(({ column }, i): ProjectItem => {
     const type = to[i]?.column.type ?? DYNAMIC;
     const own = columnExpression(column);
     const expression = type.kind === "dynamic" || column.type.kind === "null" ? own : castTo(own, type);
     return { column: { ...column, id: ids.next(), type }, expression };
   });
-  return { kind: "project", input: rows.plan, items };
+  const hidden = more.map((expression): ProjectItem => {
+    return { column: { id: ids.next(), name: "time", type: TIMESTAMP }, expression };
+  });
+  return { kind: "project", input: rows.plan, items: [...items, ...hidden] };
 }
 
 // ---- the whole statement ----------------------------------------------------------------------------------
@@ -290,16 +343,7 @@ function castColumns(rows: BoundRows, to: readonly OutputItem[], ids: ColumnIds)
 function emitMode(emit: EmitNode | undefined, use: QueryUse, findings: Findings): EmitMode {
   if (use === "view") return { kind: "coalesced" };
   if (emit?.mode === "every") return everyMode(emit, findings);
-  if (use === "stream") return { kind: emit?.mode === "final" ? "final" : "changes" };
-  switch (emit?.mode) {
-    case undefined:
-      return { kind: "pull" };
-    case "changes":
-    case "coalesced":
-    case "retractions":
-    case "final":
-      return { kind: emit?.mode ?? "changes" };
-  }
+  return { kind: emit?.mode ?? (use === "stream" ? "changes" : "pull") };
 }
 
 function everyMode({ interval, span }: EmitNode, findings: Findings): EmitMode {

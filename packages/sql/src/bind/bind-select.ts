@@ -11,39 +11,36 @@ import {
   type LogicalPlan,
   type ProjectItem,
 } from "../plan/logical.js";
-import {
-  columnsIn,
-  conjunction,
-  conjunctsOf,
-  expressionKey,
-  mapOperands,
-  replaceColumns,
-} from "../plan/rewrite.js";
+import { columnsIn, conjunction, conjunctsOf, expressionKey, replaceColumns } from "../plan/rewrite.js";
 import { columnNameOf, printName } from "../print/print-expression.js";
 import { BOOLEAN, NULL_TYPE } from "../types/types.js";
 import { bindCondition, bindExpression, type ExpressionPlace, type SubqueryNode } from "./bind-expression.js";
 import { bindFrom, type FromRows, windowed } from "./bind-from.js";
-import { distinct, limited, type OrderAndLimit, positionOf } from "./order.js";
+import { type OrderAndLimit, positionOf } from "./order.js";
 import { EqualColumns } from "./equal-columns.js";
-import { unboundExpression } from "./findings.js";
 import { joinedWith, outerRowsOf } from "./outer-rows.js";
 import { type GroupedInput, Grouping, hasWindowFunction, isGrouped, mentions } from "./grouping.js";
-import type { BoundRows, Correlation, OuterRows, OutputItem, QueryPlace } from "./query-context.js";
+import type { BoundRows, Correlation, OutputItem, QueryPlace } from "./query-context.js";
 import { Scope } from "./scope.js";
+import {
+  type BlockCorrelation,
+  type CorrelatedPair,
+  equalitiesOf,
+  type Equality,
+  hiddenItems,
+  isOuter,
+} from "./correlation.js";
+import {
+  distinctRows,
+  type Item,
+  type NamedItem,
+  namedItems,
+  type Output,
+  projected,
+} from "./select-output.js";
 import { Subqueries, unresolvedIn } from "./subqueries.js";
 import { WindowCalls } from "./window-calls.js";
-import { assignWindows, type RowTime, windowInGroupBy } from "./windows.js";
-
-interface Item {
-  readonly name: string;
-  readonly span: Span;
-  readonly expression: Expression;
-  readonly spread: boolean;
-  /** The relation of a plain column, which goes before its name where two are called the same. */
-  readonly relation: string | undefined;
-  /** Undefined for a column that * stands for. */
-  readonly node: ExpressionNode | undefined;
-}
+import { assignWindows, closingTime, type RowTime, windowInGroupBy } from "./windows.js";
 
 /** SELECT … with the order of the query that it is the whole of. */
 export class SelectBinder {
@@ -97,12 +94,12 @@ export class SelectBinder {
     const correlation = this.#correlate(conditions);
     const items = select.items.flatMap((item) => this.#bindItem(item));
     const having = this.#having();
-    const order = this.#order.orderBy.map((node) => this.#bindOrder(node, items));
+    const keys = this.#order.orderBy.map((node) => this.#bindOrder(node, items));
 
     const rowTime = this.#rowTime();
 
     let plan = this.#where.attach(this.#from?.build() ?? { kind: "values", columns: [], rows: [[]] });
-    const own = conditions.filter((condition) => !this.#isOuter(condition));
+    const own = conditions.filter((condition) => !isOuter(condition, this.#scope.correlated));
     if (own.length > 0) plan = { kind: "filter", input: plan, predicate: conjunction(own) };
     plan = this.#below.attach(plan);
     if (correlation?.outerRows !== undefined)
@@ -115,11 +112,15 @@ export class SelectBinder {
       plan,
       outer.map(({ inner }) => inner),
     );
-    const hidden = [...this.#hidden(plan, correlation), ...(rowTime?.items ?? [])];
-    const named = this.#named(items);
+    const hidden = [
+      ...(correlation === undefined ? [] : hiddenItems(plan, correlation)),
+      ...(rowTime?.items ?? []),
+    ];
+    const named = namedItems(items, this.#scope.relations.length > 1, context.ids);
+    const output: Output = { named, hidden, keys, order: this.#order };
     const rows = select.distinct
-      ? this.#distinct(plan, named, order, items, hidden)
-      : this.#projected(plan, named, order, hidden);
+      ? distinctRows(plan, output, select.span, context)
+      : projected(plan, output, context);
     const empty = correlation === undefined ? undefined : this.#empty(items);
     const bound = this.#finish(rows, named, correlation, hidden, empty, context.findings.failed);
     return rowTime === undefined ? bound : { ...bound, rowTime: rowTime.rowTime };
@@ -184,15 +185,18 @@ export class SelectBinder {
     };
   }
 
-  /** Where the times of the rows are wanted: they pass through a plain SELECT. */
+  /** Where the times of the rows are wanted: they pass through a plain SELECT, and groups by a window have its own. */
   #rowTime(): { readonly rowTime: RowTime; readonly items: readonly ProjectItem[] } | undefined {
     const plain =
       this.#timed &&
-      this.#grouping === undefined &&
       !this.#select.distinct &&
       this.#order.limit === undefined &&
       this.#windows.columns.size === 0;
-    const own = plain ? this.#from?.time() : undefined;
+    const own = !plain
+      ? undefined
+      : this.#grouping === undefined
+        ? this.#from?.time()
+        : this.#groupTime(this.#grouping);
     if (own === undefined) return undefined;
     const { ids } = this.#place.context;
     const item = (name: string, expression: Expression): ProjectItem => {
@@ -207,6 +211,21 @@ export class SelectBinder {
       },
       items: watermark === undefined ? [time] : [time, watermark],
     };
+  }
+
+  #groupTime({ keys }: Grouping): RowTime | undefined {
+    const closing = new Map(this.#from?.closing);
+    const window = this.#from?.window;
+    // A row at the very end still belongs to a window of SLIDE or SESSION.
+    if (window !== undefined && window.kind !== "hop") closing.set(window.end.id, 1);
+    const ofKeys = keys.flatMap(({ column, expression }) => {
+      const offset = expression.kind === "column" ? closing.get(expression.index) : undefined;
+      return offset === undefined ? [] : [[column.id, offset] as const];
+    });
+    return closingTime(
+      keys.map(({ column }) => column),
+      new Map(ofKeys),
+    );
   }
 
   // ---- where expressions stand ----------------------------------------------------------------------------
@@ -304,34 +323,13 @@ export class SelectBinder {
     return conditions.map((condition) => this.#overGroups(condition, span));
   }
 
-  #isOuter(condition: Expression): boolean {
-    const { correlated } = this.#scope;
-    return correlated.size > 0 && [...columnsIn(condition)].some((id) => correlated.has(id));
-  }
-
   /** The conditions that name columns of the query around this one. */
   #correlate(conditions: readonly Expression[]): BlockCorrelation | undefined {
-    const outer = conditions.filter((condition) => this.#isOuter(condition));
-    if (outer.length === 0) return undefined;
     const { correlated } = this.#scope;
-    const pairs: BlockCorrelation["pairs"][number][] = [];
-    const residuals: Expression[] = [];
-    const sideOf = (expression: Expression): "outer" | "inner" | "both" => {
-      const ids = [...columnsIn(expression)];
-      if (ids.every((id) => correlated.has(id))) return "outer";
-      return ids.some((id) => correlated.has(id)) ? "both" : "inner";
-    };
-    for (const condition of outer) {
-      const [a, b] = condition.kind === "call" ? condition.args : [];
-      const name = condition.kind === "call" ? condition.function : "";
-      const nullsEqual = name === "IS NOT DISTINCT FROM";
-      const sides = a === undefined || b === undefined ? [] : [sideOf(a), sideOf(b)];
-      const equality = (name === "=" || nullsEqual) && a !== undefined && b !== undefined;
-      if (equality && sides[0] === "outer" && sides[1] === "inner") pairs.push(this.#pair(a, b, nullsEqual));
-      else if (equality && sides[0] === "inner" && sides[1] === "outer")
-        pairs.push(this.#pair(b, a, nullsEqual));
-      else residuals.push(condition);
-    }
+    const outer = conditions.filter((condition) => isOuter(condition, correlated));
+    if (outer.length === 0) return undefined;
+    const { equalities, residuals } = equalitiesOf(outer, correlated);
+    const pairs = equalities.map((equality) => this.#pair(equality));
     const plain = this.#place.forValue !== true && !this.#blocksConditions();
     if (residuals.length === 0 || plain) return { pairs, residuals, outerRows: undefined, joining: [] };
     return this.#withOuterRows(pairs, residuals);
@@ -346,44 +344,27 @@ export class SelectBinder {
   }
 
   /** The rows of the query around this one come in, and go out again as keys. */
-  #withOuterRows(
-    pairs: BlockCorrelation["pairs"][number][],
-    residuals: readonly Expression[],
-  ): BlockCorrelation {
+  #withOuterRows(pairs: readonly CorrelatedPair[], residuals: readonly Expression[]): BlockCorrelation {
     const { outerRows, joining } = outerRowsOf(
       residuals,
       this.#scope.correlated,
       this.#select.span,
       this.#place.context,
     );
-    for (const { outer, column } of outerRows.columns) {
-      pairs.push(this.#pair(outer, columnExpression(column), true));
-    }
-    return { pairs, residuals: [], outerRows, joining };
+    const throughRows = outerRows.columns.map(({ outer, column }) =>
+      this.#pair({ outer, inner: columnExpression(column), nullsEqual: true }),
+    );
+    return { pairs: [...pairs, ...throughRows], residuals: [], outerRows, joining };
   }
 
-  #pair(left: Expression, inner: Expression, nullsEqual: boolean): BlockCorrelation["pairs"][number] {
+  #pair({ outer, inner, nullsEqual }: Equality): CorrelatedPair {
     this.#grouping?.addKey(inner, "key");
     const above = this.#overGroups(inner, this.#select.span);
     const column: LogicalColumn =
       above.kind === "column"
         ? { id: above.index, name: above.name, type: above.type }
         : { id: this.#place.context.ids.next(), name: "key", type: inner.type };
-    return { left, inner: above, column, nullsEqual };
-  }
-
-  /** What the query around this one needs of it beside its columns. */
-  #hidden(plan: LogicalPlan, correlation: BlockCorrelation | undefined): readonly ProjectItem[] {
-    if (correlation === undefined) return [];
-    const { residuals, pairs } = correlation;
-    const items = new Map<number, ProjectItem>();
-    for (const { column, inner } of pairs) items.set(column.id, { column, expression: inner });
-    const given = new Map(columnsOf(plan).map((column) => [column.id, column]));
-    for (const id of residuals.flatMap((residual) => [...columnsIn(residual)])) {
-      const column = given.get(id);
-      if (column !== undefined) items.set(id, { column, expression: columnExpression(column) });
-    }
-    return [...items.values()];
+    return { left: outer, inner: above, column, nullsEqual };
   }
 
   // ---- GROUP BY, the select list, ORDER BY ----------------------------------------------------------------
@@ -490,81 +471,6 @@ export class SelectBinder {
 
   // ---- what comes out -------------------------------------------------------------------------------------
 
-  /**
-   * The items under the names that they go out by. Where two are called the same, the columns of relations are
-   * written relation.column; records of several relations name their fields so.
-   */
-  #named(items: readonly Item[]): readonly NamedItem[] {
-    const { ids } = this.#place.context;
-    const several = this.#scope.relations.length > 1;
-    const spreads = items.filter((item) => item.spread).length;
-    const plain = items.filter((item) => !item.spread).map((item) => item.name);
-    const qualify = several && (spreads > 1 || new Set(plain).size < plain.length);
-    const names = new Map<string, number>();
-    return items.map(({ name, expression, spread, relation, span }) => {
-      const whole =
-        qualify && !spread && relation !== undefined && relation !== "" ? `${relation}.${name}` : name;
-      const count = (names.get(whole) ?? 0) + 1;
-      names.set(whole, count);
-      const unique = count === 1 || spread ? whole : `${whole}_${count}`;
-      const prefix = spread && qualify ? relation : undefined;
-      const column = { id: ids.next(), name: unique, type: expression.type };
-      const item = { column, spread, prefix, expression };
-      return unique === whole ? item : { ...item, repeats: { name: whole, span } };
-    });
-  }
-
-  #projected(
-    plan: LogicalPlan,
-    named: readonly NamedItem[],
-    order: readonly SortKey[],
-    hidden: readonly ProjectItem[],
-  ): LogicalPlan {
-    const first = limited(
-      plan,
-      order,
-      this.#order,
-      hidden.map(({ expression }) => expression),
-      this.#place.context,
-    );
-    return { kind: "project", input: first, items: [...projectItems(named), ...hidden] };
-  }
-
-  /** Ordered by what comes out, as other columns have no one value for a distinct row. */
-  #distinct(
-    plan: LogicalPlan,
-    named: readonly NamedItem[],
-    order: readonly SortKey[],
-    items: readonly Item[],
-    hidden: readonly ProjectItem[],
-  ): LogicalPlan {
-    const { ids, findings } = this.#place.context;
-    const own = [...named.map(({ column }) => column), ...hidden.map(({ column }) => column)];
-    const inner = own.map((column): LogicalColumn => ({ ...column, id: ids.next() }));
-    const expressions = [...items, ...hidden].map(({ expression }) => expression);
-    const projected: LogicalPlan = {
-      kind: "project",
-      input: plan,
-      items: inner.map((column, i) => ({ column, expression: expressions[i] ?? unboundExpression })),
-    };
-    const outOf = new Map(items.map(({ expression }, i) => [expressionKey(expression), own[i]]));
-    const keys = order.map((key, i): SortKey => {
-      const replaced = replaceWhole(key.expression, outOf);
-      if ([...columnsIn(replaced)].some((id) => !own.some((column) => column.id === id))) {
-        const span = this.#order.orderBy[i]?.expression.span ?? this.#select.span;
-        findings.error(
-          span,
-          "SELECT DISTINCT is ordered only by what it selects",
-          "add it to the select list",
-        );
-      }
-      return { ...key, expression: replaced };
-    });
-    const rows = distinct(projected, inner, own);
-    const partition = hidden.map(({ column }) => columnExpression(column));
-    return limited(rows, keys, this.#order, partition, this.#place.context);
-  }
-
   /** What the items are where an aggregate without GROUP BY has no record, if that can be. */
   #empty(items: readonly Item[]): readonly Expression[] | undefined {
     const grouping = this.#grouping;
@@ -636,28 +542,6 @@ export class SelectBinder {
   }
 }
 
-interface BlockCorrelation {
-  readonly pairs: readonly {
-    /** Over the outer query's columns. */
-    readonly left: Expression;
-    /** Over what stands before the projection. */
-    readonly inner: Expression;
-    /** As it goes out. */
-    readonly column: LogicalColumn;
-    readonly nullsEqual: boolean;
-  }[];
-  readonly residuals: readonly Expression[];
-  readonly outerRows: OuterRows | undefined;
-  /** What the outer rows are joined by. */
-  readonly joining: readonly Expression[];
-}
-
-type NamedItem = OutputItem & { readonly expression: Expression };
-
-function projectItems(named: readonly NamedItem[]): ProjectItem[] {
-  return named.map(({ column, expression }) => ({ column, expression }));
-}
-
 /** D1 writes the window into GROUP BY: it stands over FROM. */
 function windowFromGroupBy(
   from: FromRows | undefined,
@@ -672,16 +556,6 @@ function windowFromGroupBy(
 /** What filters and the like above the source read. */
 function expressionsBelow(plan: LogicalPlan): readonly Expression[] {
   return [...expressionsOf(plan), ...inputsOf(plan).flatMap(expressionsBelow)];
-}
-
-/** Parts of the expression that are items, as the items' columns. */
-function replaceWhole(
-  expression: Expression,
-  outOf: ReadonlyMap<string, LogicalColumn | undefined>,
-): Expression {
-  const column = outOf.get(expressionKey(expression));
-  if (column !== undefined) return columnExpression(column);
-  return mapOperands(expression, (operand) => replaceWhole(operand, outOf));
 }
 
 /** EXISTS (…), x IN (SELECT …) and their negations. */

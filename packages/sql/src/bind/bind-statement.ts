@@ -169,7 +169,6 @@ function bindCreateStreamAs(
   const from = statement.query.emit?.from ?? "latest";
   const query: BoundQuery = { ...bound, start: from, ...bindStart(options, findings) };
   const streamOptions = options.filter((option) => option.name.text.toUpperCase() !== "START");
-  const { replicationFactor, retentionSeconds, shardCount } = bindStreamOptions(streamOptions, findings);
   if (
     partitionBy !== undefined &&
     !query.output.some((column) => column.name === partitionBy.text || column.spread)
@@ -183,9 +182,7 @@ function bindCreateStreamAs(
     orReplace,
     query,
     ...(partitionBy === undefined ? {} : { partitionBy: partitionBy.text }),
-    ...(replicationFactor === undefined ? {} : { replicationFactor }),
-    ...(retentionSeconds === undefined ? {} : { retentionSeconds }),
-    ...(shardCount === undefined ? {} : { shardCount }),
+    ...bindStreamOptions(streamOptions, findings),
   };
 }
 

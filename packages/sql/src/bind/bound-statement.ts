@@ -18,6 +18,8 @@ export type BoundStatement =
       /** The column that holds a record's time. */
       readonly timestampColumn?: string;
       readonly latenessMs?: number;
+      /** Whether a record may take a row back. */
+      readonly deletions?: boolean;
     }
   | {
       readonly kind: "create-view";
@@ -38,6 +40,10 @@ export type BoundStatement =
       readonly replicationFactor?: number;
       readonly retentionSeconds?: number;
       readonly shardCount?: number;
+      readonly timestampColumn?: string;
+      readonly latenessMs?: number;
+      /** Also where the query itself takes no row back. */
+      readonly deletions?: boolean;
     }
   | { readonly kind: "insert"; readonly stream: Relation; readonly rows: readonly InsertRow[] }
   /** A query that appends to a stream; `columns` names its output columns there. */

@@ -147,6 +147,8 @@ export class RelationScope implements ScopeRelation {
     }
     if (!stream) return undefined;
     if (name === appendTimeName) {
+      // A record that takes a row back was appended later than the row.
+      if (!this.relation.appendOnly) return undefined;
       return { id: this.#ids.next(), name, type: TIMESTAMP, from: { kind: "append-time" } };
     }
     if (!this.relation.open) return undefined;

@@ -4,7 +4,7 @@ import { windowsPerRowMax } from "../limits.js";
 import type { Expression } from "../plan/expression.js";
 import { columnExpression, type LogicalColumn, type LogicalPlan } from "../plan/logical.js";
 import type { WindowShape } from "../plan/physical.js";
-import { TIMESTAMP } from "../types/types.js";
+import { INTERVAL, TIMESTAMP } from "../types/types.js";
 import { intervalMs } from "../values/calendar.js";
 import { windowNamed } from "../tokens/window-names.js";
 import { bindExpression } from "./bind-expression.js";
@@ -28,6 +28,41 @@ export interface BoundWindow {
   readonly end: LogicalColumn;
   readonly rowTime: RowTime;
   readonly span: Span;
+}
+
+/**
+ * The time of rows that nothing changes any more once the watermark is at `column` + offsetMs, as windows close them:
+ * the last moment before that. So windows lie within longer ones, and no such row is late.
+ */
+export function lastMoment(column: Expression, offsetMs: number): RowTime {
+  const shift = offsetMs - 1;
+  if (shift === 0) return { time: column, watermark: undefined };
+  const length: Expression = {
+    kind: "literal",
+    value: { kind: "interval", months: 0, ms: Math.abs(shift) },
+    type: INTERVAL,
+  };
+  const time: Expression = {
+    kind: "call",
+    function: shift < 0 ? "-" : "+",
+    args: [column, length],
+    type: TIMESTAMP,
+  };
+  return { time, watermark: undefined };
+}
+
+/** Of columns that windows close, by id, the one that closes first: the time of the rows. */
+export function closingTime(
+  columns: readonly LogicalColumn[],
+  closing: ReadonlyMap<number, number>,
+): RowTime | undefined {
+  let best: { readonly column: LogicalColumn; readonly offsetMs: number } | undefined;
+  for (const column of columns) {
+    const offsetMs = closing.get(column.id);
+    if (offsetMs !== undefined && (best === undefined || offsetMs < best.offsetMs))
+      best = { column, offsetMs };
+  }
+  return best === undefined ? undefined : lastMoment(columnExpression(best.column), best.offsetMs);
 }
 
 /** The window that a call in GROUP BY means: TUMBLING(INTERVAL 5 SECOND). */
@@ -91,7 +126,7 @@ export function bindWindow(
     findings.error(
       span,
       `${window} needs rows that have a time`,
-      "rows of streams have one, also through a plain subquery or a join WITHIN",
+      "rows of streams have one, and keep it in a plain subquery, UNION ALL, a join WITHIN and groups by a window; where rows are deleted, name its column",
     );
     return undefined;
   }

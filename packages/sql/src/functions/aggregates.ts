@@ -27,6 +27,11 @@ export interface Counted {
   count: number;
 }
 
+/** A value that stands in the heap, or is owed: it was taken back before it came. */
+interface Candidate extends Counted {
+  isInHeap: boolean;
+}
+
 /**
  * The best value of a multiset. Append-only input needs the best alone; with retractions, a heap in which
  * values that are gone stay until they come to the top.
@@ -34,8 +39,8 @@ export interface Counted {
 class ExtremeState {
   readonly sign: 1 | -1;
   best: SqlValue = null;
-  readonly counts: Map<string, Counted> | undefined;
-  readonly heap: Counted[] = [];
+  readonly counts: Map<string, Candidate> | undefined;
+  readonly heap: Candidate[] = [];
   bytes = 64;
 
   constructor(sign: 1 | -1, appendOnly: boolean) {
@@ -53,20 +58,29 @@ class ExtremeState {
       return;
     }
     const key = rowKeyText([value]);
-    const known = this.counts.get(key);
-    if (known !== undefined) {
-      known.count += weight;
-      return;
+    let entry = this.counts.get(key);
+    if (entry === undefined) {
+      entry = { value, count: 0, isInHeap: false };
+      this.counts.set(key, entry);
+      this.bytes += 2 * key.length + 96;
     }
-    const entry = { value, count: weight };
-    this.counts.set(key, entry);
-    this.bytes += 2 * key.length + 96;
-    this.#push(entry);
+    entry.count += weight;
+    if (entry.isInHeap) return;
+    if (entry.count > 0) this.#push(entry);
+    else if (entry.count === 0) this.#forget(entry);
   }
 
-  /** The heap as it stands; a list of pairs. */
+  #forget({ value }: Candidate): void {
+    const key = rowKeyText([value]);
+    this.counts?.delete(key);
+    this.bytes -= 2 * key.length + 96;
+  }
+
+  /** The heap as it stands, and what is owed; a list of pairs. */
   save(): SqlValue {
-    return this.counts === undefined ? [this.best] : this.heap.map(({ value, count }) => [value, count]);
+    if (this.counts === undefined) return [this.best];
+    const owed = [...this.counts.values()].filter(({ isInHeap }) => !isInHeap);
+    return [...this.heap, ...owed].map(({ value, count }) => [value, count]);
   }
 
   load(saved: SqlValue): this {
@@ -76,11 +90,7 @@ class ExtremeState {
     }
     for (const pair of savedArray(saved)) {
       const [value = null, count] = savedArray(pair);
-      const entry = { value, count: savedNumber(count) };
-      const key = rowKeyText([value]);
-      this.counts.set(key, entry);
-      this.bytes += 2 * key.length + 96;
-      this.heap.push(entry);
+      this.add(value, savedNumber(count));
     }
     return this;
   }
@@ -91,14 +101,14 @@ class ExtremeState {
       const top = this.heap[0];
       if (top === undefined) return null;
       if (top.count > 0) return top.value;
-      const key = rowKeyText([top.value]);
-      this.counts.delete(key);
-      this.bytes -= 2 * key.length + 96;
       this.#pop();
+      top.isInHeap = false;
+      if (top.count === 0) this.#forget(top);
     }
   }
 
-  #push(entry: Counted): void {
+  #push(entry: Candidate): void {
+    entry.isInHeap = true;
     let at = this.heap.push(entry) - 1;
     while (at > 0) {
       const up = (at - 1) >> 1;
@@ -145,7 +155,7 @@ export function extreme(sign: 1 | -1): AggregateImplementation {
 
 /**
  * The value of the group's first or last record by order of arrival, a NULL too. With retractions every
- * value is kept; the youngest that equals is the one taken back.
+ * value is kept; the youngest that equals is the one taken back, if there is one.
  */
 class ArrivalState {
   readonly latest: boolean;
@@ -167,12 +177,13 @@ class ArrivalState {
       return;
     }
     const key = rowKeyText([value]);
+    const before = this.arrived.length;
     for (let i = 0; i < weight; i++) this.arrived.push({ key, value });
     for (let i = 0; i > weight; i--) {
       const at = this.arrived.findLastIndex((entry) => entry.key === key);
       if (at >= 0) this.arrived.splice(at, 1);
     }
-    this.bytes += weight * (2 * key.length + 64);
+    this.bytes += (this.arrived.length - before) * (2 * key.length + 64);
   }
 
   save(): SqlValue {
@@ -265,7 +276,8 @@ const single = implement({
   },
   result(state, context) {
     if (state.rows > 1) return context.error("A subquery gave more than one row");
-    return state.counts.values().next().value?.value ?? null;
+    for (const { value, count: copies } of state.counts.values()) if (copies > 0) return value;
+    return null;
   },
   stateBytes: (state) => state.bytes,
   save: (state) => [...state.counts.values()].map(({ value, count }) => [value, count]),

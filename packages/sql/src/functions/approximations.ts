@@ -48,7 +48,7 @@ export const approximateCount = implement({
     if (rank > (state.registers[register] ?? 0)) state.registers[register] = rank;
   },
   result({ registers, exact }) {
-    if (registers === undefined) return exact.counts.size;
+    if (registers === undefined) return exact.different;
     const size = registers.length;
     let sum = 0;
     let empty = 0;

@@ -82,7 +82,7 @@ export interface AggregateImplementation {
   /** `appendOnly`: no negative weight will ever come, so cheaper state will do. */
   create(appendOnly: boolean): AggregateState;
   /**
-   * Adds a row `weight` times (negative: takes it back; what is taken back was added before). NULL
+   * Adds a row `weight` times (negative: takes it back, perhaps before it comes). NULL
    * arguments come in too; each aggregate skips what it must.
    */
   add(state: AggregateState, args: readonly SqlValue[], weight: number, context: EvaluationContext): void;

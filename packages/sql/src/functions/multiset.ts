@@ -4,10 +4,12 @@ import { rowKeyText } from "../values/row-key.js";
 import { savedArray, savedNumber } from "./aggregate-state.js";
 import type { Counted } from "./aggregates.js";
 
-/** Each different value with its number of copies. */
+/** Each different value with its number of copies: below 0 where it was taken back before it came. */
 export class Multiset {
   readonly counts = new Map<string, Counted>();
   rows = 0;
+  /** Different values of which there are copies. */
+  different = 0;
   bytes = 64;
   /** The last further argument that came: k of TOPK, q of QUANTILE. */
   parameter: SqlValue = null;
@@ -18,6 +20,8 @@ export class Multiset {
     this.rows += weight;
     const key = rowKeyText([value]);
     const known = this.counts.get(key);
+    const before = known?.count ?? 0;
+    this.different += Number(before + weight > 0) - Number(before > 0);
     if (known === undefined) {
       this.counts.set(key, { value, count: weight });
       this.bytes += 2 * key.length + 96;
@@ -30,7 +34,10 @@ export class Multiset {
   }
 
   sorted(): readonly Counted[] {
-    this.#sorted ??= [...this.counts.values()].sort((a, b) => compareTotal(a.value, b.value));
+    // What was taken back before it came is not there.
+    this.#sorted ??= [...this.counts.values()]
+      .filter(({ count }) => count > 0)
+      .sort((a, b) => compareTotal(a.value, b.value));
     return this.#sorted;
   }
 

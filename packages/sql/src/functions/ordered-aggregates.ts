@@ -6,11 +6,15 @@ import { toText } from "../values/text.js";
 import { implement, savedArray, savedNumber } from "./aggregate-state.js";
 import type { AggregateImplementation, EvaluationContext } from "./function.js";
 
-/** A value with its sort keys, as often as it came. */
+/** A value with its sort keys, as often as it came; below 0 where it was taken back before it came. */
 interface Entry {
   readonly value: SqlValue;
   readonly keys: readonly SqlValue[];
   count: number;
+}
+
+function isThere({ count }: Entry): boolean {
+  return count > 0;
 }
 
 /**
@@ -43,24 +47,24 @@ class OrderedState {
         this.#entries.splice(at, 1);
         this.bytes -= size;
       }
-    } else if (weight > 0) {
+    } else {
       this.#entries.splice(at, 0, entry);
       this.bytes += size;
-    } else return;
+    }
     this.rows += weight;
   }
 
   /** All values in order, each as often as it came. */
   values(): SqlValue[] {
-    return this.#entries.flatMap(({ value, count }) => new Array<SqlValue>(count).fill(value));
+    return this.#entries.flatMap(({ value, count }) => new Array<SqlValue>(Math.max(0, count)).fill(value));
   }
 
   first(): SqlValue {
-    return this.#entries[0]?.value ?? null;
+    return this.#entries.find(isThere)?.value ?? null;
   }
 
   last(): SqlValue {
-    return this.#entries.at(-1)?.value ?? null;
+    return this.#entries.findLast(isThere)?.value ?? null;
   }
 
   save(): SqlValue {

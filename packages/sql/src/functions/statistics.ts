@@ -122,7 +122,7 @@ function moments(
     },
     result(state, context) {
       if (state.outside !== 0) return context.error(`${name} is out of range`);
-      const value = state.rows === 0 ? null : result(state);
+      const value = state.rows <= 0 ? null : result(state);
       return value === null ? null : (float(value) ?? context.error(`${name} is out of range`));
     },
     stateBytes: () => 400,

@@ -8,6 +8,7 @@ import {
   withInputs,
 } from "../plan/logical.js";
 import { columnsIn } from "../plan/rewrite.js";
+import { onlyGrows } from "./choose-append-only.js";
 
 /** Drops columns, projections and aggregates that nothing above reads; a scan decodes what is left. */
 export function pruneColumns(plan: LogicalPlan): LogicalPlan {
@@ -55,7 +56,11 @@ function prune(plan: LogicalPlan, wanted: ReadonlySet<number>): LogicalPlan {
         new Set(),
       );
     }
-    case "assign-windows":
+    case "assign-windows": {
+      const pruned = below(plan, wanted);
+      // A row and the deletion that takes it back come at different watermarks: above, that is no part of the row.
+      return plan.watermark === undefined || onlyGrows(plan.input, false) ? pruned : only(pruned, wanted);
+    }
     case "filter":
     case "sort":
     case "limit":
@@ -110,11 +115,14 @@ function below(plan: LogicalPlan, through: ReadonlySet<number>): LogicalPlan {
 
 /** Pruned to just these columns: where positions count, what a join or an aggregate must keep is projected off. */
 function exactly(plan: LogicalPlan, wanted: ReadonlySet<number>): LogicalPlan {
-  const pruned = prune(plan, wanted);
-  const columns = columnsOf(pruned);
-  if (columns.every(({ id }) => wanted.has(id))) return pruned;
+  return only(prune(plan, wanted), wanted);
+}
+
+function only(plan: LogicalPlan, wanted: ReadonlySet<number>): LogicalPlan {
+  const columns = columnsOf(plan);
+  if (columns.every(({ id }) => wanted.has(id))) return plan;
   const items = columns
     .filter(({ id }) => wanted.has(id))
     .map((column): ProjectItem => ({ column, expression: columnExpression(column) }));
-  return { kind: "project", input: pruned, items };
+  return { kind: "project", input: plan, items };
 }

@@ -44,7 +44,8 @@ function pushFilter(filter: Filter): LogicalPlan {
       if (input.limit !== undefined || input.offset > 0) return filter;
       return { ...input, input: pushFilter({ kind: "filter", input: input.input, predicate }) };
     case "aggregate":
-      return pushBelowAggregate(filter, input);
+    case "session":
+      return pushBelowKeys(filter, input);
     case "join":
       return pushIntoJoin(filter, input);
     case "union-all":
@@ -53,8 +54,6 @@ function pushFilter(filter: Filter): LogicalPlan {
       return pushIntoSetOperation(filter, input);
     case "assign-windows":
       return pushBelowWindows(filter, input);
-    case "session":
-      return pushBelowSession(filter, input);
     case "top-n":
     case "window":
       return pushBelowPartitions(filter, input);
@@ -82,24 +81,51 @@ function wouldComputeTwice(
   );
 }
 
-/** A group is kept or dropped as a whole by what reads only its keys. Without keys the one group always is. */
-function pushBelowAggregate(
+/**
+ * The conjuncts that may pass go below the node of the filter, which `over` makes anew of them; the others stay
+ * above it.
+ */
+function pushPart(
   filter: Filter,
-  aggregate: Extract<LogicalPlan, { kind: "aggregate" }>,
+  mayPass: (conjunct: Expression) => boolean,
+  over: (below: readonly Expression[]) => LogicalPlan,
 ): LogicalPlan {
-  const keys = new Map(aggregate.keys.map(({ column, expression }) => [column.id, expression]));
-  const onKeys = (expression: Expression): boolean => {
-    const columns = [...columnsIn(expression)];
-    return columns.length > 0 && columns.every((id) => keys.has(id)) && !isVolatile(expression);
-  };
   const conjuncts = conjunctsOf(filter.predicate);
-  const below = conjuncts.filter(onKeys);
+  const below = conjuncts.filter(mayPass);
   if (below.length === 0) return filter;
-  const above = conjuncts.filter((conjunct) => !onKeys(conjunct));
-  const predicate = conjunction(below.map((conjunct) => replaceColumns(conjunct, (id) => keys.get(id))));
-  const input = pushFilter({ kind: "filter", input: aggregate.input, predicate });
-  const pushed: LogicalPlan = { ...aggregate, input };
+  const above = conjuncts.filter((conjunct) => !mayPass(conjunct));
+  const pushed = over(below);
   return above.length === 0 ? pushed : { kind: "filter", input: pushed, predicate: conjunction(above) };
+}
+
+/** Whether an expression reads some of the columns, and no others. */
+function readsOnly(
+  expression: Expression,
+  columns: ReadonlySet<number> | ReadonlyMap<number, unknown>,
+): boolean {
+  const read = [...columnsIn(expression)];
+  return read.length > 0 && read.every((id) => columns.has(id)) && !isVolatile(expression);
+}
+
+/** The columns that rows are parted by. */
+function partitionColumns(partition: readonly Expression[]): ReadonlySet<number> {
+  return new Set(partition.flatMap((key) => (key.kind === "column" ? [key.index] : [])));
+}
+
+/** A group, and a key's sessions, are kept or dropped as a whole by what reads only keys. Without keys the one group always is. */
+function pushBelowKeys(
+  filter: Filter,
+  node: Extract<LogicalPlan, { kind: "aggregate" | "session" }>,
+): LogicalPlan {
+  const keys = new Map(node.keys.map(({ column, expression }) => [column.id, expression]));
+  return pushPart(
+    filter,
+    (conjunct) => readsOnly(conjunct, keys),
+    (below) => {
+      const overInput = below.map((conjunct) => replaceColumns(conjunct, (id) => keys.get(id)));
+      return { ...node, input: filtered(node.input, overInput) };
+    },
+  );
 }
 
 /** A row is in its windows or not at all by what does not read their bounds; of SLIDE the keys alone. */
@@ -107,41 +133,26 @@ function pushBelowWindows(
   filter: Filter,
   windows: Extract<LogicalPlan, { kind: "assign-windows" }>,
 ): LogicalPlan {
-  const keys = new Set(windows.partition.flatMap((key) => (key.kind === "column" ? [key.index] : [])));
+  const keys = partitionColumns(windows.partition);
   const bounds = new Set([windows.start.id, windows.end.id]);
-  const canPass = (expression: Expression): boolean => {
-    const columns = [...columnsIn(expression)];
-    if (isVolatile(expression)) return false;
-    return windows.shape.kind === "slide"
-      ? columns.length > 0 && columns.every((id) => keys.has(id))
-      : !columns.some((id) => bounds.has(id));
-  };
-  const conjuncts = conjunctsOf(filter.predicate);
-  const below = conjuncts.filter(canPass);
-  if (below.length === 0) return filter;
-  const above = conjuncts.filter((conjunct) => !canPass(conjunct));
-  const pushed: LogicalPlan = { ...windows, input: filtered(windows.input, below) };
-  return above.length === 0 ? pushed : { kind: "filter", input: pushed, predicate: conjunction(above) };
+  const mayPass = (conjunct: Expression): boolean =>
+    windows.shape.kind === "slide"
+      ? readsOnly(conjunct, keys)
+      : !isVolatile(conjunct) && ![...columnsIn(conjunct)].some((id) => bounds.has(id));
+  return pushPart(filter, mayPass, (below) => ({ ...windows, input: filtered(windows.input, below) }));
 }
 
-function pushBelowSession(filter: Filter, session: Extract<LogicalPlan, { kind: "session" }>): LogicalPlan {
-  const keys = new Map(session.keys.map(({ column, expression }) => [column.id, expression]));
-  const onKeys = (expression: Expression): boolean => {
-    const columns = [...columnsIn(expression)];
-    return columns.length > 0 && columns.every((id) => keys.has(id)) && !isVolatile(expression);
-  };
-  const conjuncts = conjunctsOf(filter.predicate);
-  const below = conjuncts.filter(onKeys);
-  if (below.length === 0) return filter;
-  const above = conjuncts.filter((conjunct) => !onKeys(conjunct));
-  const pushed: LogicalPlan = {
-    ...session,
-    input: filtered(
-      session.input,
-      below.map((conjunct) => replaceColumns(conjunct, (id) => keys.get(id))),
-    ),
-  };
-  return above.length === 0 ? pushed : { kind: "filter", input: pushed, predicate: conjunction(above) };
+/** A partition is kept or dropped as a whole by what reads only the columns that it is parted by. */
+function pushBelowPartitions(
+  filter: Filter,
+  node: Extract<LogicalPlan, { kind: "top-n" | "window" }>,
+): LogicalPlan {
+  const keys = partitionColumns(node.partition);
+  return pushPart(
+    filter,
+    (conjunct) => readsOnly(conjunct, keys),
+    (below) => ({ ...node, input: filtered(node.input, below) }),
+  );
 }
 
 type Join = Extract<LogicalPlan, { kind: "join" }>;
@@ -248,22 +259,4 @@ function under(predicate: Expression, columns: readonly LogicalColumn[], input: 
     const column = byId.get(id);
     return column === undefined ? undefined : columnExpression(column);
   });
-}
-
-/** A partition is kept or dropped as a whole by what reads only the columns that it is parted by. */
-function pushBelowPartitions(
-  filter: Filter,
-  node: Extract<LogicalPlan, { kind: "top-n" | "window" }>,
-): LogicalPlan {
-  const keys = new Set(node.partition.flatMap((key) => (key.kind === "column" ? [key.index] : [])));
-  const onKeys = (expression: Expression): boolean => {
-    const columns = [...columnsIn(expression)];
-    return columns.length > 0 && columns.every((id) => keys.has(id)) && !isVolatile(expression);
-  };
-  const conjuncts = conjunctsOf(filter.predicate);
-  const below = conjuncts.filter(onKeys);
-  if (below.length === 0) return filter;
-  const above = conjuncts.filter((conjunct) => !onKeys(conjunct));
-  const pushed: LogicalPlan = { ...node, input: filtered(node.input, below) };
-  return above.length === 0 ? pushed : { kind: "filter", input: pushed, predicate: conjunction(above) };
 }

@@ -79,10 +79,15 @@ function planTree(plan: LogicalPlan): object {
   return others.length === 0 ? { ...node, input } : { ...node, inputs: [input, ...others] };
 }
 
+function scanText({ relation, columns }: Extract<LogicalPlan, { kind: "scan" }>): string {
+  const deletions = relation.kind === "stream" && !relation.appendOnly ? ", with deletions" : "";
+  return `Scan ${relation.kind} ${relation.name} [${columns.map(({ name }) => name).join(", ")}]${deletions}`;
+}
+
 function describeNode(plan: LogicalPlan): string {
   switch (plan.kind) {
     case "scan":
-      return `Scan ${plan.relation.kind} ${plan.relation.name} [${plan.columns.map((column) => column.name).join(", ")}]`;
+      return scanText(plan);
     case "values":
       return `Values, ${plan.rows.length} ${plan.rows.length === 1 ? "row" : "rows"}`;
     case "filter":

@@ -10,13 +10,20 @@ import {
   mapWithin,
   type ScanOutput,
 } from "../plan/logical.js";
-import type { Closing, PhysicalNode, PhysicalPlan, PlanSource, ScanColumn } from "../plan/physical.js";
+import type {
+  Closing,
+  EmitMode,
+  PhysicalNode,
+  PhysicalPlan,
+  PlanSource,
+  ScanColumn,
+} from "../plan/physical.js";
 import { replaceColumns } from "../plan/rewrite.js";
 import { shareParts } from "./share-parts.js";
 
 /** The plan that the executor runs. Takes a query as bound or (better) optimised. */
 export function toPhysical(query: BoundQuery): PhysicalPlan {
-  const builder = new PhysicalBuilder(query.emit.kind === "changes" || query.emit.kind === "retractions");
+  const builder = new PhysicalBuilder(query.emit);
   const root = builder.build(query.plan);
   const { root: shared, parts } = shareParts(root);
   const plan: PhysicalPlan = {
@@ -32,10 +39,12 @@ export function toPhysical(query: BoundQuery): PhysicalPlan {
 class PhysicalBuilder {
   readonly sources: PlanSource[] = [];
   readonly #perRecord: boolean;
+  readonly #finite: boolean;
   #nextId = 0;
 
-  constructor(perRecord: boolean) {
-    this.#perRecord = perRecord;
+  constructor(emit: EmitMode) {
+    this.#perRecord = emit.kind === "changes" || emit.kind === "retractions";
+    this.#finite = emit.kind === "pull";
   }
 
   build(plan: LogicalPlan): PhysicalNode {
@@ -47,7 +56,7 @@ class PhysicalBuilder {
   #node(plan: LogicalPlan): DistributiveOmit<PhysicalNode, "id" | "types"> {
     switch (plan.kind) {
       case "scan":
-        return { kind: "source", source: this.#source(sourceOf(plan)) };
+        return this.#scan(plan);
       case "values":
         return { kind: "values", rows: plan.rows };
       case "filter":
@@ -151,6 +160,16 @@ class PhysicalBuilder {
     }
   }
 
+  /** In one answer over what is stored, the rows of a stream with deletions are those that are left of it. */
+  #scan(plan: Extract<LogicalPlan, { kind: "scan" }>): DistributiveOmit<PhysicalNode, "id" | "types"> {
+    const node = { kind: "source", source: this.#source(sourceOf(plan)) } as const;
+    if (!this.#finite || plan.relation.kind !== "stream" || plan.relation.appendOnly) return node;
+    const types = plan.columns.map((column) => column.type);
+    const left = { ...node, id: this.#nextId++, types };
+    const right = { kind: "values", rows: [], id: this.#nextId++, types } as const;
+    return { kind: "set-operation", operator: "except", all: true, left, right };
+  }
+
   /** The same source is read once, by as many nodes as there are. */
   #source(source: PlanSource): number {
     const known = this.sources.findIndex((one) => isDeepStrictEqual(one, source));
@@ -210,7 +229,13 @@ function sourceOf(plan: Extract<LogicalPlan, { kind: "scan" }>): PlanSource {
   const { relation, columns } = plan;
   const { name, id, appendOnly } = relation;
   if (relation.kind === "stream") {
-    const source = { kind: "stream", name, id, columns: columns.map(scanColumn) } as const;
+    const source = {
+      kind: "stream",
+      name,
+      id,
+      columns: columns.map(scanColumn),
+      ...(appendOnly ? {} : { deletions: true }),
+    } as const;
     const column = columns.findIndex(({ from }) => from.kind === "time");
     const from = columns[column]?.from;
     if (from?.kind !== "time") return source;

@@ -189,28 +189,12 @@ export function columnExpression(column: LogicalColumn): Expression {
 
 /** What a node reads from. */
 export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
-  switch (plan.kind) {
-    case "scan":
-    case "values":
-      return [];
-    case "filter":
-    case "project":
-    case "aggregate":
-    case "sort":
-    case "limit":
-    case "assign-windows":
-    case "session":
-    case "top-n":
-    case "window":
-      return [plan.input];
-    case "join":
-    case "set-operation":
-      return [plan.left, plan.right];
-    case "union-all":
-      return plan.inputs;
-    default:
-      return unreachable(plan);
-  }
+  const found: LogicalPlan[] = [];
+  withInputs(plan, (input) => {
+    found.push(input);
+    return input;
+  });
+  return found;
 }
 
 /** The same node over other inputs; itself when none is another. */

@@ -52,6 +52,8 @@ export type PlanSource =
       readonly columns: readonly ScanColumn[];
       /** Where something above needs the records' times. Records without one are diverted. */
       readonly time?: SourceTime;
+      /** A record may say that a row is gone, with the attribute hstream.op = delete: it is a -1 of that row. */
+      readonly deletions?: boolean;
     }
   /** Rows of a view or a system table, handed over decoded; `columns` are indexes into the relation's. */
   | {

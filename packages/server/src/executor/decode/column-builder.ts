@@ -44,14 +44,21 @@ export class ColumnBuilder {
   }
 
   addText(row: number, start: number, end: number): void {
-    if (this.kind !== "text") {
-      if (this.kind !== "empty") return this.addValue(row, this.#bytes.toString("utf8", start, end));
-      this.kind = "text";
-      this.#starts = new Int32Array(this.#capacity);
-      this.#ends = new Int32Array(this.#capacity);
-    }
+    if (this.kind !== "text" && !this.#beginTexts(row, start, end)) return;
     this.#starts[row] = start;
     this.#ends[row] = end;
+  }
+
+  /** Whether this becomes a column of texts; otherwise the text has become a value. */
+  #beginTexts(row: number, start: number, end: number): boolean {
+    if (this.kind !== "empty") {
+      this.addValue(row, this.#bytes.toString("utf8", start, end));
+      return false;
+    }
+    this.kind = "text";
+    this.#starts = new Int32Array(this.#capacity);
+    this.#ends = new Int32Array(this.#capacity);
+    return true;
   }
 
   addValue(row: number, value: SqlValue): void {

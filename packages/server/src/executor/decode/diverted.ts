@@ -8,7 +8,7 @@ export type DivertReason =
   | "raw"
   /** The batch has another number of records than was declared. */
   | "count-mismatch"
-  /** A deletion (attribute hstream.op = delete), which sources do not apply yet. */
+  /** A deletion (attribute hstream.op = delete) in a stream that no query writes deletions to. */
   | "deletion"
   /** A record without a time, where the query needs it. */
   | "no-time"
@@ -20,6 +20,37 @@ export type DivertedCounts = Readonly<Partial<Record<DivertReason, number>>>;
 /** Where diverted records are reported. */
 export interface Diversions {
   add(reason: DivertReason, count?: number): void;
+}
+
+/** Where records are reported that came too late for an operator, or have no time. */
+export interface LateRecords {
+  /** `origin`: the record's number, by which others that it is late for know it. */
+  add(reason: "late" | "no-time", origin: number | undefined): void;
+}
+
+/** Counts late records, each once in a step, however many operators it is late for. */
+export class LateCounter implements LateRecords {
+  #counter = new DivertedCounter();
+  readonly #seen = new Set<number>();
+
+  add(reason: "late" | "no-time", origin: number | undefined): void {
+    if (origin !== undefined) {
+      if (this.#seen.has(origin)) return;
+      this.#seen.add(origin);
+    }
+    this.#counter.add(reason);
+  }
+
+  beginStep(): void {
+    this.#seen.clear();
+  }
+
+  /** Those since the last time. */
+  take(): DivertedCounter {
+    const counter = this.#counter;
+    this.#counter = new DivertedCounter();
+    return counter;
+  }
 }
 
 /** Counts diverted records by reason. */

@@ -55,37 +55,26 @@ export class FieldValues {
     this.#row += 1;
   }
 
-  /** Reads the Value at [start, start + length); false when it is malformed. */
+  /** Reads the Value at [start, start + length); false when it is malformed. Small, to be a part of its callers. */
   read(slot: number, start: number, length: number): boolean {
-    const bytes = this.#bytes;
     const builder = this.#builders[slot] as ColumnBuilder;
-    const tag = bytes[start] as number;
+    const tag = this.#bytes[start];
     if (tag === numberTag && length === 9) {
       // SQL has neither NaN nor infinities; adding 0 takes the sign of a negative zero.
       const value = this.#view.getFloat64(start + 1, true) + 0;
-      if (!(value - value === 0)) {
-        this.#seen[slot] = 0;
-        return true;
-      }
+      if (!(value - value === 0)) return this.#forget(slot);
       if (builder.kind === "float64") builder.numbers[this.#row] = value;
       else builder.addNumber(this.#row, value);
-    } else if (tag === textTag && length >= 2 && (bytes[start + 1] as number) === length - 2) {
+    } else if (tag === textTag && length >= 2 && this.#bytes[start + 1] === length - 2) {
       builder.addText(this.#row, start + 2, start + length);
-    } else if (tag === boolTag && length === 2 && (bytes[start + 1] as number) <= 1) {
-      builder.addBoolean(this.#row, bytes[start + 1] === 1);
-    } else if (this.#isLongText(start, length)) {
-      builder.addText(this.#row, start + 3, start + length);
-    } else return this.#readSlowly(slot, start, length);
+    } else return this.#readOther(slot, start, length);
     this.#seen[slot] = this.#serial;
     return true;
   }
 
   put(slot: number, value: SqlValue): void {
     const builder = this.#builders[slot] as ColumnBuilder;
-    if (value === null) {
-      this.#seen[slot] = 0;
-      return;
-    }
+    if (value === null) return void this.#forget(slot);
     if (typeof value === "number") builder.addNumber(this.#row, value);
     else if (typeof value === "boolean") builder.addBoolean(this.#row, value);
     else builder.addValue(this.#row, value);
@@ -95,6 +84,22 @@ export class FieldValues {
   /** Of the rows that were kept. The builders are used up. */
   columns(): Column[] {
     return this.#builders.map((builder) => builder.finish(this.#row));
+  }
+
+  /** The field has no value, whatever was read of it in this row before. */
+  #forget(slot: number): true {
+    this.#seen[slot] = 0;
+    return true;
+  }
+
+  #readOther(slot: number, start: number, length: number): boolean {
+    const builder = this.#builders[slot] as ColumnBuilder;
+    const low = this.#bytes[start + 1] as number;
+    if (this.#bytes[start] === boolTag && length === 2 && low <= 1) builder.addBoolean(this.#row, low === 1);
+    else if (this.#isLongText(start, length)) builder.addText(this.#row, start + 3, start + length);
+    else return this.#readSlowly(slot, start, length);
+    this.#seen[slot] = this.#serial;
+    return true;
   }
 
   #isLongText(start: number, length: number): boolean {

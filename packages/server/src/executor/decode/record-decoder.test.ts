@@ -16,9 +16,11 @@ import { hrecord } from "../plans.test.helper.js";
 import { DivertedCounter } from "./diverted.js";
 import { RecordDecoder } from "./record-decoder.js";
 
-const fieldNames = ["a", "b", "ab", "price", "text", "x".repeat(130), "é", ""];
+const fieldNames = ["a", "b", "ab", "price", "text", "x".repeat(130), "é", "date_time", ""];
+/** Of the same lengths, or as many of the same bytes. */
+const otherNames = ["other", "pride", "grace", "date_tame", "date_time2", "c", "text_text"];
 const columns: ScanColumn[] = [
-  ...fieldNames.slice(0, 7).map((name): ScanColumn => ({ kind: "field", name, type: DYNAMIC })),
+  ...fieldNames.slice(0, 8).map((name): ScanColumn => ({ kind: "field", name, type: DYNAMIC })),
   { kind: "field", name: "a", type: DYNAMIC },
   { kind: "append-time" },
   { kind: "record", without: [] },
@@ -45,7 +47,7 @@ const { value } = fc.letrec<{ value: HValue }>((tie) => ({
   ),
 }));
 const plainRecord = fc
-  .array(fc.tuple(fc.constantFrom(...fieldNames, "other"), value), { maxLength: 6 })
+  .array(fc.tuple(fc.constantFrom(...fieldNames, ...otherNames), value), { maxLength: 6 })
   .map((fields) => hrecord(new Map(fields)));
 const record: fc.Arbitrary<RecordParts> = fc.oneof(
   { weight: 6, arbitrary: plainRecord },
@@ -85,7 +87,7 @@ function plainly(
       stored === undefined ? null : fromStored(stored);
     const record = new Map([...fields].map(([name, stored]) => [name, finite(stored)]));
     rows.push([
-      ...fieldNames.slice(0, 7).map((name) => record.get(name) ?? null),
+      ...fieldNames.slice(0, 8).map((name) => record.get(name) ?? null),
       record.get("a") ?? null,
       { kind: "timestamp", ms: timeMs },
       record,

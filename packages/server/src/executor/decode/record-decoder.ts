@@ -3,6 +3,7 @@ import type { ScanColumn } from "@hstream/sql/runtime";
 import type { ChangeBatch } from "../columns.js";
 import type { Diversions } from "./diverted.js";
 import { EntryWalk } from "./entry-walk.js";
+import { FieldNames } from "./field-names.js";
 import { RowSink } from "./row-sink.js";
 
 /** One stored batch, inflated: a BatchHStreamRecords at bytes[start, end). */
@@ -19,40 +20,46 @@ const entryTag = 0x0a;
 const keyTag = 0x0a;
 const valueFieldTag = 0x12;
 
+/** The tags of an entry and of its key around a length below 128, in the first four bytes. */
+const shortEntry = entryTag | (keyTag << 16);
+const shortEntryMask = 0x00ff_80ff;
+
 const rawFlag = 1;
 const expectedRowsMin = 64;
+/** Rows of a batch: few enough that what they lie in is still in the cache of the processor when it is used. */
+const batchRowsMax = 2048;
 const deletion = { attribute: "hstream.op", value: "delete" } as const;
 
 /**
  * Takes the wanted fields of stored records straight into columns, without making an object of a record.
  *
- * Job: walk batch → record → Struct entries by their lengths; compare each key's bytes with the wanted
- * names of its length (mostly none or one); put numbers into a Float64Array and keep texts as offsets.
+ * Job: walk batch → record → Struct entries by their lengths; look up each key among the wanted names; put numbers into a Float64Array and keep texts as offsets.
  * What the fast path does not expect (entries in another order or with more parts, long lengths, nested
  * values) is read again by the general readers, which are also the definition of what is right.
  * Values of fields that are not wanted are passed over by their length and not checked.
  *
  * State: the position within the queued batches, so that `next` can stop at any row.
- * Invariant: every record of every batch is either a row or counted in `diverted`.
+ * Invariant: every record of every batch is either a row or counted in `diverted`. A deletion is the row that it
+ * takes back, with weight -1, where the stream has deletions; else it is diverted.
  */
 export class RecordDecoder {
   readonly #columns: readonly ScanColumn[];
   readonly #diverted: Diversions;
-  /** Wanted field names, each once. */
-  readonly #names: readonly Buffer[];
+  readonly #deletions: boolean;
+  /** Wanted field names. */
+  readonly #names: FieldNames;
   /** Column → index in #names; -1 for other kinds of columns. */
   readonly #slots: readonly number[];
-  /** Key length → first slot with a name of that length, and from there on; -1: none. */
-  readonly #firstOfLength = new Int32Array(256).fill(-1);
-  readonly #nextOfLength: Int32Array;
 
   readonly #entry = new EntryWalk();
   readonly #queue: EncodedBatch[] = [];
   #reader: RecordBatchReader | undefined;
   #recordsRead = 0;
 
-  constructor(columns: readonly ScanColumn[], diverted: Diversions) {
+  /** `deletions`: whether those of the stream are applied; else they are diverted. */
+  constructor(columns: readonly ScanColumn[], diverted: Diversions, deletions = false) {
     this.#columns = columns;
+    this.#deletions = deletions;
     this.#diverted = diverted;
     const names: string[] = [];
     this.#slots = columns.map((column) => {
@@ -61,13 +68,7 @@ export class RecordDecoder {
       if (!names.includes(field.name)) names.push(field.name);
       return names.indexOf(field.name);
     });
-    this.#names = names.map((name) => Buffer.from(name));
-    this.#nextOfLength = new Int32Array(names.length).fill(-1);
-    for (const [slot, name] of this.#names.entries()) {
-      const length = Math.min(name.length, 255);
-      this.#nextOfLength[slot] = this.#firstOfLength[length] as number;
-      this.#firstOfLength[length] = slot;
-    }
+    this.#names = new FieldNames(names);
   }
 
   /** Queues a batch behind those that are not read yet. */
@@ -89,8 +90,8 @@ export class RecordDecoder {
     const first = this.#queue[0];
     if (first === undefined) return undefined;
     const { bytes } = first;
-    const capacity = Math.min(rowsMax, this.#expectedRows(bytes));
-    const rows = new RowSink(bytes, capacity, this.#names.length, this.#columns, this.#slots);
+    const capacity = Math.min(rowsMax, batchRowsMax, this.#expectedRows(bytes));
+    const rows = new RowSink(bytes, capacity, this.#names.count, this.#columns, this.#slots);
     let budget = capacity;
     for (
       let batch: EncodedBatch | undefined = first;
@@ -125,11 +126,15 @@ export class RecordDecoder {
         return read;
       }
       read += 1;
-      if (reader.flag === rawFlag) this.#diverted.add("raw");
-      else if (reader.attributeCount > 0 && reader.attributes().get(deletion.attribute) === deletion.value) {
-        this.#diverted.add("deletion");
-      } else if (this.#readRecord(rows, start + reader.payloadStart, start + reader.payloadEnd))
-        rows.commit();
+      if (reader.flag === rawFlag) {
+        this.#diverted.add("raw");
+        continue;
+      }
+      const isGone =
+        reader.attributeCount > 0 && reader.attributes().get(deletion.attribute) === deletion.value;
+      if (isGone && !this.#deletions) this.#diverted.add("deletion");
+      else if (this.#readRecord(rows, start + reader.payloadStart, start + reader.payloadEnd))
+        rows.commit(isGone);
       else this.#diverted.add("malformed");
     }
     this.#recordsRead += read;
@@ -154,29 +159,37 @@ export class RecordDecoder {
   }
 
   #readFields(rows: RowSink, start: number, end: number): boolean {
-    const bytes = rows.bytes;
-    const entry = this.#entry;
-    const { values } = rows;
+    const { words, values } = rows;
+    const names = this.#names;
     for (let at = start; at < end; ) {
-      const next = entry.read(bytes, at, end);
-      if (next < 0) return this.#readFieldsSlowly(rows, at, end);
+      // An entry of less than 128 bytes: what stands before its key, then what stands before its value.
+      const head = at + 4 <= end ? words.getUint32(at, true) : 0;
+      const keyLength = head >>> 24;
+      const keyEnd = at + 4 + keyLength;
+      const next = at + 2 + ((head >>> 8) & 0xff);
+      const isShort = (head & shortEntryMask) === shortEntry && keyEnd + 2 <= next && next <= end;
+      const value = isShort ? words.getUint16(keyEnd, true) : 0;
+      if ((value & 0xff) !== valueFieldTag || keyEnd + 2 + (value >>> 8) !== next) {
+        at = this.#readLongEntry(rows, at, end);
+        if (at < 0) return false;
+        continue;
+      }
+      if (names.mayHave(keyLength)) {
+        const slot = names.slotOf(words, at + 4, keyLength);
+        if (slot >= 0 && !values.read(slot, keyEnd + 2, value >>> 8)) return false;
+      }
       at = next;
-      let slot = this.#firstOfLength[entry.keyLength] as number;
-      if (slot >= 0) slot = this.#slotOf(slot, bytes, entry.keyStart, entry.keyLength);
-      if (slot >= 0 && !values.read(slot, entry.valueStart, entry.valueLength)) return false;
     }
     return true;
   }
 
-  #slotOf(first: number, bytes: Buffer, start: number, length: number): number {
-    for (let slot = first; slot >= 0; slot = this.#nextOfLength[slot] as number) {
-      const name = this.#names[slot] as Buffer;
-      if (name.length !== length) continue;
-      let i = 0;
-      while (i < length && bytes[start + i] === name[i]) i++;
-      if (i === length) return slot;
-    }
-    return -1;
+  /** An entry in another form, or the rest of the record, which may hold anything; its end, or -1 when it is malformed. */
+  #readLongEntry(rows: RowSink, at: number, end: number): number {
+    const entry = this.#entry;
+    const next = entry.read(rows.bytes, at, end);
+    if (next < 0) return this.#readFieldsSlowly(rows, at, end) ? end : -1;
+    const slot = this.#names.slotOf(rows.words, entry.keyStart, entry.keyLength);
+    return slot < 0 || rows.values.read(slot, entry.valueStart, entry.valueLength) ? next : -1;
   }
 
   #readFieldsSlowly(rows: RowSink, start: number, end: number): boolean {
@@ -203,13 +216,7 @@ export class RecordDecoder {
       }
       cursor.leave(outer);
       if (cursor.failure !== null) break;
-      const keyLength = keyEnd - keyStart;
-      const slot = this.#slotOf(
-        this.#firstOfLength[Math.min(keyLength, 255)] as number,
-        bytes,
-        keyStart,
-        keyLength,
-      );
+      const slot = this.#names.slotOf(rows.words, keyStart, keyEnd - keyStart);
       if (slot >= 0 && !rows.values.read(slot, valueStart, valueEnd - valueStart)) return false;
     }
     return cursor.failure === null;

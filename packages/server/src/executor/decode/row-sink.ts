@@ -7,6 +7,8 @@ import { RecordColumns } from "./record-columns.js";
 /** The rows of one `next`: the wanted fields, and the row that is being read. */
 export class RowSink {
   readonly bytes: Buffer;
+  /** The same memory, to be read several bytes at a time. */
+  readonly words: DataView;
   readonly values: FieldValues;
   /** The rows' records, where the query wants whole records. */
   readonly records: RecordColumns | undefined;
@@ -15,6 +17,9 @@ export class RowSink {
   /** Append times, where they are wanted. */
   readonly #times: Float64Array | undefined;
   #timeMs = 0;
+  /** From the first deletion on. */
+  #weights: Int32Array | undefined;
+  readonly #capacity: number;
 
   constructor(
     bytes: Buffer,
@@ -24,6 +29,8 @@ export class RowSink {
     slots: readonly number[],
   ) {
     this.bytes = bytes;
+    this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#capacity = capacity;
     this.#columns = columns;
     this.#slots = slots;
     const record = columns.find((column) => column.kind === "record");
@@ -44,8 +51,10 @@ export class RowSink {
     this.values.beginRow();
   }
 
-  /** Keeps the current row; without this it is overwritten by the next. */
-  commit(): void {
+  /** Keeps the current row; without this it is overwritten by the next. `isGone`: its record takes a row back. */
+  commit(isGone: boolean): void {
+    if (isGone) this.#weights ??= new Int32Array(this.#capacity).fill(1);
+    if (this.#weights !== undefined) this.#weights[this.values.rowCount] = isGone ? -1 : 1;
     if (this.#times !== undefined) this.#times[this.values.rowCount] = this.#timeMs;
     this.values.commit();
     this.records?.commit();
@@ -79,6 +88,7 @@ export class RowSink {
           return unreachable(column);
       }
     });
-    return { rowCount: this.values.rowCount, columns, weights: undefined, updates: undefined };
+    const weights = this.#weights?.subarray(0, this.values.rowCount);
+    return { rowCount: this.values.rowCount, columns, weights, updates: undefined };
   }
 }

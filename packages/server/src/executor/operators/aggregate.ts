@@ -39,7 +39,7 @@ const deadGroupsKept = 1024;
 
 /**
  * Job: rows in groups by equal keys; of each group the keys and the results of the calls. A group is
- * there while it has rows; without keys there is one group, from the start and for ever.
+ * there while it has more rows than were taken back before they came; without keys there is one group, from the start and for ever.
  * State: the groups' keys, rows, and each call's accumulator; within a step the groups touched and, with
  * `retract`, their results before it.
  * Invariant: between steps, what was emitted, folded, is one row for each group that is there.
@@ -139,8 +139,8 @@ export class AggregateOperator implements Operator {
       }
       const group = this.#closed[this.#closedNext++] as number;
       left -= 1;
-      if (!this.#isThere(group)) continue;
-      if (this.#options.emission === "at-close")
+      if (this.#rows[group] === 0) continue;
+      if (this.#options.emission === "at-close" && this.#isThere(group))
         rows.add(this.#groups.keysOf(group), this.#results(group), 1);
       this.#rows[group] = 0;
       this.#bury(group);
@@ -339,7 +339,10 @@ export class AggregateOperator implements Operator {
   /** Numbers the groups that are there anew, without gaps. */
   #sweep(): void {
     const live: number[] = [];
-    for (let group = 0; group < this.#groups.count; group++) if (this.#isThere(group)) live.push(group);
+    // One of which rows were taken back before they came waits for them.
+    for (let group = 0; group < this.#groups.count; group++) {
+      if (this.#keys.length === 0 || this.#rows[group] !== 0) live.push(group);
+    }
     const keys = this.#keys.map((_, column): Column => {
       return columnOfValues(live.map((group) => this.#groups.key(group, column)));
     });

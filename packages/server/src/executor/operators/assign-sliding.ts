@@ -2,7 +2,7 @@ import type { SqlValue } from "@hstream/sql/runtime";
 import { batchOfRows, type ChangeBatch, columnOfValues, rowAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
-import type { Diversions } from "../decode/diverted.js";
+import type { LateRecords } from "../decode/diverted.js";
 import { valueBytes } from "../state-size.js";
 import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
@@ -35,7 +35,7 @@ export class AssignSlidingOperator implements Operator {
   readonly #time: CompiledExpression;
   readonly #watermark: CompiledExpression | undefined;
   readonly #evaluation: Evaluation;
-  readonly #late: Diversions;
+  readonly #late: LateRecords;
   #partitions: GroupTable;
   /** By partition. */
   #rows: KeptRow[][] = [];
@@ -51,7 +51,7 @@ export class AssignSlidingOperator implements Operator {
     time: CompiledExpression,
     watermark: CompiledExpression | undefined,
     evaluation: Evaluation,
-    late: Diversions,
+    late: LateRecords,
   ) {
     this.name = name;
     this.#options = options;
@@ -80,7 +80,7 @@ export class AssignSlidingOperator implements Operator {
       const row = this.#row;
       const ms = times[row] as number;
       const closed = before === undefined ? Number.NEGATIVE_INFINITY : (before[row] as number);
-      if (!(ms >= closed)) this.#late.add(Number.isNaN(ms) ? "no-time" : "late");
+      if (!(ms >= closed)) this.#late.add(Number.isNaN(ms) ? "no-time" : "late", batch.origins?.[row]);
       else this.#add(partitions[row] as number, { ms, values: rowAt(batch, row) }, row, made);
     }
     let cut = Math.min(made.length, evaluation.stepRowsMax);

@@ -2,8 +2,9 @@ import { assert } from "@hstream/proto";
 import { type ChangeBatch, type Column, isTimestamp, selectRows, valueAt } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
-import type { Diversions } from "../decode/diverted.js";
-import type { Operator, Output, Progress } from "./operator.js";
+import type { LateRecords } from "../decode/diverted.js";
+import type { Output, Progress } from "./operator.js";
+import { StatelessOperator } from "./stateless-operator.js";
 
 /**
  * Job: each row once for each hopping window that its time is in and that the watermark before it has not closed,
@@ -11,14 +12,14 @@ import type { Operator, Output, Progress } from "./operator.js";
  * State: how far the batch at hand is done.
  * Invariant: a row's windows follow from the row alone.
  */
-export class AssignWindowsOperator implements Operator {
+export class AssignWindowsOperator extends StatelessOperator {
   readonly name: string;
   readonly #sizeMs: number;
   readonly #hopMs: number;
   readonly #time: CompiledExpression;
   readonly #watermark: CompiledExpression | undefined;
   readonly #evaluation: Evaluation;
-  readonly #late: Diversions;
+  readonly #late: LateRecords;
   /** The next row of the batch at hand. */
   #row = 0;
 
@@ -28,8 +29,9 @@ export class AssignWindowsOperator implements Operator {
     time: CompiledExpression,
     watermark: CompiledExpression | undefined,
     evaluation: Evaluation,
-    late: Diversions,
+    late: LateRecords,
   ) {
+    super();
     assert(shape.hopMs > 0 && shape.hopMs <= shape.sizeMs, "a window is not shorter than its hop");
     this.name = name;
     this.#sizeMs = shape.sizeMs;
@@ -64,7 +66,7 @@ export class AssignWindowsOperator implements Operator {
       let start = latest - (Math.ceil((sizeMs - (time - latest)) / hopMs) - 1) * hopMs;
       if (start + sizeMs <= closed) start += Math.ceil((closed + 1 - sizeMs - start) / hopMs) * hopMs;
       if (!(start <= latest)) {
-        this.#late.add(Number.isNaN(time) ? "no-time" : "late");
+        this.#late.add(Number.isNaN(time) ? "no-time" : "late", batch.origins?.[row]);
         continue;
       }
       for (; start <= latest; start += hopMs) {
@@ -86,22 +88,6 @@ export class AssignWindowsOperator implements Operator {
     }
     return last === rowCount ? "done" : "more";
   }
-
-  endStep(): Progress {
-    return "done";
-  }
-
-  finish(): Progress {
-    return "done";
-  }
-
-  stateBytes(): number {
-    return 0;
-  }
-
-  save(): void {}
-
-  load(): void {}
 }
 
 /** Of a column of TIMESTAMPs, the milliseconds; NaN where there is none. */

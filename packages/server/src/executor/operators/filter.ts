@@ -1,19 +1,21 @@
 import { type ChangeBatch, selectRows } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
-import type { Operator, Output, Progress } from "./operator.js";
+import type { Output, Progress } from "./operator.js";
+import { StatelessOperator } from "./stateless-operator.js";
 
 /**
  * Job: passes on the changes of rows for which the predicate is TRUE (not FALSE, NULL or of another type).
  * State: none.
  * Invariant: what is passed on keeps order, weights and update numbers.
  */
-export class FilterOperator implements Operator {
+export class FilterOperator extends StatelessOperator {
   readonly name: string;
   readonly #predicate: CompiledExpression;
   readonly #evaluation: Evaluation;
 
   constructor(name: string, predicate: CompiledExpression, evaluation: Evaluation) {
+    super();
     this.name = name;
     this.#predicate = predicate;
     this.#evaluation = evaluation;
@@ -26,22 +28,6 @@ export class FilterOperator implements Operator {
     else if (count > 0) out(selectRows(batch, selected, count));
     return "done";
   }
-
-  endStep(): Progress {
-    return "done";
-  }
-
-  finish(): Progress {
-    return "done";
-  }
-
-  stateBytes(): number {
-    return 0;
-  }
-
-  save(): void {}
-
-  load(): void {}
 }
 
 /** Writes the rows for which the predicate is TRUE to `selected`; how many there are. */

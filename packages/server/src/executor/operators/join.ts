@@ -6,14 +6,16 @@ import {
   columnOfValues,
   isNull,
   neverNull,
+  originsOf,
   selectColumnOrNull,
+  selectInt32,
   weightAt,
 } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
 import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
-import type { Diversions } from "../decode/diverted.js";
+import type { LateRecords } from "../decode/diverted.js";
 import { millisecondsOf } from "./assign-windows.js";
 import { ClosingGroups } from "./closing-groups.js";
 import { selectTrue } from "./filter.js";
@@ -52,11 +54,15 @@ export interface JoinBounds {
   readonly times: readonly [CompiledExpression, CompiledExpression];
   /** Just before the row; undefined where none is late. */
   readonly watermarks: readonly (CompiledExpression | undefined)[];
-  readonly late: Diversions;
+  /** Of a side that takes rows back, the column that its watermark is: a deletion comes at another than its row. */
+  readonly judged: readonly (number | undefined)[];
+  readonly late: LateRecords;
 }
 
 /** A batch that is being joined, and how far. */
 interface Work {
+  /** Without what is no part of the rows. */
+  readonly batch: ChangeBatch;
   readonly port: 0 | 1;
   /** Number of each row's join key; -1: no partner is possible. */
   readonly keys: Int32Array;
@@ -132,9 +138,10 @@ export class JoinOperator implements Operator {
     this.#keys = new GroupTable(keys.length);
   }
 
-  process(batch: ChangeBatch, port: number, out: Output): Progress {
-    const work = this.#work ?? this.#begin(batch, port === 0 ? 0 : 1);
+  process(given: ChangeBatch, port: number, out: Output): Progress {
+    const work = this.#work ?? this.#begin(given, port === 0 ? 0 : 1);
     this.#work = work;
+    const { batch } = work;
     const max = Math.max(1, this.#evaluation.stepRowsMax >> 1);
     const candidates = this.#candidates(batch, work, max);
     const passed = this.#passed(batch, work, candidates);
@@ -153,15 +160,16 @@ export class JoinOperator implements Operator {
       for (const port of [0, 1] as const) {
         const heap = this.#heaps[port];
         const side = this.#sides[port];
-        const padded: number[] = [];
+        // A row that went and came again has more than one place in the heap.
+        const padded = new Set<number>();
         while (heap.first + bounds.ms < watermarkMs && left > 0) {
           const row = heap.take();
           if (this.#pads[port] && side.weight(row) > 0 && side.partners(row) <= 0) {
-            padded.push(row);
+            padded.add(row);
             left -= 1;
           } else side.remove(row);
         }
-        this.#pad(port, padded, out);
+        this.#pad(port, [...padded], out);
         for (const row of padded) side.remove(row);
       }
       return left > 0 ? "done" : "more";
@@ -268,8 +276,16 @@ export class JoinOperator implements Operator {
       if (this.#joinKeys[i]?.nullsEqual === true || neverNull(column)) continue;
       for (let row = 0; row < batch.rowCount; row++) if (isNull(column, row)) keys[row] = -1;
     }
-    const identities = this.#stores(port) ? this.#sides[port].identify(batch) : undefined;
-    return { port, keys, identities, times, row: 0, candidate: newRow, partners: 0 };
+    const rows = this.#withoutWatermark(batch, port);
+    const identities = this.#stores(port) ? this.#sides[port].identify(rows) : undefined;
+    return { batch: rows, port, keys, identities, times, row: 0, candidate: newRow, partners: 0 };
+  }
+
+  #withoutWatermark(batch: ChangeBatch, port: 0 | 1): ChangeBatch {
+    const judged = this.#bounds?.judged[port];
+    if (judged === undefined) return batch;
+    const none: Column = { kind: "any", values: new Array<null>(batch.rowCount).fill(null) };
+    return { ...batch, columns: batch.columns.map((column, i) => (i === judged ? none : column)) };
   }
 
   /** Of a join WITHIN; rows that are too late have none, and are diverted. */
@@ -286,9 +302,9 @@ export class JoinOperator implements Operator {
         ? undefined
         : millisecondsOf(watermark.evaluate(batch, this.#evaluation), rowCount);
     for (let row = 0; row < rowCount; row++) {
-      if (Number.isNaN(times[row])) bounds.late.add("no-time");
+      if (Number.isNaN(times[row])) bounds.late.add("no-time", batch.origins?.[row]);
       else if (before !== undefined && (times[row] as number) < (before[row] as number)) {
-        bounds.late.add("late");
+        bounds.late.add("late", batch.origins?.[row]);
         times[row] = Number.NaN;
       }
     }
@@ -477,6 +493,8 @@ export class JoinOperator implements Operator {
       columns: this.#columns(batch, port, rows, stored, count, this.#leftOnly),
       weights: plain ? undefined : weights.subarray(0, count),
       updates: undefined,
+      // Of a look-up each row is still that of a record, for which a window may be closed.
+      ...originsOf(this.#options.lookup && port === 0 ? selectInt32(batch?.origins, rows, count) : undefined),
     };
   }
 

@@ -49,11 +49,12 @@ export class ValueIndex {
       }
       case "text": {
         const { bytes, starts, ends, nulls } = column;
+        const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
         for (let row = 0; row < rowCount; row++) {
           ids[row] =
             nulls?.[row] === 1
               ? this.#other(null)
-              : this.#text(bytes, starts[row] as number, ends[row] as number);
+              : this.#text(words, starts[row] as number, ends[row] as number);
         }
         return;
       }
@@ -76,8 +77,8 @@ export class ValueIndex {
   idOf(value: SqlValue): number {
     if (typeof value === "number") return this.#number(value);
     if (typeof value === "string") {
-      const bytes = Buffer.from(value);
-      return this.#text(bytes, 0, bytes.length);
+      const bytes = new TextEncoder().encode(value);
+      return this.#text(new DataView(bytes.buffer), 0, bytes.length);
     }
     if (typeof value === "bigint" || (typeof value === "object" && value !== null && "unscaled" in value)) {
       // Exact numbers that are a double, too, are that double.
@@ -117,7 +118,7 @@ export class ValueIndex {
     return id;
   }
 
-  #text(bytes: Uint8Array, start: number, end: number): number {
+  #text(bytes: DataView, start: number, end: number): number {
     const id = this.#texts.idOf(bytes, start, end, this.#next);
     if (id === this.#count) this.#count += 1;
     return id;
@@ -200,79 +201,105 @@ class NumberTable {
   }
 }
 
-/** Like NumberTable; the keys' bytes stand one after another in an arena. */
-class TextTable {
-  #ids = new Int32Array(tableSlotsMin).fill(-1);
-  #hashes = new Int32Array(tableSlotsMin);
-  #starts = new Int32Array(tableSlotsMin);
-  #ends = new Int32Array(tableSlotsMin);
-  #used = 0;
-  #arena = new Uint8Array(1024);
-  #arenaUsed = 0;
+/** The parts of a slot of TextTable, and of what stands in front of each key in its arena, in bytes. */
+const slot = { hash: 0, key: 1, width: 2 } as const;
+const keyHead = { id: 0, length: 4, bytes: 8 } as const;
 
-  idOf(bytes: Uint8Array, start: number, end: number, next: number): number {
-    let hash = end - start;
-    for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
-    hash = mix(hash);
-    const mask = this.#ids.length - 1;
-    let slot = hash & mask;
+/**
+ * Open addressing with linear probing, at most three quarters full. A slot has a hash, and where its key is in
+ * an arena, beside its id and its length: what a look-up touches is small, and in two places. Keys stand from 8
+ * on, so 0 marks a free slot.
+ *
+ *   slots: [ hash, key ] …      arena: 8 bytes [ id u32, length u32, the key's bytes, up to 3 more ] …
+ */
+class TextTable {
+  #slots = new Int32Array(tableSlotsMin * slot.width);
+  #used = 0;
+  #arena = new DataView(new ArrayBuffer(1024));
+  #arenaUsed = 8;
+
+  /** The id of the text at [start, end); `next` when it is new, which is not kept when that is notFound. */
+  idOf(bytes: DataView, start: number, end: number, next: number): number {
+    const hash = hashBytes(bytes, start, end);
+    const slots = this.#slots;
+    const mask = slots.length - slot.width;
+    let at = Math.imul(hash, slot.width) & mask;
     for (;;) {
-      const id = this.#ids[slot] as number;
-      if (id === -1) break;
-      if (this.#hashes[slot] === hash && this.#equals(slot, bytes, start, end)) return id;
-      slot = (slot + 1) & mask;
+      const key = slots[at + slot.key] as number;
+      if (key === 0) break;
+      if (slots[at] === hash && this.#equals(key, bytes, start, end)) return this.#arena.getInt32(key, true);
+      at = (at + slot.width) & mask;
     }
-    if (next === notFound) return next;
-    this.#ids[slot] = next;
-    this.#hashes[slot] = hash;
-    this.#keep(slot, bytes, start, end);
-    this.#used += 1;
-    if (this.#used * 2 > this.#ids.length) this.#grow();
+    if (next !== notFound) this.#add(at, hash, next, bytes, start, end);
     return next;
   }
 
   bytes(): number {
-    return this.#ids.length * 16 + this.#arena.length;
+    return this.#slots.byteLength + this.#arena.byteLength;
   }
 
-  #equals(slot: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const keyStart = this.#starts[slot] as number;
-    if ((this.#ends[slot] as number) - keyStart !== end - start) return false;
-    const offset = keyStart - start;
-    for (let at = start; at < end; at++) if (bytes[at] !== this.#arena[at + offset]) return false;
+  #equals(key: number, bytes: DataView, start: number, end: number): boolean {
+    const arena = this.#arena;
+    if (arena.getInt32(key + keyHead.length, true) !== end - start) return false;
+    const offset = key + keyHead.bytes - start;
+    const last = end - 4;
+    let at = start;
+    for (; at <= last; at += 4)
+      if (bytes.getInt32(at, true) !== arena.getInt32(at + offset, true)) return false;
+    for (; at < end; at++) if (bytes.getUint8(at) !== arena.getUint8(at + offset)) return false;
     return true;
   }
 
-  #keep(slot: number, bytes: Uint8Array, start: number, end: number): void {
+  #add(at: number, hash: number, id: number, bytes: DataView, start: number, end: number): void {
     const length = end - start;
-    if (this.#arenaUsed + length > this.#arena.length) {
-      const larger = new Uint8Array(Math.max(this.#arena.length * 2, this.#arenaUsed + length));
-      larger.set(this.#arena.subarray(0, this.#arenaUsed));
-      this.#arena = larger;
-    }
-    this.#arena.set(bytes.subarray(start, end), this.#arenaUsed);
-    this.#starts[slot] = this.#arenaUsed;
-    this.#arenaUsed += length;
-    this.#ends[slot] = this.#arenaUsed;
+    const key = this.#arenaUsed;
+    this.#arenaUsed = (key + keyHead.bytes + length + 3) & ~3;
+    if (this.#arenaUsed > this.#arena.byteLength) this.#growArena();
+    this.#arena.setInt32(key + keyHead.id, id, true);
+    this.#arena.setInt32(key + keyHead.length, length, true);
+    const from = new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
+    new Uint8Array(this.#arena.buffer).set(from, key + keyHead.bytes);
+    this.#slots[at + slot.hash] = hash;
+    this.#slots[at + slot.key] = key;
+    this.#used += 1;
+    if (this.#used * slot.width * 4 > this.#slots.length * 3) this.#grow();
+  }
+
+  #growArena(): void {
+    const larger = new Uint8Array(Math.max(this.#arena.byteLength * 2, this.#arenaUsed));
+    larger.set(new Uint8Array(this.#arena.buffer));
+    this.#arena = new DataView(larger.buffer);
   }
 
   #grow(): void {
-    const [ids, hashes, starts, ends] = [this.#ids, this.#hashes, this.#starts, this.#ends];
-    const length = ids.length * 2;
-    this.#ids = new Int32Array(length).fill(-1);
-    this.#hashes = new Int32Array(length);
-    this.#starts = new Int32Array(length);
-    this.#ends = new Int32Array(length);
-    for (let i = 0; i < ids.length; i++) {
-      if (ids[i] === -1) continue;
-      let slot = (hashes[i] as number) & (length - 1);
-      while (this.#ids[slot] !== -1) slot = (slot + 1) & (length - 1);
-      this.#ids[slot] = ids[i] as number;
-      this.#hashes[slot] = hashes[i] as number;
-      this.#starts[slot] = starts[i] as number;
-      this.#ends[slot] = ends[i] as number;
+    const before = this.#slots;
+    const slots = new Int32Array(before.length * 2);
+    const mask = slots.length - slot.width;
+    for (let from = 0; from < before.length; from += slot.width) {
+      if (before[from + slot.key] === 0) continue;
+      let at = Math.imul(before[from] as number, slot.width) & mask;
+      while (slots[at + slot.key] !== 0) at = (at + slot.width) & mask;
+      slots[at] = before[from] as number;
+      slots[at + slot.key] = before[from + slot.key] as number;
     }
+    this.#slots = slots;
   }
+}
+
+/** Four bytes at a time; the last four may have been read before. Multiplied and mixed as MurmurHash3 does. */
+function hashBytes(bytes: DataView, start: number, end: number): number {
+  let hash = end - start;
+  let at = start;
+  if (hash < 4) {
+    for (; at < end; at++) hash = (hash << 8) | bytes.getUint8(at);
+    return mix(hash);
+  }
+  const last = end - 4;
+  for (; at < last; at += 4) {
+    hash = Math.imul(hash ^ bytes.getInt32(at, true), 0xcc9e2d51);
+    hash ^= hash >>> 15;
+  }
+  return mix(Math.imul(hash ^ bytes.getInt32(last, true), 0xcc9e2d51));
 }
 
 /** Numbers the distinct pairs of two numbers; several keys are pairs of pairs. */

@@ -4,6 +4,7 @@ import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
 import { ClosingGroups } from "./closing-groups.js";
 import { type OrderedRow, OrderedRows } from "./ordered-rows.js";
+import type { Progress } from "./operator.js";
 import { PartitionTable } from "./partition-table.js";
 import type { CompiledSortKey } from "./sort.js";
 
@@ -53,20 +54,27 @@ export class OrderedPartitions<R extends OrderedRow, S> {
     return numbers;
   }
 
-  /** Partitions that the watermark has closed, in the order of their ends; each is given once. */
-  takeClosed(watermarkMs: number): readonly number[] | undefined {
-    return this.#closing.take(watermarkMs);
+  /**
+   * Lets go of the partitions that the watermark has closed, in the order of their ends, each after `show` has
+   * given what it still has to say; until about `rowsMax` rows are done with.
+   */
+  close(watermarkMs: number, rowsMax: number, show: (partition: OrderedPartition<R, S>) => void): Progress {
+    for (let left = rowsMax; left > 0; ) {
+      const closed = this.#closing.take(watermarkMs);
+      if (closed === undefined) break;
+      for (const number of closed) {
+        const partition = this.#table.at(number);
+        if (partition === undefined) continue;
+        show(partition);
+        left -= partition.shown.length + 1;
+        this.#drop(number, partition);
+      }
+    }
+    return this.#closing.isDue(watermarkMs) ? "more" : "done";
   }
 
-  isAnyClosed(watermarkMs: number): boolean {
-    return this.#closing.isDue(watermarkMs);
-  }
-
-  /** Lets go of a partition. */
-  drop(number: number): void {
-    const partition = this.#table.at(number);
-    if (partition === undefined) return;
-    for (const row of partition.rows) this.#bytes -= this.#rowBytes(row);
+  #drop(number: number, { rows }: OrderedPartition<R, S>): void {
+    for (const row of rows) this.#bytes -= this.#rowBytes(row);
     this.#table.set(number, undefined);
   }
 

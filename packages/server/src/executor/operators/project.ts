@@ -1,19 +1,21 @@
-import type { ChangeBatch } from "../columns.js";
+import { type ChangeBatch, originsOf } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
-import type { Operator, Output, Progress } from "./operator.js";
+import type { Output, Progress } from "./operator.js";
+import { StatelessOperator } from "./stateless-operator.js";
 
 /**
  * Job: makes new columns of the input's; one output change for each input change.
  * State: none.
  * Invariant: order, weights and update numbers stay.
  */
-export class ProjectOperator implements Operator {
+export class ProjectOperator extends StatelessOperator {
   readonly name: string;
   readonly #items: readonly CompiledExpression[];
   readonly #evaluation: Evaluation;
 
   constructor(name: string, items: readonly CompiledExpression[], evaluation: Evaluation) {
+    super();
     this.name = name;
     this.#items = items;
     this.#evaluation = evaluation;
@@ -21,23 +23,8 @@ export class ProjectOperator implements Operator {
 
   process(batch: ChangeBatch, _port: number, out: Output): Progress {
     const columns = this.#items.map((item) => item.evaluate(batch, this.#evaluation));
-    out({ rowCount: batch.rowCount, columns, weights: batch.weights, updates: batch.updates });
+    const { rowCount, weights, updates, origins } = batch;
+    out({ rowCount, columns, weights, updates, ...originsOf(origins) });
     return "done";
   }
-
-  endStep(): Progress {
-    return "done";
-  }
-
-  finish(): Progress {
-    return "done";
-  }
-
-  stateBytes(): number {
-    return 0;
-  }
-
-  save(): void {}
-
-  load(): void {}
 }

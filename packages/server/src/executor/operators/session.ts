@@ -2,7 +2,7 @@ import type { SqlValue } from "@hstream/sql/runtime";
 import { type ChangeBatch, type Column, columnOfValues } from "../columns.js";
 import type { CompiledExpression } from "../compile/compiled-expression.js";
 import type { Evaluation } from "../compile/evaluation.js";
-import type { Diversions } from "../decode/diverted.js";
+import type { LateRecords } from "../decode/diverted.js";
 import type { StateReader } from "../state/state-reader.js";
 import type { StateWriter } from "../state/state-writer.js";
 import { type Accumulator, createAccumulator } from "./accumulator.js";
@@ -44,7 +44,7 @@ export class SessionOperator implements Operator {
   readonly #accumulators: readonly Accumulator[];
   readonly #options: SessionOptions;
   readonly #evaluation: Evaluation;
-  readonly #late: Diversions;
+  readonly #late: LateRecords;
   readonly #keys: GroupTable;
   /** By key: its newest session, -1 for none. */
   #heads = new Int32Array(0);
@@ -75,7 +75,7 @@ export class SessionOperator implements Operator {
     calls: readonly CompiledAggregateCall[],
     options: SessionOptions,
     evaluation: Evaluation,
-    late: Diversions,
+    late: LateRecords,
   ) {
     this.name = name;
     this.#input = input;
@@ -131,7 +131,7 @@ export class SessionOperator implements Operator {
       slots[row] = slot;
       if (slot < 0) {
         isLate = true;
-        this.#late.add(Number.isNaN(time) ? "no-time" : "late");
+        this.#late.add(Number.isNaN(time) ? "no-time" : "late", batch.origins?.[row]);
       } else if (rows !== undefined) {
         addUpTo(row + 1);
         this.#emit(slot, rows);

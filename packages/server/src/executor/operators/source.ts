@@ -12,10 +12,12 @@ import {
   type Column,
   columnOfValues,
   isTimestamp,
+  originsOf,
   selectRows,
   sliceRows,
   type TimestampColumn,
   valueAt,
+  weightAt,
 } from "../columns.js";
 import type { Diversions } from "../decode/diverted.js";
 import { RecordDecoder } from "../decode/record-decoder.js";
@@ -53,16 +55,33 @@ export class Source {
   readonly #clock: SourceClock | undefined;
   /** The shard of what is read. */
   #shard = 0;
+  readonly #numbers: RecordNumbers | undefined;
 
-  /** `mirrors`: whether a view is read that goes on giving changes, and may give all its rows again. */
-  constructor(plan: PlanSource, inflate: Inflate, diverted: Diversions, errors: ErrorLog, mirrors = false) {
+  /**
+   * `mirrors`: whether a view is read that goes on giving changes, and may give all its rows again. `numbers`:
+   * where records get numbers of their own.
+   */
+  constructor(
+    plan: PlanSource,
+    inflate: Inflate,
+    diverted: Diversions,
+    errors: ErrorLog,
+    {
+      mirrors = false,
+      numbers,
+    }: { readonly mirrors?: boolean; readonly numbers?: RecordNumbers | undefined } = {},
+  ) {
     this.#plan = plan;
+    this.#numbers = numbers;
     const isView = plan.kind === "rows" && plan.relation === "view";
     this.#mirror = mirrors && isView ? new RowMirror(plan.columns.length) : undefined;
     this.#inflate = inflate;
     this.#diverted = diverted;
     this.#errors = errors;
-    this.#decoder = new RecordDecoder(plan.kind === "stream" ? plan.columns : [], diverted);
+    this.#decoder =
+      plan.kind === "stream"
+        ? new RecordDecoder(plan.columns, diverted, plan.deletions === true)
+        : new RecordDecoder([], diverted);
     const time = plan.kind === "stream" ? plan.time : undefined;
     this.#clock = time === undefined ? undefined : new SourceClock(time.latenessMs);
   }
@@ -159,7 +178,7 @@ export class Source {
     const columns = known.columns.map((column, i) => {
       return plan.columns[i]?.kind === "watermark" ? watermark : column;
     });
-    return { ...known, columns };
+    return { ...known, columns, ...originsOf(this.#numbers?.next(known.rowCount)) };
   }
 
   /** The times in milliseconds; NaN where there is none. */
@@ -248,40 +267,54 @@ export class Source {
         // What is no time is not cast: the record is diverted.
         return column;
       }
-      return scan?.kind === "field" ? this.#castColumn(column, batch.rowCount, scan.type) : column;
+      return scan?.kind === "field" ? this.#castColumn(column, batch, scan.type) : column;
     });
     return { ...batch, columns };
   }
 
-  #castColumn(column: Column, rowCount: number, type: SqlType): Column {
+  #castColumn(column: Column, batch: ChangeBatch, type: SqlType): Column {
     if (hasType(column, type)) return column;
     // A number where a TIMESTAMP is declared is milliseconds since 1970.
     if (type.kind === "timestamp" && column.kind === "float64" && areTimes(column.values)) {
       return { kind: "timestamp", values: column.values, nulls: column.nulls };
     }
     const values: SqlValue[] = [];
+    let row = 0;
     const context = {
       error: (message: string): null => {
-        this.#errors.add(message);
+        // Of a row that is taken back it was told when it came.
+        if (weightAt(batch, row) > 0) this.#errors.add(message);
         return null;
       },
     };
-    for (let row = 0; row < rowCount; row++) values.push(cast(valueAt(column, row), type, context));
+    for (; row < batch.rowCount; row++) values.push(cast(valueAt(column, row), type, context));
     return columnOfValues(values);
   }
 }
 
-// Loops: `every` calls a function for each row.
+function allSafeIntegers(values: Float64Array): boolean {
+  for (let row = 0; row < values.length; row++) if (!Number.isSafeInteger(values[row])) return false;
+  return true;
+}
+
+/** Gives records numbers, of which none is given twice within a step. */
+export class RecordNumbers {
+  #next = 0;
+
+  next(count: number): Int32Array {
+    const first = this.#next;
+    this.#next = (first + count) | 0;
+    const numbers = new Int32Array(count);
+    for (let i = 0; i < count; i++) numbers[i] = first + i;
+    return numbers;
+  }
+}
+
 function areTimes(values: Float64Array): boolean {
   for (let row = 0; row < values.length; row++) {
     const ms = values[row] as number;
     if (!Number.isInteger(ms) || Math.abs(ms) > timestampMsMax) return false;
   }
-  return true;
-}
-
-function areIntegers(values: Float64Array): boolean {
-  for (let row = 0; row < values.length; row++) if (!Number.isSafeInteger(values[row])) return false;
   return true;
 }
 
@@ -320,7 +353,7 @@ function hasType(column: Column, type: SqlType): boolean {
     case "timestamp":
       return column.kind === "timestamp";
     case "integer":
-      return column.kind === "float64" && areIntegers(column.values);
+      return column.kind === "float64" && allSafeIntegers(column.values);
     default:
       return false;
   }

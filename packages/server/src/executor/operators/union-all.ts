@@ -1,15 +1,17 @@
 import type { ChangeBatch } from "../columns.js";
-import type { Operator, Output, Progress } from "./operator.js";
+import type { Output, Progress } from "./operator.js";
+import { StatelessOperator } from "./stateless-operator.js";
 
 /**
  * Job: passes on the changes of all its inputs as they come.
  * State: none.
  * Invariant: order and weights stay within an input.
  */
-export class UnionAllOperator implements Operator {
+export class UnionAllOperator extends StatelessOperator {
   readonly name: string;
 
   constructor(name: string) {
+    super();
     this.name = name;
   }
 
@@ -17,20 +19,4 @@ export class UnionAllOperator implements Operator {
     out(batch);
     return "done";
   }
-
-  endStep(): Progress {
-    return "done";
-  }
-
-  finish(): Progress {
-    return "done";
-  }
-
-  stateBytes(): number {
-    return 0;
-  }
-
-  save(): void {}
-
-  load(): void {}
 }

@@ -107,22 +107,12 @@ export class WindowOperator implements Operator {
 
   advance(watermarkMs: number, out: Output): Progress {
     const output = this.#outputRows(out);
-    let left = this.#evaluation.stepRowsMax;
-    for (; left > 0; ) {
-      const closed = this.#partitions.takeClosed(watermarkMs);
-      if (closed === undefined) break;
-      for (const number of closed) {
-        const partition = this.#partitions.find(number);
-        if (partition === undefined) continue;
-        // What it still has to say.
-        this.#show(partition, output);
-        left -= partition.shown.length + 1;
-        this.#shownCount -= partition.shown.length;
-        this.#partitions.drop(number);
-      }
-    }
+    const progress = this.#partitions.close(watermarkMs, this.#evaluation.stepRowsMax, (partition) => {
+      this.#show(partition, output);
+      this.#shownCount -= partition.shown.length;
+    });
     output.flush();
-    return this.#partitions.isAnyClosed(watermarkMs) ? "more" : "done";
+    return progress;
   }
 
   endStep(out: Output): Progress {

@@ -14,7 +14,9 @@ export interface IngestOptions {
   /** Of all records, unless `keyField` gives each its own. */
   readonly key: string;
   readonly keyField: string | undefined;
+  /** Of all records; those that a record has in `attributesField` come to them, or take their place. */
   readonly attributes: ReadonlyMap<string, string>;
+  readonly attributesField: string | undefined;
   /** The same key and the same body again: appended once. */
   readonly idempotencyKey: string | undefined;
 }
@@ -53,6 +55,8 @@ export class RecordIngest {
   readonly #inFlight = new Set<Promise<void>>();
   readonly #ids: RecordPlace[] = [];
   readonly #batchBytes: number;
+  /** For where records end whose own fields are wanted; what it writes is thrown away. */
+  #measure: JsonRecordWriter | undefined;
   #openBytes = 0;
   #appended = 0;
   #batches = 0;
@@ -137,19 +141,22 @@ export class RecordIngest {
   #addLine(chunk: Uint8Array, start: number, end: number, line: number): void {
     const at = skipBlanks(chunk, start, end);
     if (at === end) return;
-    const behind = this.#add(chunk, at, end, line);
+    const behind = this.#add(chunk, at, end, line, true);
     if (skipBlanks(chunk, behind, end) < end) refuse(line, "there is more than one JSON object on the line");
   }
 
-  /** The position behind the record. */
-  #add(source: Uint8Array, start: number, end: number, place: number): number {
-    const { recordBytesMax, keyField, stream, attributes } = this.#options;
+  /** The position behind the record. `isAlone`: nothing but the record should be there. */
+  #add(source: Uint8Array, start: number, end: number, place: number, isAlone = false): number {
+    const { recordBytesMax, key, keyField, stream, attributes, attributesField } = this.#options;
     let shardId = this.#fixedShard;
     let header = this.#fixedHeader;
-    if (keyField !== undefined) {
-      const key = keyIn(source, start, end, keyField, place);
-      shardId = shardOfKey(stream, key);
-      header = headerOf(key, attributes);
+    if (keyField !== undefined || attributesField !== undefined) {
+      const record =
+        (isAlone ? objectIn(source, start, end) : undefined) ?? this.#first(source, start, end, place);
+      const ownKey = keyField === undefined ? key : keyIn(record, keyField, place);
+      const own = attributesField === undefined ? none : attributesIn(record, attributesField, place);
+      shardId = shardOfKey(stream, ownKey);
+      header = headerOf(ownKey, own.size === 0 ? attributes : new Map([...attributes, ...own]));
     }
     const writer = this.#writerOf(shardId);
     const before = writer.bytes;
@@ -171,6 +178,15 @@ export class RecordIngest {
       this.#close(shardId, writer);
     else if (this.#openBytes >= limits.ingestOpenBytesMax) this.#closeAll();
     return behind;
+  }
+
+  /** The value of the record that begins there, whatever is behind it. */
+  #first(source: Uint8Array, start: number, end: number, place: number): object {
+    const measure = (this.#measure ??= new JsonRecordWriter(firstBytes));
+    const behind = measure.write(source, start, end, this.#fixedHeader);
+    if (behind < 0) refuse(place, measure.failure);
+    measure.undo(0);
+    return objectIn(source, start, behind) ?? refuse(place, "it is no JSON object");
   }
 
   #writerOf(shardId: ShardId): JsonRecordWriter {
@@ -241,16 +257,40 @@ function refuse(place: number, reason: string): never {
   throw new HStreamError("InvalidBatch", { reason: `Record ${place}: ${reason}.` }, { record: place });
 }
 
-/** The key that stands in a record itself: a text or a number. */
-function keyIn(source: Uint8Array, start: number, end: number, field: string, place: number): string {
-  let record: unknown;
+function objectIn(source: Uint8Array, start: number, end: number): object | undefined {
   try {
-    record = JSON.parse(Buffer.from(source.buffer, source.byteOffset + start, end - start).toString());
+    const text = Buffer.from(source.buffer, source.byteOffset + start, end - start).toString();
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : undefined;
   } catch {
-    refuse(place, "it is no JSON object on a line of its own, which key_field asks for");
+    return undefined;
   }
-  const isObject = typeof record === "object" && record !== null && Object.hasOwn(record, field);
-  const key = isObject ? (record as Record<string, unknown>)[field] : undefined;
+}
+
+const none: ReadonlyMap<string, string> = new Map();
+
+/** The key that stands in a record itself: a text or a number. */
+function keyIn(record: object, field: string, place: number): string {
+  const key = fieldOf(record, field);
   if (typeof key === "string" || typeof key === "number") return String(key);
   return refuse(place, `its field "${field}", the key, is no text or number`);
+}
+
+/** The attributes that stand in a record itself: an object of texts, numbers and truth values, or none. */
+function attributesIn(record: object, field: string, place: number): ReadonlyMap<string, string> {
+  const value = fieldOf(record, field);
+  if (value === undefined || value === null) return none;
+  if (typeof value !== "object" || Array.isArray(value)) {
+    return refuse(place, `its field "${field}", the attributes, is no object`);
+  }
+  const attributes = Object.entries(value).map(([name, attribute]: [string, unknown]): [string, string] => {
+    if (typeof attribute === "string") return [name, attribute];
+    if (typeof attribute === "number" || typeof attribute === "boolean") return [name, String(attribute)];
+    return refuse(place, `the attribute "${name.slice(0, 100)}" is no text, number or truth value`);
+  });
+  return new Map(attributes);
+}
+
+function fieldOf(record: object, field: string): unknown {
+  return Object.hasOwn(record, field) ? (record as Record<string, unknown>)[field] : undefined;
 }

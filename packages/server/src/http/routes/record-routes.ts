@@ -74,6 +74,12 @@ function appendRoute({ streams, appender, env, recordBytesMax }: HttpRooms): Rou
     params: nameParams,
     query: z.object({
       key_field: z.string().min(1).max(255).optional().describe("The field that has each record's key."),
+      attributes_field: z
+        .string()
+        .min(1)
+        .max(255)
+        .optional()
+        .describe("The field that has each record's attributes: an object of texts, numbers and booleans."),
     }),
     body: { kind: "records", types: recordTypes },
     answers: { 200: { description: "All are durable.", content: { "application/json": appendedSchema } } },
@@ -87,6 +93,7 @@ function appendRoute({ streams, appender, env, recordBytesMax }: HttpRooms): Rou
         key: headerText("hstream-key", header("hstream-key") ?? "", 1_024),
         keyField: query.key_field,
         attributes: attributesOf(raw.headers),
+        attributesField: query.attributes_field,
         idempotencyKey: idempotencyKeyOf(header("idempotency-key")),
       });
       try {

@@ -2,6 +2,7 @@ import { decodeRowBatch, isMalformed, must, RowBatch, toRows } from "@hstream/pr
 import { z } from "zod";
 import { HStreamError } from "../../errors.js";
 import { limits } from "../../limits.js";
+import { neededRole } from "../../queries/needed-role.js";
 import type { SqlEvent, SqlHeader, SqlRows, SqlService } from "../../queries/sql-service.js";
 import type { HttpRooms } from "../http-rooms.js";
 import { problemOf, refusalOf } from "../problem.js";
@@ -29,7 +30,7 @@ export function sqlRoutes({ sql, env }: HttpRooms): Route[] {
       group: "SQL",
       summary: "Run SQL",
       description:
-        "Any statements. Answered with a result for each; with `Accept: text/event-stream`, and whenever a query with EMIT is among them, as events `header`, `row`, `done` and `problem`, as they are made.",
+        "Any statements. Answered with a result for each; with `Accept: text/event-stream`, and whenever a query with EMIT is among them, as events `header`, `row`, `done` and `problem`, as they are made. Where tokens are asked for, the role `read` may run what only reads.",
       body: z.strictObject({ sql: z.string().min(1).meta({ example: "SELECT * FROM append_throughput;" }) }),
       answers: {
         200: {
@@ -40,12 +41,14 @@ export function sqlRoutes({ sql, env }: HttpRooms): Route[] {
           },
         },
       },
+      needs: "read",
       errors: "problem",
-      handle: async ({ body, raw, accepts }): Promise<Answer> => {
+      handle: async ({ body, raw, accepts, demand }): Promise<Answer> => {
         if (Buffer.byteLength(body.sql) > limits.sqlTextBytesMax) {
           const max = limits.sqlTextBytesMax;
           throw new HStreamError("RequestTooLarge", { what: "The script", max, limit: "sqlTextBytesMax" });
         }
+        allow(body.sql, demand);
         const asEvents = (rest: AsyncIterator<SqlEvent>, earlier: readonly SqlEvent[]): Answer => {
           const events = eventsOf(rest, earlier, raw.id);
           return { kind: "stream", type: eventStreamType, chunks: withHeartbeat(events, env.timers) };
@@ -56,6 +59,16 @@ export function sqlRoutes({ sql, env }: HttpRooms): Route[] {
       },
     }),
   ];
+}
+
+/** Throws PermissionDenied for a caller who may only read, when the script does more. */
+function allow(script: string, demand: (need: "write") => void): void {
+  try {
+    demand("write");
+  } catch (refusal) {
+    // Who may write is not kept waiting for the parser.
+    if (neededRole(script) === "write") throw refusal;
+  }
 }
 
 function iteratorOf(sql: SqlService, text: string, signal: AbortSignal): AsyncIterator<SqlEvent> {

@@ -33,6 +33,7 @@ export function webhookRoutes({ streams, appender, recordBytesMax }: HttpRooms):
           key: body.topic ?? "",
           keyField: undefined,
           attributes: new Map([["source", "emqx"]]),
+          attributesField: undefined,
           idempotencyKey: undefined,
         });
         const payload = typeof body.payload === "string" ? objectIn(body.payload) : body.payload;

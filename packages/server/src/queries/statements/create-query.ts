@@ -2,7 +2,7 @@ import { HStreamError } from "../../errors.js";
 import type { StreamCatalogue } from "../../streams/stream-catalogue.js";
 import type { PersistentQueries } from "../persistent-queries.js";
 import type { QueryDocument } from "../query-document.js";
-import type { LastingStatement } from "../query-planner.js";
+import { hasDeletions, type LastingStatement } from "../query-planner.js";
 
 export interface QueryMakers {
   readonly streams: StreamCatalogue;
@@ -24,8 +24,13 @@ export async function createQuery(
       return query === undefined
         ? `Stream ${statement.name} exists already.`
         : `Stream ${statement.name} created; query ${query.name} appends to it.`;
-    case "insert-select":
-      return `Query ${query?.name ?? ""} appends to ${query?.relation ?? ""}.`;
+    case "insert-select": {
+      const said = `Query ${query?.name ?? ""} appends to ${query?.relation ?? ""}.`;
+      const plan = makers.persistent.find(query?.name ?? "")?.planned.plan;
+      const isApplied = makers.streams.find(query?.relation ?? "")?.kind === "changes";
+      if (isApplied || plan === undefined || !hasDeletions(plan)) return said;
+      return `${said} It takes rows back, which queries leave out there: a stream is made for that WITH (DELETIONS = TRUE).`;
+    }
   }
 }
 

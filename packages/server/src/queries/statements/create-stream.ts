@@ -19,12 +19,17 @@ export async function createStream(streams: StreamCatalogue, statement: CreateSt
     ...(columns.length === 0 ? {} : { columns: columns.map(({ name, type }) => ({ name, type })) }),
     timeColumn: statement.timestampColumn,
     latenessMs: statement.latenessMs,
+    kind: statement.deletions === true ? "changes" : "stream",
   };
   const present = streams.find(name);
   if (statement.orReplace && present !== undefined) {
     const shardCount = present.shardIds.length;
     if (statement.shardCount !== undefined && statement.shardCount !== shardCount) {
       const message = `Stream ${name} has ${shardCount} shards, which cannot be changed; leave SHARDS out`;
+      throw new HStreamError("InvalidSql", { message });
+    }
+    if (statement.deletions !== undefined && statement.deletions !== (present.kind === "changes")) {
+      const message = `Whether stream ${name} has deletions cannot be changed; leave DELETIONS out`;
       throw new HStreamError("InvalidSql", { message });
     }
     await streams.redefine({ ...options, shardCount });

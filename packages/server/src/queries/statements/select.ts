@@ -17,10 +17,11 @@ import { poll } from "../polled-query.js";
 import { pull } from "../pull-query.js";
 import { QueryProgress } from "../query-progress.js";
 import type { QueryRegistry } from "../query-registry.js";
-import { type FollowedView, RunningQuery } from "../running-query.js";
+import { RunningQuery } from "../running-query.js";
 import type { QueryTools } from "../query-tools.js";
 import type { SqlEvent } from "../sql-service.js";
 import type { SystemRooms } from "../system-tables/system-table.js";
+import type { FollowedView } from "../view-inputs.js";
 
 export interface SelectStatement {
   readonly index: number;

@@ -1,27 +1,19 @@
-import type { BatchId, ShardId } from "../../log/log-store.js";
-import { lagMs } from "./lag.js";
-import { integer, systemTable, text } from "./system-table.js";
+import { HStreamError } from "../../errors.js";
+import type { ShardLag } from "../../subscription/subscription-service.js";
+import { integer, type SystemRooms, systemTable, text } from "./system-table.js";
 
-interface Row {
+interface Row extends ShardLag {
   readonly id: string;
   readonly stream: string;
-  readonly shardId: ShardId;
-  readonly ackedUpTo: BatchId;
-  readonly tail: BatchId;
-  readonly lagMs: number;
 }
 
 export const subscriptionLagTable = systemTable<Row>({
   name: "subscription_lag",
-  help: "How far each subscription is behind, by shard; of those that had consumers since the start.",
-  rows: async ({ subscriptions, log, env }) => {
+  help: "How far each subscription is behind, by shard.",
+  rows: async ({ subscriptions }) => {
     const rows: Row[] = [];
-    const nowMs = env.clock.now();
     for (const { id, streamName } of subscriptions.list()) {
-      for (const { shardId, ackedUpTo } of subscriptions.offsets(id)) {
-        const waiting = await lagMs(log, shardId, ackedUpTo + 1, nowMs);
-        rows.push({ id, stream: streamName, shardId, ackedUpTo, tail: log.tail(shardId), lagMs: waiting });
-      }
+      for (const shard of await shardsOf(subscriptions, id)) rows.push({ ...shard, id, stream: streamName });
     }
     return rows;
   },
@@ -35,6 +27,21 @@ export const subscriptionLagTable = systemTable<Row>({
       ({ ackedUpTo }) => ackedUpTo,
     ),
     integer("tail_batch_id", "The shard's newest batch.", ({ tail }) => tail),
+    integer(
+      "unacked_records",
+      "Records that consumers have and have not acked.",
+      (row) => row.unackedRecords,
+    ),
     integer("lag_ms", "How long the oldest unacked batch has been waiting.", ({ lagMs }) => lagMs),
   ],
 });
+
+/** None of a subscription that was deleted while the others were looked at. */
+async function shardsOf(subscriptions: SystemRooms["subscriptions"], id: string): Promise<ShardLag[]> {
+  try {
+    return (await subscriptions.lag(id)).shards;
+  } catch (error) {
+    if (error instanceof HStreamError && error.kind === "SubscriptionNotFound") return [];
+    throw error;
+  }
+}

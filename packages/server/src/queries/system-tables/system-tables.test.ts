@@ -156,6 +156,11 @@ LIMIT 0, 5;`);
     await room.run("CREATE STREAM shared; INSERT INTO shared (a) VALUES (1);");
     const options = { ackTimeoutSeconds: 60, maxUnackedRecords: 10, offset: "earliest" } as const;
     await room.subscriptions.create({ id: "sub", streamName: "shared", ...options });
+    // Nobody has consumed it yet, so everything waits.
+    const [idle] = await room.rows("SELECT * FROM subscription_lag;");
+    assert.equal(idle?.subscription_id, "sub");
+    assert.equal(idle?.unacked_records, 0);
+    assert.ok(Number(idle?.acked_up_to) < Number(idle?.tail_batch_id) && Number(idle?.lag_ms) >= 0);
     let delivered: () => void = () => {};
     const arrived = new Promise<void>((resolve) => {
       delivered = resolve;
