@@ -112,7 +112,7 @@ async function measure({ sql }) {
       if (plan.sources.some((source) => source.id === id)) await server.append(name, eventsOf(nexmark, name));
     }
     const shardIds = Object.keys(nexmarkTables).map((name) => [name, streams.get(name).shardIds[0]]);
-    const inputsOf = () => readInputs(log, plan, ids, shardIds);
+    const inputsOf = () => readInputs(log, host.inputMemory, plan, ids, shardIds);
     const run = isInMemory ? await inThisThread(plan, inputsOf) : () => inWorker(host, plan, inputsOf);
     const cpu = [];
     const wall = [];
@@ -146,37 +146,43 @@ function* eventsOf(nexmark, kind) {
 }
 
 /** What is fed, in pieces of about a step: of each stream in turn what one read of its shard gives. */
-async function* readInputs(log, plan, ids, shardIds) {
+async function* readInputs(log, memory, plan, ids, shardIds) {
   const sources = new Map();
   for (const [source, { id }] of plan.sources.entries())
     sources.set(id, [...(sources.get(id) ?? []), source]);
   if (sources.has("side_input")) {
     const list = Array.from({ length: sideInputRows }, (_, i) => ({ row: [i, String(i)], weight: 1 }));
-    yield [{ kind: "rows", source: sources.get("side_input")[0], batches: encodeRows(list, 2) }];
+    const inputs = [{ kind: "rows", source: sources.get("side_input")[0], batches: encodeRows(list, 2) }];
+    yield { inputs, leases: [] };
   }
   const wanted = shardIds.filter(([name]) => sources.has(ids[name]));
   let readers = wanted.map(([name, shardId]) => {
-    return { sources: sources.get(ids[name]), shardId, read: readBatches(log, shardId, log.tail(shardId)) };
+    const read = readBatches(log, memory, shardId, log.tail(shardId));
+    return { sources: sources.get(ids[name]), shardId, read };
   });
   let inputs = [];
+  let leases = [];
   let rows = 0;
   while (readers.length > 0) {
     for (const reader of readers) {
-      const { value: batches, done } = await reader.read.next();
+      const { value: piece, done } = await reader.read.next();
       reader.done = done;
       if (done) continue;
+      const { batches } = piece;
+      leases.push(piece.memory);
       for (const source of reader.sources)
         inputs.push({ kind: "records", source, shard: reader.shardId, batches });
       for (const { recordCount } of batches) rows += recordCount;
     }
     readers = readers.filter(({ done }) => !done);
     if (rows >= stepRows * 0.8) {
-      yield inputs;
+      yield { inputs, leases };
       inputs = [];
+      leases = [];
       rows = 0;
     }
   }
-  yield inputs;
+  yield { inputs, leases };
 }
 
 async function inWorker(host, plan, inputsOf) {
@@ -187,8 +193,8 @@ async function inWorker(host, plan, inputsOf) {
   };
   // One piece is read while another is worked on.
   let before = take(execution.feed([], 0));
-  for await (const inputs of inputsOf()) {
-    const next = take(execution.feed(inputs, 0));
+  for await (const { inputs, leases } of inputsOf()) {
+    const next = take(execution.feed(inputs, 0, false, ...leases));
     await before;
     before = next;
   }
@@ -201,7 +207,8 @@ async function inWorker(host, plan, inputsOf) {
 async function inThisThread(plan, inputsOf) {
   const inflate = await loadInflate(limits.inflatedBytesMax);
   const all = [];
-  for await (const inputs of inputsOf()) all.push(inputs);
+  // What is leased stays so.
+  for await (const { inputs } of inputsOf()) all.push(inputs);
   return async () => {
     const execution = new Execution(plan, { kind: "emit" }, 0, inflate, { ...limits, stepRowsMax: stepRows });
     let rows = 0;

@@ -12,6 +12,7 @@ export { codecLimits } from "./limits.js";
 export { isMalformed, type Malformed } from "./malformed.js";
 export * from "./record-batch.js";
 export * from "./result-columns.js";
+export { encodeRowBatch } from "./row-batch.js";
 export { timestampFromMs, timestampToMs } from "./timestamp.js";
 export { asBuffer, readUtf8, utf8Length, writeUtf8 } from "./utf8.js";
 export * from "./varint.js";

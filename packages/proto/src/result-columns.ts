@@ -68,8 +68,15 @@ assert(
 
 // --- encoding ---
 
-/** Encodes a column of `rowCount` rows. Numbers are not copied: they share the memory of the input. */
-export function encodeColumn(column: Column, rowCount: number): ColumnData {
+/**
+ * Encodes a column of `rowCount` rows. Numbers are not copied: they share the memory of the input. `allocate` gives
+ * memory, at a multiple of 4 bytes, for what must be made anew.
+ */
+export function encodeColumn(
+  column: Column,
+  rowCount: number,
+  allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
+): ColumnData {
   switch (column.kind) {
     case "float64":
       assertRows(column.values.length, rowCount);
@@ -77,7 +84,8 @@ export function encodeColumn(column: Column, rowCount: number): ColumnData {
     case "int64": {
       const { values } = column;
       assertRows(values.length, rowCount);
-      const value = values instanceof BigInt64Array ? memoryOf(values) : packIntegers(values, column.nulls);
+      const value =
+        values instanceof BigInt64Array ? memoryOf(values) : packIntegers(values, column.nulls, allocate);
       return data(column, rowCount, { $case: "int64", value });
     }
     case "boolean":
@@ -127,18 +135,22 @@ function memoryOf(array: Float64Array | BigInt64Array | Uint32Array): Uint8Array
 }
 
 /** Doubles to integers of 64 bits, without a bigint for each. */
-function packIntegers(values: Float64Array, nulls: Uint8Array | undefined): Uint8Array {
-  const bytes = new Uint8Array(values.length * 8);
-  const view = new DataView(bytes.buffer);
+function packIntegers(
+  values: Float64Array,
+  nulls: Uint8Array | undefined,
+  allocate: (bytes: number) => Uint8Array,
+): Uint8Array {
+  const bytes = allocate(values.length * 8);
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, 2 * values.length);
   for (let row = 0; row < values.length; row++) {
-    const value = values[row] as number;
+    let value = values[row] as number;
     if (!Number.isSafeInteger(value)) {
       assert(nulls !== undefined && bit(nulls, row), () => `${value} does not fit a column of safe integers`);
-      continue;
+      value = 0;
     }
-    const high = Math.floor(value / 0x1_0000_0000);
-    view.setUint32(row * 8, value - high * 0x1_0000_0000, true);
-    view.setInt32(row * 8 + 4, high, true);
+    // An element takes the lower 32 bits of what is assigned.
+    words[2 * row] = value;
+    words[2 * row + 1] = Math.floor(value / 0x1_0000_0000);
   }
   return bytes;
 }

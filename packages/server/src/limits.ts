@@ -102,7 +102,7 @@ export const limits = {
   readBatchesMax: 4_096,
   readBytesMax: 1_048_576,
   /** Blocks of memory for that, of readBytesMax and an eighth, that wait to be used again; of each group of threads. */
-  inputBlocksKept: 8,
+  inputBlocksKept: 32,
   /** Queries that run at a time. */
   queriesMax: 1_000,
   /** Rows of an answer over system tables that is compared with the next one (EMIT CHANGES). */

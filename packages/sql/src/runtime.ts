@@ -58,6 +58,8 @@ export {
   functionTable,
   scalarFunction,
 } from "./functions/table.js";
+export { OnePass } from "./functions/one-pass.js";
+export { groupSpan } from "./functions/regular-expressions.js";
 export { likeMatches } from "./functions/like.js";
 export {
   arrayOf,
@@ -84,7 +86,15 @@ export { timestampMsMax } from "./values/calendar.js";
 export { cast } from "./values/cast.js";
 export { compareSql, compareText, compareTotal, equalSql } from "./values/compare.js";
 export { fromJson, type JsonResult, parseJson } from "./values/json.js";
-export { arithmetic, isDecimal, isInteger, isNumber, type SqlNumber, toFloat } from "./values/numbers.js";
+export {
+  arithmetic,
+  decimal,
+  isDecimal,
+  isInteger,
+  isNumber,
+  type SqlNumber,
+  toFloat,
+} from "./values/numbers.js";
 export { decodeRowKey, encodeRowKey, rowKeyText } from "./values/row-key.js";
 export { fromStored, type StoredValue, toStored, unwrap } from "./values/stored.js";
 export { toPlainJson, toStoredJson, toText } from "./values/text.js";

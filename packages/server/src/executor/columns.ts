@@ -1,17 +1,40 @@
 import { assert, must, unreachable } from "@hstream/proto";
-import type { SqlObject, SqlTimestamp, SqlValue } from "@hstream/sql/runtime";
+import {
+  decimal,
+  type SqlDecimal,
+  type SqlObject,
+  type SqlTimestamp,
+  type SqlValue,
+} from "@hstream/sql/runtime";
 
 /**
  * The values of one column in a batch, in the cheapest form that holds them all. What a NULL row has in
  * `values` is undefined. `nulls` has a byte a row (a byte, not a bit: it is read once per row by every
  * expression, and written in any order), 1 where the row is NULL; absent when no row is.
  */
-export type Column = Float64Column | TimestampColumn | BooleanColumn | TextColumn | AnyColumn | RecordColumn;
+export type Column =
+  | Float64Column
+  | DecimalColumn
+  | TimestampColumn
+  | BooleanColumn
+  | TextColumn
+  | TextListColumn
+  | AnyColumn
+  | RecordColumn;
 
 /** Numbers: whole ones up to 2^53 are INTEGERs unless the static type says FLOAT. Never NaN. */
 export interface Float64Column {
   readonly kind: "float64";
   readonly values: Float64Array;
+  readonly nulls: Uint8Array | undefined;
+}
+
+/** DECIMALs of up to 2^53 units of 10^-scale; that of a row may end in zeros. */
+export interface DecimalColumn {
+  readonly kind: "decimal";
+  /** Whole numbers, all of them safe. */
+  readonly values: Float64Array;
+  readonly scale: number;
   readonly nulls: Uint8Array | undefined;
 }
 
@@ -29,13 +52,27 @@ export interface BooleanColumn {
   readonly nulls: Uint8Array | undefined;
 }
 
-/** UTF-8, left where it was read from, until someone asks for the string. */
+/**
+ * UTF-8, left where it was read from, until someone asks for the string. Positions are signed, so that the compiler
+ * of loops over bytes can count in small integers: four times as fast. (No buffer has 2 GiB.)
+ */
 export interface TextColumn {
   readonly kind: "text";
   readonly bytes: Buffer;
   /** Row i is bytes[starts[i], ends[i]). */
-  readonly starts: Uint32Array;
-  readonly ends: Uint32Array;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+  readonly nulls: Uint8Array | undefined;
+}
+
+/** Arrays of texts, none of them NULL. */
+export interface TextListColumn {
+  readonly kind: "textList";
+  /** The elements of all rows; of this column no row is NULL. */
+  readonly items: TextColumn;
+  /** Row i has items[starts[i], ends[i]). */
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
   readonly nulls: Uint8Array | undefined;
 }
 
@@ -81,9 +118,11 @@ const shortTextBytes = 12;
 
 /** The text of a row that is not NULL. */
 export function textAt(column: TextColumn, row: number): string {
-  const start = column.starts[row] as number;
-  const end = column.ends[row] as number;
-  const bytes = column.bytes;
+  return textIn(column.bytes, column.starts[row] as number, column.ends[row] as number);
+}
+
+/** The text that is bytes[start, end). */
+export function textIn(bytes: Buffer, start: number, end: number): string {
   if (end - start <= shortTextBytes) {
     // Cheaper than a call into the runtime.
     let text = "";
@@ -104,17 +143,33 @@ export function valueAt(column: Column, row: number): SqlValue {
       return column.values[row] as SqlValue;
     case "float64":
       return column.nulls?.[row] === 1 ? null : (column.values[row] as number);
+    case "decimal":
+      return column.nulls?.[row] === 1 ? null : decimalOf(column.values[row] as number, column.scale);
     case "timestamp":
       return column.nulls?.[row] === 1 ? null : { kind: "timestamp", ms: column.values[row] as number };
     case "boolean":
       return column.nulls?.[row] === 1 ? null : column.values[row] === 1;
     case "text":
       return column.nulls?.[row] === 1 ? null : textAt(column, row);
+    case "textList":
+      return column.nulls?.[row] === 1 ? null : textsAt(column, row);
     case "record":
       return recordAt(column, row);
     default:
       return unreachable(column);
   }
+}
+
+/** The DECIMAL of so many units of 10^-scale, in its one form. */
+export function decimalOf(units: number, scale: number): SqlDecimal {
+  return must(decimal(BigInt(units), scale), "safe integers have few digits");
+}
+
+function textsAt({ items, starts, ends }: TextListColumn, row: number): string[] {
+  const texts: string[] = [];
+  for (let item = starts[row] as number; item < (ends[row] as number); item++)
+    texts.push(textAt(items, item));
+  return texts;
 }
 
 function recordAt(column: RecordColumn, row: number): SqlObject {
@@ -226,11 +281,12 @@ export function sliceRows(batch: ChangeBatch, from: number, to: number): ChangeB
 function selectColumn(column: Column, selected: Int32Array, count: number): Column {
   switch (column.kind) {
     case "float64":
+    case "decimal":
     case "timestamp": {
       const values = new Float64Array(count);
       const from = column.values;
       for (let i = 0; i < count; i++) values[i] = from[selected[i] as number] as number;
-      return { kind: column.kind, values, nulls: selectBytes(column.nulls, selected, count) };
+      return { ...column, values, nulls: selectBytes(column.nulls, selected, count) };
     }
     case "boolean":
       return {
@@ -238,21 +294,16 @@ function selectColumn(column: Column, selected: Int32Array, count: number): Colu
         values: must(selectBytes(column.values, selected, count), "a column has values"),
         nulls: selectBytes(column.nulls, selected, count),
       };
-    case "text": {
-      const starts = new Uint32Array(count);
-      const ends = new Uint32Array(count);
+    case "text":
+    case "textList": {
+      const starts = new Int32Array(count);
+      const ends = new Int32Array(count);
       for (let i = 0; i < count; i++) {
         const row = selected[i] as number;
         starts[i] = column.starts[row] as number;
         ends[i] = column.ends[row] as number;
       }
-      return {
-        kind: "text",
-        bytes: column.bytes,
-        starts,
-        ends,
-        nulls: selectBytes(column.nulls, selected, count),
-      };
+      return { ...column, starts, ends, nulls: selectBytes(column.nulls, selected, count) };
     }
     case "any": {
       const values: SqlValue[] = new Array<SqlValue>(count);
@@ -295,22 +346,15 @@ export function selectColumnOrNull(column: Column, selected: Int32Array, count: 
 function sliceColumn(column: Column, from: number, to: number): Column {
   switch (column.kind) {
     case "float64":
+    case "decimal":
     case "timestamp":
-      return {
-        kind: column.kind,
-        values: column.values.subarray(from, to),
-        nulls: column.nulls?.subarray(from, to),
-      };
+      return { ...column, values: column.values.subarray(from, to), nulls: column.nulls?.subarray(from, to) };
     case "boolean":
-      return {
-        kind: "boolean",
-        values: column.values.subarray(from, to),
-        nulls: column.nulls?.subarray(from, to),
-      };
+      return { ...column, values: column.values.subarray(from, to), nulls: column.nulls?.subarray(from, to) };
     case "text":
+    case "textList":
       return {
-        kind: "text",
-        bytes: column.bytes,
+        ...column,
         starts: column.starts.subarray(from, to),
         ends: column.ends.subarray(from, to),
         nulls: column.nulls?.subarray(from, to),

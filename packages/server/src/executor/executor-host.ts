@@ -99,7 +99,7 @@ export class QueryExecution {
   /** Calls that are not answered to the end. */
   readonly #calls = new Map<CallId, AnswerQueue<Answer>>();
   /** What the worker reads the input of a call from. */
-  readonly #leases = new Map<CallId, InputLease>();
+  readonly #leases = new Map<CallId, readonly InputLease[]>();
   readonly #plan: PhysicalPlan;
   readonly #counts: SharedArrayBuffer;
   #nextCall = 0;
@@ -135,11 +135,12 @@ export class QueryExecution {
     inputs: readonly StepInput[],
     nowMs: number,
     withChanges = false,
-    memory?: InputLease,
+    ...memory: readonly (InputLease | undefined)[]
   ): AsyncIterable<StepReport> {
-    const packed = packInputs(inputs, memory);
+    const leases = memory.flatMap((lease) => (lease === undefined ? [] : [lease]));
+    const packed = packInputs(inputs, leases);
     const message = { kind: "feed", execution: this.#id, inputs: packed.inputs, nowMs, withChanges } as const;
-    if (memory !== undefined) this.#leases.set(this.#nextCall, memory);
+    if (leases.length > 0) this.#leases.set(this.#nextCall, leases);
     return reportsOf(this.#call((call) => ({ ...message, call }), packed.transfer));
   }
 
@@ -206,7 +207,7 @@ export class QueryExecution {
     const queue = this.#calls.get(message.call);
     if (message.last) {
       this.#calls.delete(message.call);
-      this.#leases.get(message.call)?.release();
+      for (const lease of this.#leases.get(message.call) ?? []) lease.release();
       this.#leases.delete(message.call);
     }
     queue?.push(message, message.last);
@@ -229,45 +230,51 @@ async function* reportsOf(answers: AsyncIterable<Answer>): AsyncGenerator<StepRe
 /**
  * Input as it goes to the worker. What is in a SharedArrayBuffer already is passed as it is. The log's cached
  * payloads are shared with other readers, so they are not transferred, which would take them away; and posted
- * as they are, each would drag along a clone of the whole buffer it is a view of. So they are copied once, all
- * into one buffer: a part of `memory`, or one that is transferred. (In one buffer, too, the decoder's columns
- * go on from one batch to the next.)
+ * as they are, each would drag along a clone of the whole buffer it is a view of. So they are copied once, into
+ * the room that is left in the leases, and what finds none there into one buffer that is transferred. (Where they
+ * lie one behind the other the decoder's columns go on from one batch to the next.)
  */
 function packInputs(
   inputs: readonly StepInput[],
-  memory: InputLease | undefined,
+  leases: readonly InputLease[],
 ): { inputs: StepInput[]; transfer: ArrayBuffer[] } {
+  const copies = new Map<Uint8Array, Uint8Array>();
+  const homeless: Uint8Array[] = [];
+  let lease = 0;
   let length = 0;
   for (const input of inputs) {
     if (input.kind !== "records" && input.kind !== "rows") continue;
-    for (const batch of input.batches) length += copiedBytes(payloadOf(batch));
+    for (const batch of input.batches) {
+      const bytes = payloadOf(batch);
+      if (bytes.buffer instanceof SharedArrayBuffer || copies.has(bytes)) continue;
+      let room = leases[lease]?.take(bytes.length);
+      while (room === undefined && lease < leases.length) room = leases[++lease]?.take(bytes.length);
+      room?.set(bytes);
+      copies.set(bytes, room ?? bytes);
+      if (room !== undefined) continue;
+      homeless.push(bytes);
+      length += bytes.length;
+    }
   }
   // Not from Node's pool, and not filled with zeros before it is written over.
-  const room = length === 0 ? undefined : memory?.take(length);
-  const { buffer, byteOffset } = room ?? Buffer.allocUnsafeSlow(length);
-  let at = byteOffset;
-  const packed = (bytes: Uint8Array): Uint8Array => {
-    if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
+  const { buffer } = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  for (const bytes of homeless) {
     const copy = new Uint8Array(buffer, at, bytes.length);
     copy.set(bytes);
+    copies.set(bytes, copy);
     at += bytes.length;
-    return copy;
-  };
+  }
+  const packed = (bytes: Uint8Array): Uint8Array => copies.get(bytes) ?? bytes;
   const result = inputs.map((input): StepInput => {
     if (input.kind === "rows") return { ...input, batches: input.batches.map(packed) };
     if (input.kind !== "records") return input;
-    return {
-      ...input,
-      batches: input.batches.map((batch) => ({ ...batch, payload: packed(batch.payload) })),
-    };
+    const batches = input.batches.map((batch) => ({ ...batch, payload: packed(batch.payload) }));
+    return { ...input, batches };
   });
-  return { inputs: result, transfer: buffer instanceof ArrayBuffer ? [buffer] : [] };
+  return { inputs: result, transfer: [buffer] };
 }
 
 function payloadOf(batch: RecordBatchInput | Uint8Array): Uint8Array {
   return batch instanceof Uint8Array ? batch : batch.payload;
-}
-
-function copiedBytes(bytes: Uint8Array): number {
-  return bytes.buffer instanceof SharedArrayBuffer ? 0 : bytes.length;
 }

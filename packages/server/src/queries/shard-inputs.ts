@@ -29,7 +29,7 @@ interface ShardState {
  * processed, so positions and the query's state belong together.
  */
 export class ShardInputs {
-  readonly #log: LogStore;
+  readonly #log: Pick<LogStore, "read" | "watch">;
   readonly #memory: InputMemory;
   readonly #shards = new Map<ShardId, ShardState>();
   /** Shards that may have something to read, the one whose turn it is first. */
@@ -37,7 +37,12 @@ export class ShardInputs {
   readonly #stops: (() => void)[] = [];
 
   /** `start`: the next batch of each shard; `wake` is called when there may be something to read. */
-  constructor(log: LogStore, memory: InputMemory, start: ReadonlyMap<ShardId, BatchId>, wake: () => void) {
+  constructor(
+    log: Pick<LogStore, "read" | "watch">,
+    memory: InputMemory,
+    start: ReadonlyMap<ShardId, BatchId>,
+    wake: () => void,
+  ) {
     this.#log = log;
     this.#memory = memory;
     for (const [shardId, position] of start) {
@@ -89,7 +94,9 @@ export class ShardInputs {
       if (count === 0) continue;
       const batches = state.waiting.slice(0, count);
       // The memory goes with the piece; the rest, which waits for others, has to do without.
-      const rest = state.waiting.slice(count).map((batch) => ({ ...batch, payload: batch.payload.slice() }));
+      const rest = state.waiting
+        .slice(count)
+        .map((batch) => ({ ...batch, payload: new Uint8Array(batch.payload) }));
       state.waiting = [...batches, ...rest];
       return { shardId, batches, next: rest[0]?.batchId ?? state.readFrom, memory: state.memory };
     }

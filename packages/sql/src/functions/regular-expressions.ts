@@ -78,6 +78,16 @@ function extract(args: readonly SqlValue[], context: EvaluationContext): SqlValu
   return matcher.find() ? (matcher.group(group) ?? null) : null;
 }
 
+/**
+ * Where the group of the first match lies in the text, in UTF-16 units; null where there is none. The pattern and
+ * its group are known to be right.
+ */
+export function groupSpan(pattern: string, group: number, text: string): readonly [number, number] | null {
+  const matcher = compiled(pattern, "", { error: () => null, nowMs: 0 })?.matcher(text);
+  if (matcher?.find() !== true || matcher.start(group) < 0) return null;
+  return [matcher.start(group), matcher.end(group)];
+}
+
 /** \1 to \9 stand for groups, \0 for the whole match, \\ for a backslash. */
 function replace(args: readonly SqlValue[], context: EvaluationContext): SqlValue {
   const flags = flagsArg(args, 3);

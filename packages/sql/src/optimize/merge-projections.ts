@@ -1,6 +1,6 @@
-import type { Expression } from "../plan/expression.js";
 import { expressionsOf, type LogicalPlan, withExpressions } from "../plan/logical.js";
 import { columnsIn, replaceColumns } from "../plan/rewrite.js";
+import { costsNothing } from "./costs.js";
 import { mapPlan } from "./map-plan.js";
 
 /**
@@ -22,9 +22,4 @@ export function mergeProjections(plan: LogicalPlan): LogicalPlan {
       replaceColumns(expression, (id) => below.get(id)),
     );
   });
-}
-
-function costsNothing(expression: Expression): boolean {
-  if (expression.kind === "column" || expression.kind === "literal") return true;
-  return expression.kind === "call" && expression.function === "->" && expression.args.every(costsNothing);
 }

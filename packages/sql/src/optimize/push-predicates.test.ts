@@ -29,6 +29,18 @@ describe("predicate push-down", () => {
     ]);
   });
 
+  it("stays above all that a projection of records computes with much effort, as it would do so again", () => {
+    const both = filtered("SELECT a, TO_LOWER(c) = 'x' AS keep FROM flights");
+    assert.equal(pushPredicates(both), both);
+    const another = planLines(
+      pushPredicates(filtered("SELECT TO_LOWER(c) = 'x' AS keep, TO_UPPER(c) FROM flights")),
+    );
+    assert.deepEqual(
+      another.map((line) => line.trim().split(" ")[0]),
+      ["Project", "Filter", "Scan"],
+    );
+  });
+
   it("stays above a volatile expression and above a limit", () => {
     const clock = filtered("SELECT NOW() > TIMESTAMP '2024-01-01' AS keep FROM flights");
     assert.equal(pushPredicates(clock), clock);

@@ -1,6 +1,7 @@
 import type { Expression } from "../plan/expression.js";
 import { columnExpression, columnsOf, type LogicalColumn, type LogicalPlan } from "../plan/logical.js";
 import { columnsIn, conjunction, conjunctsOf, isVolatile, replaceColumns } from "../plan/rewrite.js";
+import { costsMuch, costsNothing } from "./costs.js";
 import { mapPlan } from "./map-plan.js";
 
 /**
@@ -35,6 +36,7 @@ function pushFilter(filter: Filter): LogicalPlan {
     case "project": {
       const byId = new Map(input.items.map(({ column, expression }) => [column.id, expression]));
       if ([...columnsIn(predicate)].some((id) => isVolatile(byId.get(id) ?? predicate))) return filter;
+      if (wouldComputeTwice(predicate, input)) return filter;
       const below = replaceColumns(predicate, (id) => byId.get(id));
       return { ...input, input: pushFilter({ kind: "filter", input: input.input, predicate: below }) };
     }
@@ -60,6 +62,23 @@ function pushFilter(filter: Filter): LogicalPlan {
     case "limit":
       return filter;
   }
+}
+
+/**
+ * Whether a filter right below a projection of stored records would only compute again, for all rows, what the
+ * projection computes: it would spare nothing but copies.
+ */
+function wouldComputeTwice(
+  predicate: Expression,
+  project: Extract<LogicalPlan, { kind: "project" }>,
+): boolean {
+  if (project.input.kind !== "scan") return false;
+  const read = new Set(columnsIn(predicate));
+  const computed = project.items.filter(({ expression }) => !costsNothing(expression));
+  return (
+    computed.some(({ expression }) => costsMuch(expression)) &&
+    computed.every(({ column }) => read.has(column.id))
+  );
 }
 
 /**

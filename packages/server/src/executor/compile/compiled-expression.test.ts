@@ -12,9 +12,9 @@ import {
 } from "@hstream/sql/runtime";
 import * as fc from "fast-check";
 import { runs } from "@hstream/proto/testing";
-import { type ChangeBatch, type Column, columnOfValues, valueAt } from "../columns.js";
-import { ColumnBuilder } from "../decode/column-builder.js";
+import { type ChangeBatch, columnOfValues, valueAt } from "../columns.js";
 import { ErrorLog } from "../error-log.js";
+import { assertAsEvaluated, decodedColumn } from "./compared.test.helper.js";
 import { CompiledExpression } from "./compiled-expression.js";
 import { Evaluation } from "./evaluation.js";
 
@@ -53,20 +53,6 @@ const columnValues = (rows: number): fc.Arbitrary<SqlValue[]> =>
     .chain(([values, nulls]) =>
       fc.array(nulls ? fc.option(values) : values, { minLength: rows, maxLength: rows }),
     );
-
-/** Texts as the decoder leaves them. */
-function toColumn(values: SqlValue[]): Column {
-  if (!values.every((value) => value === null || typeof value === "string")) return columnOfValues(values);
-  const pieces = values.map((value) => Buffer.from(typeof value === "string" ? value : ""));
-  const builder = new ColumnBuilder(Buffer.concat(pieces), Math.max(1, values.length));
-  let at = 0;
-  for (const [row, piece] of pieces.entries()) {
-    if (values[row] === null) builder.addNull(row);
-    else builder.addText(row, at, at + piece.length);
-    at += piece.length;
-  }
-  return builder.finish(values.length);
-}
 
 const scalars = functionTable.filter(
   (entry): entry is ScalarFunction => entry.kind === "scalar" && entry.volatile !== true,
@@ -127,31 +113,8 @@ describe("compiled expressions", () => {
       }),
     );
     fc.assert(
-      fc.property(input, ({ rows, columns, weights, expression }) => {
-        const errors = new ErrorLog(1000);
-        const batch: ChangeBatch = {
-          rowCount: rows,
-          columns: columns.map(toColumn),
-          weights: weights === null ? undefined : Int32Array.from(weights),
-          updates: undefined,
-        };
-        const result = new CompiledExpression(expression).evaluate(batch, new Evaluation(errors, 8192));
-        const expected: SqlValue[] = [];
-        const messages: string[] = [];
-        for (let row = 0; row < rows; row++) {
-          const error = (message: string): null => {
-            if ((weights?.[row] ?? 1) > 0) messages.push(message);
-            return null;
-          };
-          const values = columns.map((column) => column[row] as SqlValue);
-          expected.push(evaluate(expression, values, { error, nowMs: 0 }));
-        }
-        const actual = expected.map((_, row) => valueAt(result, row));
-        assert.deepEqual(actual, expected);
-        assert.deepEqual(
-          errors.take().first.map(({ message }) => message),
-          messages,
-        );
+      fc.property(input, ({ columns, weights, expression }) => {
+        assertAsEvaluated(expression, columns, weights);
       }),
       { numRuns: runs(3000) },
     );
@@ -208,7 +171,7 @@ describe("compiled expressions", () => {
     });
     const batch: ChangeBatch = {
       rowCount: 2,
-      columns: [toColumn([nasty, "x"])],
+      columns: [decodedColumn([nasty, "x"])],
       weights: undefined,
       updates: undefined,
     };

@@ -53,11 +53,12 @@ export class CompiledExpression {
   }
 }
 
-/** One letter for each way in which generated code reads a column. */
+/** A letter for each way in which generated code reads a column, of decimals with their scale. */
 function formOf(column: Column): string {
   if (column.kind === "any") return "a";
   if (column.kind === "record") return "r";
-  const letter = { float64: "f", timestamp: "m", boolean: "b", text: "t" }[column.kind];
+  if (column.kind === "decimal") return `${column.nulls === undefined ? "d" : "D"}${column.scale}`;
+  const letter = { float64: "f", timestamp: "m", boolean: "b", text: "t", textList: "l" }[column.kind];
   return column.nulls === undefined ? letter : letter.toUpperCase();
 }
 

@@ -1,17 +1,34 @@
-import { assert, must } from "@hstream/proto";
+import { must, unreachable } from "@hstream/proto";
 import {
   cast,
   compareText,
   evaluateFunction,
   type Expression,
+  isDecimal,
   type ScalarFunction,
   scalarFunction,
   type SqlType,
   type SqlValue,
   timestampMsMax,
 } from "@hstream/sql/runtime";
-import { type Column, columnOfValues, isTimestamp, textAt, valueAt } from "../columns.js";
+import { type Column, columnOfValues, decimalOf, isTimestamp, textIn, valueAt } from "../columns.js";
+import { columnFunctions } from "./column-functions.js";
 import type { Evaluation } from "./evaluation.js";
+import { fastCall } from "./fast-calls.js";
+import {
+  boxed,
+  Choice,
+  type CodeMaker,
+  codeOf,
+  type Fragment,
+  giveUp,
+  isText,
+  isTrue,
+  noBytes,
+  spanOf,
+  unlessNull,
+} from "./fragment.js";
+import { TextBuilder } from "./text-builder.js";
 
 /** Computes the expression for `rowCount` rows; undefined when it gave up (fast kernels only). */
 export type Kernel = (
@@ -20,25 +37,6 @@ export type Kernel = (
   columns: readonly Column[],
   evaluation: Evaluation,
 ) => Column | undefined;
-
-/**
- * A piece of generated code and how its value is to be had. `value` and `isNull` are JavaScript
- * expressions without effects, over variables that `code` declares.
- *
- *   number, boolean, string   an unboxed value, and separately whether it is NULL (undefined: never)
- *   timestamp                 its milliseconds, and separately whether it is NULL
- *   text                      a row of a text column, not yet a string: `column` is the column's variable
- *   any                       a SqlValue, null included
- */
-interface Fragment {
-  readonly code: string;
-  readonly form: "number" | "timestamp" | "boolean" | "string" | "text" | "any";
-  readonly value: string;
-  readonly isNull: string | undefined;
-  readonly column?: string;
-  /** Of a string that is a literal, the constant that is its UTF-8. */
-  readonly utf8?: string;
-}
 
 /**
  * Generates the code. Names are made here (v1, c2, k3), and everything that comes from the query
@@ -52,13 +50,12 @@ export function generateKernel(
   const generator = new Generator(columns, mode === "fast");
   const body = generator.body(expression);
   const names = [...generator.constants.keys()];
-  const runtime = { textAt, valueAt, compareText, evaluateFunction, cast, columnOfValues, equalBytes, truth };
   // Names and text are made by the generator alone.
   const build = new Function(
     "runtime",
     "constants",
     `"use strict";
-const { textAt, valueAt, compareText, evaluateFunction, cast, columnOfValues, equalBytes, truth } = runtime;
+const { ${Object.keys(runtime).join(", ")} } = runtime;
 const [${names.join(", ")}] = constants;
 return function (rowCount, weights, columns, evaluation) {
 ${body}
@@ -67,11 +64,48 @@ ${body}
   return build(runtime, [...generator.constants.values()]);
 }
 
-/** Compares a row of a text column with a literal, without making a string. */
-function equalBytes(bytes: Uint8Array, start: number, end: number, literal: Uint8Array): boolean {
-  if (end - start !== literal.length) return false;
-  for (let i = 0; i < literal.length; i++) if (bytes[start + i] !== literal[i]) return false;
+/** Compares two texts without making strings. */
+function equalBytes(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): boolean {
+  const length = aEnd - aStart;
+  if (bEnd - bStart !== length) return false;
+  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
   return true;
+}
+
+/** Whether a text in lower (or upper) case is that literal; what is not ASCII is left to JavaScript. */
+function equalInCase(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  literal: string,
+  utf8: Uint8Array,
+  toLower: boolean,
+): boolean {
+  const length = utf8.length | 0;
+  for (let i = 0; start + i < end; i = (i + 1) | 0) {
+    const byte = bytes[start + i] as number;
+    if (byte >= 0x80) {
+      const text = textIn(bytes, start, end);
+      return (toLower ? text.toLowerCase() : text.toUpperCase()) === literal;
+    }
+    const isOther = toLower ? byte >= 0x41 && byte <= 0x5a : byte >= 0x61 && byte <= 0x7a;
+    if (i >= length || (isOther ? byte ^ 0x20 : byte) !== utf8[i]) return false;
+  }
+  return end - start === length;
+}
+
+/** Number of characters; what is not ASCII is counted as the function table does it. */
+function charsIn(bytes: Buffer, start: number, end: number): number {
+  let all = 0;
+  for (let at = start; at < end; at++) all |= bytes[at] as number;
+  return all < 0x80 ? end - start : [...textIn(bytes, start, end)].length;
 }
 
 /** An operand of AND, OR: 0 FALSE, 1 TRUE, 2 NULL, also of another type, which is an error. */
@@ -81,27 +115,21 @@ function truth(value: SqlValue, operator: string, evaluation: Evaluation): numbe
   return 2;
 }
 
-const arithmeticOperators = new Map([
-  ["+", "+"],
-  ["-", "-"],
-  ["*", "*"],
-]);
-const comparisonOperators = new Map([
-  ["=", "==="],
-  ["<>", "!=="],
-  ["<", "<"],
-  ["<=", "<="],
-  [">", ">"],
-  [">=", ">="],
-]);
-const giveUp = "return undefined;";
+/** What generated code may use. */
+const runtime = {
+  ...{ valueAt, textIn, decimalOf, columnOfValues, compareText, evaluateFunction, cast },
+  ...{ equalBytes, equalInCase, charsIn, truth, TextBuilder, [noBytes]: Buffer.alloc(0) },
+};
 
-class Generator {
+class Generator implements CodeMaker {
   /** Values that the generated code refers to, by the names it uses. */
   readonly constants = new Map<string, unknown>();
   readonly #columns: readonly Column[];
   readonly #fast: boolean;
-  readonly #head = new Map<number, string>();
+  /** What stands before the loop, by the column that it makes known; in order. */
+  readonly #head = new Map<string, string>();
+  /** Columns made by a function, by what it was made of. */
+  readonly #made = new Map<string, Fragment>();
   #names = 0;
   #callsTable = false;
 
@@ -121,21 +149,43 @@ ${result.code}
 ${each}
 }
 ${after}`;
-    if (result.form === "number" || result.form === "timestamp" || result.form === "boolean") {
-      const [array, kind] =
-        result.form === "boolean"
-          ? ["Uint8Array", "boolean"]
-          : ["Float64Array", result.form === "number" ? "float64" : "timestamp"];
-      const value = result.form === "boolean" ? `${result.value} ? 1 : 0` : result.value;
+    if (result.column !== undefined && result.code === "") {
+      return `${[...this.#head.values()].join("\n")}\nreturn ${result.column};`;
+    }
+    const kind = {
+      number: "float64",
+      timestamp: "timestamp",
+      boolean: "boolean",
+      decimal: "decimal",
+    } as const;
+    const { form, isNull } = result;
+    if (form === "number" || form === "timestamp" || form === "boolean" || form === "decimal") {
+      const value = form === "boolean" ? `${result.value} ? 1 : 0` : result.value;
       const each =
-        result.isNull === undefined
+        isNull === undefined
           ? `out[i] = ${value};`
-          : `if (${result.isNull}) { nulls ??= new Uint8Array(rowCount); nulls[i] = 1; } else out[i] = ${value};`;
+          : `if (${isNull}) { nulls ??= new Uint8Array(rowCount); nulls[i] = 1; } else out[i] = ${value};`;
+      const scale = form === "decimal" ? `, scale: ${result.scale ?? 0}` : "";
       return loop(
-        `const out = new ${array}(rowCount); let nulls;`,
+        `const out = new ${form === "boolean" ? "Uint8Array" : "Float64Array"}(rowCount); let nulls;`,
         each,
-        `return { kind: "${kind}", values: out, nulls };`,
+        `return { kind: "${kind[form]}", values: out${scale}, nulls };`,
       );
+    }
+    const span = form === "text" ? spanOf(result) : undefined;
+    if (span !== undefined) {
+      if (span.isFixed === true) {
+        const put = `starts[i] = ${span.start}; ends[i] = ${span.end};`;
+        const nulls = "nulls ??= new Uint8Array(rowCount); nulls[i] = 1;";
+        return loop(
+          "const starts = new Int32Array(rowCount), ends = new Int32Array(rowCount); let nulls;",
+          isNull === undefined ? put : `if (${isNull}) { ${nulls} } else { ${put} }`,
+          `return { kind: "text", bytes: ${span.bytes}, starts, ends, nulls };`,
+        );
+      }
+      const add = `out.add(i, ${span.bytes}, ${span.start}, ${span.end});`;
+      const each = isNull === undefined ? add : `if (${isNull}) out.addNull(i); else ${add}`;
+      return loop("const out = new TextBuilder(rowCount, 8 * rowCount);", each, "return out.finish();");
     }
     return loop(
       "const out = new Array(rowCount);",
@@ -149,7 +199,7 @@ ${after}`;
       case "literal":
         return this.#literal(expression.value);
       case "column":
-        return this.#column(expression.index);
+        return this.#column(expression.index, expression.type);
       case "call":
         return this.#call(expression);
       case "and":
@@ -162,74 +212,134 @@ ${after}`;
     }
   }
 
-  #name(prefix: string): string {
+  name(prefix: string): string {
     this.#names += 1;
     return `${prefix}${this.#names}`;
   }
 
-  #constant(value: unknown): string {
-    const name = this.#name("k");
+  constant(value: unknown): string {
+    const name = this.name("k");
     this.constants.set(name, value);
     return name;
   }
 
+  callsTable(): void {
+    this.#callsTable = true;
+  }
+
   #literal(value: SqlValue): Fragment {
-    const name = this.#constant(value);
+    const name = this.constant(value);
     const form = typeof value;
-    if (form === "number" || form === "boolean") return { code: "", form, value: name, isNull: undefined };
+    const common = { code: "", value: name, isNull: undefined };
+    if (value === null && this.#fast) return { ...common, form: "null", isNull: "true" };
+    if (typeof value === "number") return { ...common, form: "number", literal: value };
+    if (form === "boolean") return { ...common, form };
     if (typeof value === "string") {
       return {
         code: "",
         form: "string",
         value: name,
         isNull: undefined,
-        utf8: this.#constant(Buffer.from(value)),
+        utf8: this.constant(Buffer.from(value)),
       };
     }
     if (this.#fast && isTimestamp(value)) {
-      return { code: "", form: "timestamp", value: this.#constant(value.ms), isNull: undefined };
+      return { ...common, form: "timestamp", value: this.constant(value.ms) };
     }
-    return { code: "", form: "any", value: name, isNull: undefined };
+    if (this.#fast && isDecimal(value) && Number.isSafeInteger(Number(value.unscaled))) {
+      const { unscaled, scale } = value;
+      return { ...common, form: "decimal", value: this.constant(Number(unscaled)), scale };
+    }
+    return { ...common, form: "any" };
   }
 
-  #column(index: number): Fragment {
+  #column(index: number, type: SqlType): Fragment {
     const column = must(this.#columns[index], "an expression refers to columns of its input");
     const name = `c${index}`;
     if (!this.#fast || column.kind === "record") {
-      this.#head.set(index, `const ${name} = columns[${index}];`);
-      const value = this.#name("v");
+      this.#head.set(name, `const ${name} = columns[${index}];`);
+      const value = this.name("v");
       return { code: `const ${value} = valueAt(${name}, i);`, form: "any", value, isNull: undefined };
     }
-    const hasNulls = column.kind !== "any" && column.nulls !== undefined;
-    this.#head.set(
-      index,
-      `const ${name} = columns[${index}]; ${
-        column.kind === "text"
-          ? `const ${name}b = ${name}.bytes, ${name}s = ${name}.starts, ${name}e = ${name}.ends;`
-          : `const ${name}v = ${name}.values;`
-      } ${hasNulls ? `const ${name}n = ${name}.nulls;` : ""}`,
-    );
-    const value = this.#name("v");
+    const { kind } = column;
+    if (kind === "text" || kind === "textList") {
+      const isNullable = column.nulls !== undefined;
+      return this.#spanned(name, `columns[${index}]`, kind, isNullable ? `${name}n[i] === 1` : undefined);
+    }
+    const hasNulls = kind !== "any" && column.nulls !== undefined;
+    const nulls = hasNulls ? `const ${name}n = ${name}.nulls;` : "";
+    this.#head.set(name, `const ${name} = columns[${index}]; const ${name}v = ${name}.values; ${nulls}`);
+    const value = this.name("v");
     const isNull = hasNulls ? `${name}n[i] === 1` : undefined;
-    switch (column.kind) {
+    const read = { code: `const ${value} = ${name}v[i];`, value, isNull };
+    switch (kind) {
       case "float64":
-        return { code: `const ${value} = ${name}v[i];`, form: "number", value, isNull };
+        return { ...read, form: "number", isInteger: type.kind === "integer" };
+      case "decimal":
+        return { ...read, form: "decimal", scale: column.scale };
       case "timestamp":
-        return { code: `const ${value} = ${name}v[i];`, form: "timestamp", value, isNull };
+        return { ...read, form: "timestamp", column: name };
       case "boolean":
-        return { code: `const ${value} = ${name}v[i] === 1;`, form: "boolean", value, isNull };
-      case "text":
-        return { code: "", form: "text", value: `textAt(${name}, i)`, isNull, column: name };
+        return { ...read, form: "boolean", code: `const ${value} = ${name}v[i] === 1;` };
       case "any":
-        return { code: `const ${value} = ${name}v[i];`, form: "any", value, isNull: undefined };
+        return { ...read, form: "any" };
+      default:
+        return unreachable(column);
     }
   }
 
-  #call({ function: name, args, type }: Extract<Expression, { kind: "call" }>): Fragment {
-    const moved = this.#fast ? this.#movedTime(name, args) : undefined;
-    if (moved !== undefined) return moved;
+  /** A column of texts, or of lists of texts, as the variable `name`. */
+  #spanned(name: string, made: string, form: "text" | "textList", isNull: string | undefined): Fragment {
+    const parts = `${name}s = ${name}.starts, ${name}e = ${name}.ends, ${name}n = ${name}.nulls`;
+    const bytes = form === "text" ? `, ${name}b = ${name}.bytes` : "";
+    this.#head.set(
+      name,
+      `const ${name} = ${made};\nif (${name} === undefined) ${giveUp}\nconst ${parts}${bytes};`,
+    );
+    if (form === "textList") return { code: "", form, value: `valueAt(${name}, i)`, isNull, column: name };
+    const span = { bytes: `${name}b`, start: `${name}s[i]`, end: `${name}e[i]` };
+    const value = `textIn(${span.bytes}, ${span.start}, ${span.end})`;
+    return { code: "", form, value, isNull, column: name, span };
+  }
+
+  /** Of functions of a column and literals, for all rows at once, before the loop. */
+  #columnCall(name: string, args: readonly Expression[]): Fragment | undefined {
+    const entry = columnFunctions.get(name);
+    const operand = entry && args[entry.argument];
+    if (entry === undefined || operand === undefined) return undefined;
+    const literals = args.filter((arg) => arg !== operand);
+    const values = literals.flatMap((literal) => {
+      const value = literal.kind === "literal" ? literal.value : undefined;
+      return typeof value === "string" || typeof value === "number" ? [value] : [];
+    });
+    const of = this.#compile(operand);
+    if (values.length < literals.length || of.form !== entry.of) return undefined;
+    if (of.column === undefined) return undefined;
+    const key = JSON.stringify([name, of.column, ...values]);
+    const known = this.#made.get(key);
+    if (known !== undefined) return known;
+    const make = entry.make(values);
+    if (make === undefined) return undefined;
+    const column = this.name("c_");
+    const isNull = `(${column}n !== undefined && ${column}n[i] === 1)`;
+    const made = this.#spanned(
+      column,
+      `${this.constant(make)}(${of.column}, rowCount)`,
+      entry.result,
+      isNull,
+    );
+    this.#made.set(key, made);
+    return made;
+  }
+
+  #call(call: Extract<Expression, { kind: "call" }>): Fragment {
+    const { function: name, args, type } = call;
+    const whole = this.#fast
+      ? (this.#movedTime(name, args) ?? this.#inCase(name, args) ?? this.#columnCall(name, args))
+      : undefined;
+    if (whole !== undefined) return whole;
     const operands = args.map((arg) => this.#compile(arg));
-    const fast = this.#fast ? this.#fastCall(name, operands, type) : undefined;
+    const fast = this.#fast ? fastCall(this, call, operands) : undefined;
     return (
       fast ??
       this.#tableCall(
@@ -238,6 +348,28 @@ ${after}`;
         type,
       )
     );
+  }
+
+  /** TO_LOWER(x) = 'literal' and the like, IN too: without a text in that case. */
+  #inCase(name: string, args: readonly Expression[]): Fragment | undefined {
+    const [of, ...literals] = args;
+    if ((name !== "=" && name !== "<>" && name !== "IN") || of?.kind !== "call") return undefined;
+    const operand = of.args[0];
+    if ((of.function !== "TO_LOWER" && of.function !== "TO_UPPER") || operand === undefined) return undefined;
+    const texts = literals.flatMap((one) => {
+      return one.kind === "literal" && typeof one.value === "string" ? [one.value] : [];
+    });
+    const text = this.#compile(operand);
+    if (texts.length < literals.length || texts.length === 0 || text.span === undefined) return undefined;
+    const { bytes, start, end } = text.span;
+    const tests = texts.map((one) => {
+      const wanted = `${this.constant(one)}, ${this.constant(Buffer.from(one))}`;
+      return `equalInCase(${bytes}, ${start}, ${end}, ${wanted}, ${of.function === "TO_LOWER"})`;
+    });
+    const value = this.name("v");
+    const found = `${unlessNull(text.isNull)}(${tests.join(" || ")})`;
+    const code = `${text.code}\nconst ${value} = ${name === "<>" ? `!(${found})` : found};`;
+    return { code, form: "boolean", value, isNull: text.isNull };
   }
 
   /** A TIMESTAMP and a literal INTERVAL; an interval's months count as 30 days, as everywhere. */
@@ -249,98 +381,29 @@ ${after}`;
     if (length.kind !== "interval" || length.months !== 0) return undefined;
     const time = this.#compile(a);
     if (time.form !== "timestamp") return undefined;
-    const value = this.#name("v");
-    const unless = time.isNull === undefined ? "" : `!(${time.isNull}) && `;
-    const code = `${time.code}\nconst ${value} = ${time.value} ${name} ${this.#constant(length.ms)};
+    const value = this.name("v");
+    const unless = unlessNull(time.isNull);
+    const code = `${time.code}\nconst ${value} = ${time.value} ${name} ${this.constant(length.ms)};
 if (${unless}!(Math.abs(${value}) <= ${timestampMsMax})) ${giveUp}`;
     return { code, form: "timestamp", value, isNull: time.isNull };
   }
 
   #tableCall(entry: ScalarFunction, operands: readonly Fragment[], type: SqlType): Fragment {
     this.#callsTable = true;
-    const value = this.#name("v");
+    const value = this.name("v");
     const args = `[${operands.map(boxed).join(", ")}]`;
-    const call = `evaluateFunction(${this.#constant(entry)}, ${args}, evaluation, ${this.#constant(type)})`;
+    const call = `evaluateFunction(${this.constant(entry)}, ${args}, evaluation, ${this.constant(type)})`;
     return { code: `${codeOf(operands)}const ${value} = ${call};`, form: "any", value, isNull: undefined };
-  }
-
-  /** The call without the table, where the forms of the operands leave no doubt about what it does. */
-  #fastCall(name: string, operands: readonly Fragment[], type: SqlType): Fragment | undefined {
-    const [a, b] = operands;
-    const code = codeOf(operands);
-    if (a === undefined) return undefined;
-    const isNull = anyNull(operands);
-    if (name === "IS NULL" || name === "IS NOT NULL") {
-      const test = a.form === "any" ? `${a.value} === null` : (a.isNull ?? "false");
-      return {
-        code,
-        form: "boolean",
-        value: name === "IS NULL" ? `(${test})` : `!(${test})`,
-        isNull: undefined,
-      };
-    }
-    if (name === "NOT" && a.form === "boolean")
-      return { code, form: "boolean", value: `!(${a.value})`, isNull };
-    if (operands.length !== 2 || b === undefined) return undefined;
-    if (a.form === "number" && b.form === "number") return this.#numbers(name, a, b, code, isNull, type);
-    const comparison = comparisonOperators.get(name);
-    if (comparison === undefined) return undefined;
-    if (a.form === b.form && (a.form === "boolean" || a.form === "timestamp")) {
-      return { code, form: "boolean", value: `(${a.value} ${comparison} ${b.value})`, isNull };
-    }
-    if (isText(a) && isText(b))
-      return { code, form: "boolean", value: compareTexts(name, comparison, a, b), isNull };
-    return undefined;
-  }
-
-  #numbers(
-    name: string,
-    a: Fragment,
-    b: Fragment,
-    code: string,
-    isNull: string | undefined,
-    type: SqlType,
-  ): Fragment | undefined {
-    const comparison = comparisonOperators.get(name);
-    if (comparison !== undefined) {
-      return { code, form: "boolean", value: `(${a.value} ${comparison} ${b.value})`, isNull };
-    }
-    const value = this.#name("v");
-    // NULL rows hold any number; they must not make the kernel give up.
-    const unless = isNull === undefined ? "" : `!(${isNull}) && `;
-    const arithmetic = arithmeticOperators.get(name);
-    if (arithmetic !== undefined) {
-      // Beyond the safe integers the result may be exact as a bigint, unless it is a FLOAT; + 0 makes -0 to 0.
-      const most = type.kind === "float" ? "1.7976931348623157e308" : "9007199254740991";
-      const check = `if (${unless}!(${value} <= ${most} && ${value} >= -${most})) ${giveUp}`;
-      return {
-        code: `${code}const ${value} = ${a.value} ${arithmetic} ${b.value} + 0; ${check}`,
-        form: "number",
-        value,
-        isNull,
-      };
-    }
-    const divided =
-      name === "/"
-        ? `${a.value} / ${b.value}`
-        : name === "DIV"
-          ? `Math.trunc(${a.value} / ${b.value})`
-          : name === "%"
-            ? `${a.value} % ${b.value}`
-            : undefined;
-    if (divided === undefined) return undefined;
-    const check = `if (${unless}(${b.value} === 0 || !Number.isFinite(${value}))) ${giveUp}`;
-    return { code: `${code}const ${value} = ${divided} + 0; ${check}`, form: "number", value, isNull };
   }
 
   /** Three-valued; stops at the operand that decides. `state`: 0 FALSE, 1 TRUE, 2 NULL. */
   #logic(kind: "and" | "or", args: readonly Expression[]): Fragment {
-    const state = this.#name("v");
+    const state = this.name("v");
     const [neutral, deciding] = kind === "and" ? [1, 0] : [0, 1];
     let code = `let ${state} = ${neutral}; ${state}_: {\n`;
     for (const arg of args) {
       const operand = this.#compile(arg);
-      const value = this.#name("v");
+      const value = this.name("v");
       code += `{ ${operand.code}\nconst ${value} = ${this.#operandState(operand, kind)};\n`;
       code += `if (${value} === ${deciding}) { ${state} = ${deciding}; break ${state}_; }\n`;
       code += `if (${value} === 2) ${state} = 2; }\n`;
@@ -351,6 +414,7 @@ if (${unless}!(Math.abs(${value}) <= ${timestampMsMax})) ${giveUp}`;
 
   /** 0 FALSE, 1 TRUE, 2 NULL. */
   #operandState(operand: Fragment, kind: "and" | "or"): string {
+    if (operand.form === "null") return "2";
     if (operand.form === "boolean") {
       const known = `${operand.value} ? 1 : 0`;
       return operand.isNull === undefined ? `(${known})` : `(${operand.isNull} ? 2 : ${known})`;
@@ -365,20 +429,14 @@ if (${unless}!(Math.abs(${value}) <= ${timestampMsMax})) ${giveUp}`;
       then: this.#compile(then),
     }));
     const otherwise = this.#compile(expression.otherwise);
-    const results = [...branches.map((branch) => branch.then), otherwise];
-    const form = commonForm(results);
-    const value = this.#name("v");
-    const isNull = this.#name("v");
-    const assign = (result: Fragment): string => {
-      const given = form === "any" ? boxed(result) : result.value;
-      return `${result.code}\n${value} = ${given}; ${form === "any" ? "" : `${isNull} = ${result.isNull ?? "false"};`}`;
-    };
-    let code = `let ${value}, ${isNull} = false; ${value}_: {\n`;
+    const choice = new Choice([...branches.map((branch) => branch.then), otherwise], this);
+    const label = this.name("l");
+    let code = `${choice.declaration} ${label}: {\n`;
     for (const { when, then } of branches) {
-      code += `{ ${when.code}\nif (${isTrue(when)}) { ${assign(then)}\nbreak ${value}_; } }\n`;
+      code += `{ ${when.code}\nif (${isTrue(when)}) { ${choice.assign(then)}\nbreak ${label}; } }\n`;
     }
-    code += `${assign(otherwise)}\n}\n`;
-    return { code, form, value, isNull: form === "any" ? undefined : isNull };
+    code += `${choice.assign(otherwise)}\n}\n`;
+    return choice.fragment(code);
   }
 
   #cast(operand: Expression, type: SqlType): Fragment {
@@ -386,59 +444,17 @@ if (${unless}!(Math.abs(${value}) <= ${timestampMsMax})) ${giveUp}`;
     if (this.#fast && inner.form === "number") {
       if (type.kind === "float" || type.kind === "dynamic") return inner;
       if (type.kind === "integer") {
-        const value = this.#name("v");
-        const unless = inner.isNull === undefined ? "" : `!(${inner.isNull}) && `;
+        const value = this.name("v");
+        const unless = unlessNull(inner.isNull);
         const code = `${inner.code}\nconst ${value} = Math.floor(${inner.value}) + 0;
 if (${unless}!Number.isSafeInteger(${value})) ${giveUp}`;
-        return { code, form: "number", value, isNull: inner.isNull };
+        return { code, form: "number", value, isNull: inner.isNull, isInteger: true };
       }
     }
+    if (isText(inner) && type.kind === "string") return inner;
     this.#callsTable = true;
-    const value = this.#name("v");
-    const call = `cast(${boxed(inner)}, ${this.#constant(type)}, evaluation)`;
+    const value = this.name("v");
+    const call = `cast(${boxed(inner)}, ${this.constant(type)}, evaluation)`;
     return { code: `${inner.code}\nconst ${value} = ${call};`, form: "any", value, isNull: undefined };
   }
-}
-
-function codeOf(operands: readonly Fragment[]): string {
-  return operands.map((operand) => `${operand.code}\n`).join("");
-}
-
-/** The fragment's value as a SqlValue. */
-function boxed(fragment: Fragment): string {
-  const { form, isNull } = fragment;
-  const value = form === "timestamp" ? `{ kind: "timestamp", ms: ${fragment.value} }` : fragment.value;
-  return isNull === undefined ? value : `(${isNull} ? null : ${value})`;
-}
-
-function anyNull(operands: readonly Fragment[]): string | undefined {
-  assert(operands.length > 0, "there are operands");
-  const tests = operands.flatMap((operand) => (operand.isNull === undefined ? [] : [operand.isNull]));
-  return tests.length === 0 ? undefined : `(${tests.join(" || ")})`;
-}
-
-function isTrue(condition: Fragment): string {
-  if (condition.form !== "boolean") return `${boxed(condition)} === true`;
-  return condition.isNull === undefined ? condition.value : `(!(${condition.isNull}) && ${condition.value})`;
-}
-
-function isText(fragment: Fragment): boolean {
-  return fragment.form === "text" || fragment.form === "string";
-}
-
-function compareTexts(name: string, comparison: string, a: Fragment, b: Fragment): string {
-  if (name !== "=" && name !== "<>") return `(compareText(${a.value}, ${b.value}) ${comparison} 0)`;
-  const [text, literal] = a.form === "text" ? [a, b] : [b, a];
-  if (text.column !== undefined && literal.utf8 !== undefined) {
-    const { column } = text;
-    const equal = `equalBytes(${column}b, ${column}s[i], ${column}e[i], ${literal.utf8})`;
-    return name === "=" ? equal : `!${equal}`;
-  }
-  return `(${a.value} ${comparison} ${b.value})`;
-}
-
-function commonForm(results: readonly Fragment[]): Fragment["form"] {
-  const forms = new Set(results.map((result) => (result.form === "text" ? "string" : result.form)));
-  const [only] = forms;
-  return forms.size === 1 && only !== undefined ? only : "any";
 }

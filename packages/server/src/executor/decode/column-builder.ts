@@ -14,8 +14,8 @@ export class ColumnBuilder {
   readonly #bytes: Buffer;
   readonly #capacity: number;
   #booleans: Uint8Array = noBytes;
-  #starts: Uint32Array = noOffsets;
-  #ends: Uint32Array = noOffsets;
+  #starts: Int32Array = noOffsets;
+  #ends: Int32Array = noOffsets;
   #values: SqlValue[] = [];
   #nulls: Uint8Array | undefined;
 
@@ -56,8 +56,8 @@ export class ColumnBuilder {
       return false;
     }
     this.kind = "text";
-    this.#starts = new Uint32Array(this.#capacity);
-    this.#ends = new Uint32Array(this.#capacity);
+    this.#starts = new Int32Array(this.#capacity);
+    this.#ends = new Int32Array(this.#capacity);
     return true;
   }
 
@@ -124,4 +124,4 @@ export class ColumnBuilder {
 
 const noNumbers = new Float64Array(0);
 const noBytes = new Uint8Array(0);
-const noOffsets = new Uint32Array(0);
+const noOffsets = new Int32Array(0);

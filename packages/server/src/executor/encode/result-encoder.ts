@@ -1,4 +1,4 @@
-import { type ColumnDef, encodeColumn, must, RowBatch } from "@hstream/proto";
+import { type ColumnDef, encodeColumn, encodeRowBatch, must } from "@hstream/proto";
 import { DYNAMIC, type OutputColumn, type SqlType, type SqlValue, typeName } from "@hstream/sql/runtime";
 import { HStreamError } from "../../errors.js";
 import {
@@ -10,6 +10,7 @@ import {
   valueAt,
 } from "../columns.js";
 import { wireColumn } from "./encode-column.js";
+import { Scratch } from "./scratch.js";
 
 export interface ResultLimits {
   /** What an encoded batch should stay below; only a single row may be larger. */
@@ -37,6 +38,7 @@ export class ResultEncoder {
   readonly #fields: readonly Map<string, number>[];
   readonly #added: ColumnDef[] = [];
   #announced = 0;
+  readonly #scratch = new Scratch();
   /** Rows that the next batch is tried with, after those before it. */
   #rowsNext = 4096;
 
@@ -91,13 +93,19 @@ export class ResultEncoder {
     }
     const addedColumns = this.#added.slice(this.#announced);
     this.#announced = this.#added.length;
-    const message = RowBatch.encode({
+    const scratch = this.#scratch;
+    const encoded = encodeRowBatch({
       rowCount,
       addedColumns,
-      columns: columns.map(({ column, type }) => encodeColumn(wireColumn(column, rowCount, type), rowCount)),
+      columns: columns.map(({ column, type }) => {
+        return encodeColumn(wireColumn(column, rowCount, type, scratch), rowCount, (length) =>
+          scratch.bytes(length),
+        );
+      }),
       operations: operations ?? noOperations,
     });
-    return message.finish();
+    scratch.reset();
+    return encoded;
   }
 
   /** Puts the fields of the records in a column into the added columns' values. */

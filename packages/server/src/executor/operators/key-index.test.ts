@@ -17,8 +17,8 @@ function textColumn(values: readonly (string | null)[], shift: number): Column {
     shift + values.reduce((sum, one) => sum + Buffer.byteLength(one ?? "") + 1, 0),
     0x61,
   );
-  const starts = new Uint32Array(values.length);
-  const ends = new Uint32Array(values.length);
+  const starts = new Int32Array(values.length);
+  const ends = new Int32Array(values.length);
   const nulls = Uint8Array.from(values, (one) => (one === null ? 1 : 0));
   let at = shift;
   for (const [row, one] of values.entries()) {

@@ -66,6 +66,8 @@ export class ValueIndex {
       case "any":
         for (let row = 0; row < rowCount; row++) ids[row] = this.idOf(column.values[row] as SqlValue);
         return;
+      case "decimal":
+      case "textList":
       case "record":
         for (let row = 0; row < rowCount; row++) ids[row] = this.idOf(valueAt(column, row));
         return;

@@ -275,7 +275,7 @@ export class Source {
   #castColumn(column: Column, batch: ChangeBatch, type: SqlType): Column {
     if (hasType(column, type)) return column;
     // A number where a TIMESTAMP is declared is milliseconds since 1970.
-    if (type.kind === "timestamp" && column.kind === "float64" && column.values.every(isTime)) {
+    if (type.kind === "timestamp" && column.kind === "float64" && areTimes(column.values)) {
       return { kind: "timestamp", values: column.values, nulls: column.nulls };
     }
     const values: SqlValue[] = [];
@@ -310,8 +310,12 @@ export class RecordNumbers {
   }
 }
 
-function isTime(ms: number): boolean {
-  return Number.isInteger(ms) && Math.abs(ms) <= timestampMsMax;
+function areTimes(values: Float64Array): boolean {
+  for (let row = 0; row < values.length; row++) {
+    const ms = values[row] as number;
+    if (!Number.isInteger(ms) || Math.abs(ms) > timestampMsMax) return false;
+  }
+  return true;
 }
 
 /** The rows that have a time, with it as a column. */

@@ -109,8 +109,8 @@ export class StateReader {
     if (form !== 1) return columnOfValues(this.values());
     this.#byte();
     const lengths = this.ints();
-    const starts = new Uint32Array(lengths.length);
-    const ends = new Uint32Array(lengths.length);
+    const starts = new Int32Array(lengths.length);
+    const ends = new Int32Array(lengths.length);
     for (let i = 0; i < lengths.length; i++) {
       starts[i] = this.#take(lengths[i] as number);
       ends[i] = this.#at;
