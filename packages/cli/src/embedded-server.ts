@@ -10,6 +10,8 @@ export interface EmbeddedServerFlags {
   readonly host?: string | undefined;
   /** "0" for any free one. */
   readonly port?: string | undefined;
+  /** Of REST and metrics; "0" for none. */
+  readonly httpPort?: string | undefined;
   /** `name=value` of other settings. */
   readonly settings?: readonly string[];
   /** Variables of the environment that mean flags of these tools, unless they are settings, too. */
@@ -65,7 +67,12 @@ function flagsOf(flags: EmbeddedServerFlags): Readonly<Record<string, string>> {
     const [name = "", ...value] = setting.split("=");
     given[name] = value.join("=");
   }
-  const own = { "data-dir": flags.dataDir, host: flags.host, port: flags.port };
+  const own = {
+    "data-dir": flags.dataDir,
+    host: flags.host,
+    port: flags.port,
+    "http-port": flags.httpPort,
+  };
   for (const [name, value] of Object.entries(own)) if (value !== undefined) given[name] = value;
   return given;
 }

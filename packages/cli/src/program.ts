@@ -192,14 +192,16 @@ function addServer(program: Command, context: Context, finish: Finish): void {
     .command("start")
     .description("start a server here; --host and --port say where it listens")
     .option("--data-dir <directory>", "where the data are kept (./hstream-data)")
+    .option("--http-port <port>", "where REST and metrics are; 0 for nowhere (ten above the port)")
     .addOption(new Option("--config <file>", "read settings from a file"))
     .option("--set <setting=value...>", "any other setting of the server, for instance fsync=interval")
     .addHelpText("after", "\nExample:\n  hstream server start --data-dir ./data --port 6570")
-    .action((options: { dataDir?: string; config?: string; set?: string[] }) =>
+    .action((options: { dataDir?: string; httpPort?: string; config?: string; set?: string[] }) =>
       finish(
         import("./commands/server.js").then(({ startServerCommand }) =>
           startServerCommand(context(), {
             dataDir: options.dataDir,
+            httpPort: options.httpPort,
             config: options.config,
             settings: options.set ?? [],
             host: given(program, "host"),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { access, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:http2";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HStreamClient } from "@hstream/client";
@@ -57,6 +58,18 @@ describe("a server from the command line", function () {
     assert.notEqual(code, 0);
     assert.match(stderr, /^\{"error":.*shutting down.*\}\n$/);
     assert.doesNotMatch(stderr, /\n\s+at /);
+  });
+
+  it("answers REST where --http-port says", async () => {
+    const free = createServer().listen(0, "127.0.0.1");
+    await once(free, "listening");
+    const { port } = free.address() as AddressInfo;
+    free.close();
+    await once(free, "close");
+    server.cli.process.kill("SIGKILL");
+    await server.cli.ended;
+    server = await startServer(dataDir, ["--http-port", String(port)]);
+    assert.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200);
   });
 
   it("tells what it does in JSON lines, or in words where that is asked for", async () => {

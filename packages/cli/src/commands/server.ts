@@ -5,6 +5,7 @@ import type { CommandContext } from "./context.js";
 
 export interface ServerFlags {
   readonly dataDir: string | undefined;
+  readonly httpPort: string | undefined;
   readonly config: string | undefined;
   /** `name=value` of other settings. */
   readonly settings: readonly string[];
